@@ -1,0 +1,206 @@
+// Package spool keeps artefacts on disk under the SHA-256 of their bytes. A
+// blob is either wholly there, and is what its name says, or not there at
+// all; it never changes. All methods may be called concurrently.
+package spool
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/accord-fl/accord/internal/atomicfile"
+	"github.com/accord-fl/accord/internal/fault"
+)
+
+// Errors that callers tell apart.
+var (
+	ErrNotFound = errors.New("spool: no such artefact")
+	ErrDigest   = fault.As(fault.Input, errors.New("spool: bytes do not match their digest"))
+	ErrTooLarge = fault.As(fault.Input, errors.New("spool: more bytes than allowed"))
+)
+
+// Options of a spool.
+type Options struct {
+	// Sync makes a blob durable before Put or PutFunc returns. Without it a
+	// power cut may lose recent blobs; never half of one under its name.
+	Sync bool
+}
+
+// Spool is a folder of blobs.
+type Spool struct {
+	dir  string
+	sync bool
+}
+
+const temporary = ".put-"
+
+// Open makes dir a spool, creating it when needed. Temporary files that a
+// crash left behind are removed, so dir must have one owner at a time.
+func Open(dir string, o Options) (*Spool, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	stale, err := filepath.Glob(filepath.Join(dir, temporary+"*"))
+	if err != nil {
+		return nil, fmt.Errorf("open spool %s: %w", dir, err)
+	}
+	for _, path := range stale {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("open spool %s: %w", dir, err)
+		}
+	}
+	return &Spool{dir: dir, sync: o.Sync}, nil
+}
+
+// Put stores what r gives under digest and returns its size in bytes. It
+// reads at most max bytes; ErrTooLarge, ErrDigest and r's errors leave
+// nothing behind. When the blob is already there, r is not read.
+func (s *Spool) Put(r io.Reader, digest string, max int64) (int64, error) {
+	if size, ok := s.Has(digest); ok {
+		return size, nil
+	}
+	got, size, err := s.store(digest, func(w io.Writer) error {
+		n, err := io.Copy(w, io.LimitReader(r, max+1))
+		if err == nil && n > max {
+			err = fmt.Errorf("%w: limit %d", ErrTooLarge, max)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("put %.12s: %w", digest, err)
+	}
+	if got != digest {
+		return 0, fmt.Errorf("put %.12s: %w", digest, ErrDigest)
+	}
+	return size, nil
+}
+
+// PutFunc stores what write puts into its argument and returns the digest,
+// lower-case hexadecimal, and the size in bytes.
+func (s *Spool) PutFunc(write func(io.Writer) error) (digest string, size int64, err error) {
+	digest, size, err = s.store("", write)
+	if err != nil {
+		return "", 0, fmt.Errorf("put: %w", err)
+	}
+	return digest, size, nil
+}
+
+// store writes a blob and, unless want names another digest, files it.
+func (s *Spool) store(want string, write func(io.Writer) error) (digest string, size int64, err error) {
+	f, err := os.CreateTemp(s.dir, temporary)
+	if err != nil {
+		return "", 0, err
+	}
+	// After a successful rename both calls fail harmlessly.
+	defer func() { _ = f.Close(); _ = os.Remove(f.Name()) }()
+
+	hash := sha256.New()
+	count := &counter{w: io.MultiWriter(f, hash)}
+	if err := write(count); err != nil {
+		return "", 0, err
+	}
+	digest = hex.EncodeToString(hash.Sum(nil))
+	if want != "" && digest != want {
+		return digest, 0, nil
+	}
+	if s.sync {
+		if err := f.Sync(); err != nil {
+			return "", 0, err
+		}
+	}
+	if err := f.Close(); err != nil {
+		return "", 0, err
+	}
+	if err := os.Rename(f.Name(), s.path(digest)); err != nil {
+		return "", 0, err
+	}
+	if s.sync {
+		if err := atomicfile.SyncDir(s.dir); err != nil {
+			return "", 0, err
+		}
+	}
+	return digest, count.n, nil
+}
+
+// Blob is an open artefact. It stays readable after Remove.
+type Blob struct {
+	*os.File
+	size int64
+}
+
+// Size of the blob in bytes.
+func (b *Blob) Size() int64 { return b.size }
+
+// Open returns the blob called digest, or ErrNotFound. The caller closes it.
+func (s *Spool) Open(digest string) (*Blob, error) {
+	if !ValidDigest(digest) {
+		return nil, fmt.Errorf("open %.12q: %w", digest, ErrNotFound)
+	}
+	f, err := os.Open(s.path(digest))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open %.12s: %w", digest, ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Blob{File: f, size: info.Size()}, nil
+}
+
+// Has tells whether the blob called digest is there, and its size in bytes.
+func (s *Spool) Has(digest string) (int64, bool) {
+	if !ValidDigest(digest) {
+		return 0, false
+	}
+	info, err := os.Stat(s.path(digest))
+	if err != nil {
+		return 0, false
+	}
+	return info.Size(), true
+}
+
+// Remove deletes the blob called digest; one that is not there is no error.
+func (s *Spool) Remove(digest string) error {
+	if !ValidDigest(digest) {
+		return nil
+	}
+	if err := os.Remove(s.path(digest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove artefact: %w", err)
+	}
+	return nil
+}
+
+func (s *Spool) path(digest string) string { return filepath.Join(s.dir, digest) }
+
+// ValidDigest tells whether digest is a SHA-256 in lower-case hexadecimal,
+// and hence safe as a file name.
+func ValidDigest(digest string) bool {
+	if len(digest) != 2*sha256.Size {
+		return false
+	}
+	for _, c := range []byte(digest) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
