@@ -1,0 +1,83 @@
+package exchange
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/rng"
+	"github.com/accord-fl/accord/internal/spool"
+	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/model/train"
+)
+
+// Training is the name of the exchange in which participants train.
+const Training = "train"
+
+// Artefact names a safetensors file.
+type Artefact struct {
+	Digest string `json:"digest"` // SHA-256, lower-case hexadecimal
+	Bytes  int64  `json:"bytes"`
+}
+
+// Task is one participant's part of a training exchange.
+type Task struct {
+	ID          string         `json:"id"`
+	Run         string         `json:"run"`
+	Round       int            `json:"round"` // from 1
+	Exchange    string         `json:"exchange"`
+	Participant string         `json:"participant"`
+	Seed        uint64         `json:"seed"`
+	Model       Artefact       `json:"model"` // the global model to start from
+	Contract    model.Contract `json:"contract"`
+	Spec        *model.Spec    `json:"spec,omitempty"` // nil: the contract is all that is known
+	Plan        train.Plan     `json:"plan"`
+	// SendSamples asks for the number of training samples, which leaves the
+	// site only because the run weighs updates by it.
+	SendSamples bool      `json:"send_samples"`
+	Deadline    time.Time `json:"deadline"` // answers after it come late
+}
+
+// name is what runs and participants may be called: a file name everywhere.
+var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// ValidName tells whether s can name a run or a participant: letters, digits,
+// '.', '_' and '-', starting with a letter or digit, at most 64.
+func ValidName(s string) bool { return name.MatchString(s) }
+
+// Validate checks a task that came from outside.
+func (t Task) Validate() error {
+	switch {
+	case t.ID == "" || len(t.ID) > 256:
+		return fault.Inputf("task: id %.20q is empty or too long", t.ID)
+	case !ValidName(t.Run):
+		return fault.Inputf("task %s: run name %.80q is not valid", t.ID, t.Run)
+	case !ValidName(t.Participant):
+		return fault.Inputf("task %s: participant name %.80q is not valid", t.ID, t.Participant)
+	case t.Round < 1:
+		return fault.Inputf("task %s: round %d, want 1 or more", t.ID, t.Round)
+	case t.Exchange != Training:
+		return fault.Inputf("task %s: exchange %.20q is not known here, want %q", t.ID, t.Exchange, Training)
+	case !spool.ValidDigest(t.Model.Digest) || t.Model.Bytes <= 0:
+		return fault.Inputf("task %s: model artefact %.20q of %d bytes is not valid", t.ID, t.Model.Digest, t.Model.Bytes)
+	}
+	if t.Spec != nil {
+		if got, want := t.Spec.Contract().Hash(), t.Contract.Hash(); got != want {
+			return fault.Inputf("task %s: the spec gives contract %.12s, the task names %.12s", t.ID, got, want)
+		}
+	}
+	if err := t.Plan.Validate(); err != nil {
+		return fmt.Errorf("task %s: %w", t.ID, err)
+	}
+	return nil
+}
+
+// Rand returns the stream that all randomness of the task's training draws
+// from. It depends on (seed, run, round, participant name) alone, so a task
+// offered again, or trained elsewhere, trains alike.
+func (t Task) Rand() *rand.Rand {
+	return rng.New(t.Seed, "train", t.Run, strconv.Itoa(t.Round), t.Participant)
+}
