@@ -1,0 +1,183 @@
+package safetensors
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/accord-fl/accord/internal/fault"
+)
+
+// ErrFormat is in the chain of every error about a malformed file; it is of
+// class fault.Input. Errors of the underlying reader are passed on without it.
+var ErrFormat = fault.As(fault.Input, errors.New("not a valid safetensors file"))
+
+// maxHeader is the format's own limit on the header's bytes.
+const maxHeader = 100_000_000
+
+// metadataKey is the header's one key that names no tensor.
+const metadataKey = "__metadata__"
+
+func formatf(format string, args ...any) error {
+	return fault.As(ErrFormat, fmt.Errorf("safetensors: "+format, args...))
+}
+
+// Info describes one tensor of a file.
+type Info struct {
+	Name  string
+	DType DType
+	Shape []int // row-major; empty for a scalar
+	// Begin and End bound the tensor's bytes, counted from the start of the
+	// data. NewWriter sets them itself.
+	Begin, End int64
+}
+
+// Len returns the number of elements, the product of the shape. It may
+// overflow for an Info that came neither from Open nor through NewWriter.
+func (t Info) Len() int64 {
+	n := int64(1)
+	for _, d := range t.Shape {
+		n *= int64(d)
+	}
+	return n
+}
+
+// byteLen returns the bytes of a tensor, or an error when a dimension is
+// negative or the product does not fit.
+func byteLen(d DType, shape []int) (int64, error) {
+	n := int64(d.Size())
+	for _, dim := range shape {
+		switch {
+		case dim < 0:
+			return 0, fmt.Errorf("negative dimension in shape %v", shape)
+		case dim > 0 && n > math.MaxInt64/int64(dim):
+			return 0, fmt.Errorf("shape %v overflows", shape)
+		}
+		n *= int64(dim)
+	}
+	return n, nil
+}
+
+// File is an opened file whose header has been validated. It is safe for
+// concurrent use when its reader is, and it does not close that reader.
+type File struct {
+	r        io.ReaderAt
+	data     int64 // where the data starts in r
+	size     int64 // bytes of data
+	tensors  []Info
+	index    map[string]int
+	metadata map[string]string
+}
+
+// Open reads and checks the header of the safetensors file that fills the
+// first size bytes of r. The tensors' bytes are not read. Anything malformed
+// gives ErrFormat.
+func Open(r io.ReaderAt, size int64) (*File, error) {
+	var prefix [8]byte
+	if size < int64(len(prefix)) {
+		return nil, formatf("%d bytes are too few to hold a header length", size)
+	}
+	if err := readAt(r, prefix[:], 0); err != nil {
+		return nil, err
+	}
+	n := binary.LittleEndian.Uint64(prefix[:])
+	if n > maxHeader {
+		return nil, formatf("header length %d is above the limit of %d bytes", n, maxHeader)
+	}
+	if n > uint64(size)-8 {
+		return nil, formatf("header length %d reaches beyond the end of the file (%d bytes)", n, size)
+	}
+	raw := make([]byte, n)
+	if err := readAt(r, raw, 8); err != nil {
+		return nil, err
+	}
+	h, err := parseHeader(raw)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{r: r, data: 8 + int64(n), size: size - 8 - int64(n), tensors: h.tensors, metadata: h.metadata}
+	if err := f.checkLayout(); err != nil {
+		return nil, err
+	}
+	f.index = make(map[string]int, len(f.tensors))
+	for i, t := range f.tensors {
+		f.index[t.Name] = i
+	}
+	return f, nil
+}
+
+// checkLayout puts the tensors into the order of their bytes and checks that
+// they cover the data exactly once.
+func (f *File) checkLayout() error {
+	slices.SortStableFunc(f.tensors, func(a, b Info) int {
+		if a.Begin != b.Begin {
+			return cmp.Compare(a.Begin, b.Begin)
+		}
+		return cmp.Compare(a.End, b.End) // an empty tensor comes before its neighbour
+	})
+	var pos int64
+	for _, t := range f.tensors {
+		want, err := byteLen(t.DType, t.Shape)
+		switch {
+		case err != nil:
+			return formatf("tensor %.80q: %w", t.Name, err)
+		case t.End < t.Begin:
+			return formatf("tensor %.80q: data_offsets [%d, %d] run backwards", t.Name, t.Begin, t.End)
+		case t.End-t.Begin != want:
+			return formatf("tensor %.80q: %s %v takes %d bytes, but data_offsets [%d, %d] hold %d", t.Name, t.DType, t.Shape, want, t.Begin, t.End, t.End-t.Begin)
+		case t.Begin < pos:
+			return formatf("tensor %.80q: data_offsets [%d, %d] overlap another tensor's", t.Name, t.Begin, t.End)
+		case t.Begin > pos:
+			return formatf("tensor %.80q: no tensor owns the bytes [%d, %d) before it", t.Name, pos, t.Begin)
+		case t.End > f.size:
+			return formatf("tensor %.80q: data_offsets [%d, %d] reach beyond the %d bytes of data", t.Name, t.Begin, t.End, f.size)
+		}
+		pos = t.End
+	}
+	if pos != f.size {
+		return formatf("%d bytes after the last tensor", f.size-pos)
+	}
+	return nil
+}
+
+// Tensors returns the file's tensors in the order of their bytes.
+func (f *File) Tensors() []Info { return slices.Clone(f.tensors) }
+
+// Metadata returns a copy of the file's free-form metadata; nil when it has none.
+func (f *File) Metadata() map[string]string { return maps.Clone(f.metadata) }
+
+// Lookup returns the tensor of the given name.
+func (f *File) Lookup(name string) (Info, bool) {
+	i, ok := f.index[name]
+	if !ok {
+		return Info{}, false
+	}
+	return f.tensors[i], true
+}
+
+// Reader returns the raw bytes of the tensor of the given name.
+func (f *File) Reader(name string) (*io.SectionReader, error) {
+	t, ok := f.Lookup(name)
+	if !ok {
+		return nil, fault.Inputf("safetensors: no tensor %.80q", name)
+	}
+	return io.NewSectionReader(f.r, f.data+t.Begin, t.End-t.Begin), nil
+}
+
+// readAt fills p from off. A reader that ends early was promised longer than
+// it is, which makes the file malformed.
+func readAt(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	switch {
+	case n == len(p): // ReadAt may say io.EOF together with the last byte
+		return nil
+	case errors.Is(err, io.EOF):
+		return formatf("cut short: %w", io.ErrUnexpectedEOF)
+	}
+	return err
+}

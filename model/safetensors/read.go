@@ -1,0 +1,150 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/accord-fl/accord/internal/fault"
+)
+
+// blockBytes bounds the buffer of one read; a multiple of every element size.
+const blockBytes = 1 << 16
+
+// ReadFloat32 reads the elements [off, off+len(dst)) of t, counted in row-major
+// order, into dst, converted to float32: F64 and wide integers are rounded to
+// nearest (F64 beyond float32's range becomes infinite), BOOL gives 0 and 1.
+// NaN and infinities are passed on. t must be one of the file's tensors.
+func (f *File) ReadFloat32(dst []float32, t Info, off int64) error {
+	return f.readBlocks(len(dst), t, off, func(at int, block []byte) {
+		toFloat32(dst[at:at+len(block)/t.DType.Size()], block, t.DType)
+	})
+}
+
+// ReadInt64 reads the elements [off, off+len(dst)) of t, which must hold
+// integers, into dst. t must be one of the file's tensors.
+func (f *File) ReadInt64(dst []int64, t Info, off int64) error {
+	if !t.DType.IsInteger() {
+		return fault.Inputf("safetensors: tensor %q holds %s, want integers", t.Name, t.DType)
+	}
+	return f.readBlocks(len(dst), t, off, func(at int, block []byte) {
+		toInt64(dst[at:at+len(block)/t.DType.Size()], block, t.DType)
+	})
+}
+
+// readBlocks reads n elements of t from element off on, block by block; at is
+// the block's first element, counted from off.
+func (f *File) readBlocks(n int, t Info, off int64, each func(at int, block []byte)) error {
+	size := int64(t.DType.Size())
+	if size == 0 || t.Begin < 0 || t.End < t.Begin || t.End > f.size {
+		return fault.Inputf("safetensors: tensor %q is not of this file", t.Name)
+	}
+	if have := (t.End - t.Begin) / size; off < 0 || off > have || int64(n) > have-off {
+		return fault.Inputf("safetensors: tensor %q has %d elements, elements [%d, %d+%d) asked for", t.Name, have, off, off, n)
+	}
+	buf := make([]byte, min(int64(n)*size, blockBytes))
+	pos := f.data + t.Begin + off*size
+	for at := 0; at < n; {
+		block := buf[:min(int64(len(buf)), int64(n-at)*size)]
+		if err := readAt(f.r, block, pos); err != nil {
+			return err
+		}
+		each(at, block)
+		pos += int64(len(block))
+		at += len(block) / int(size)
+	}
+	return nil
+}
+
+// toFloat32 converts the little-endian elements in src; len(src) is
+// len(dst)·d.Size().
+func toFloat32(dst []float32, src []byte, d DType) {
+	le := binary.LittleEndian
+	switch d {
+	case F64:
+		for i := range dst {
+			dst[i] = float32(math.Float64frombits(le.Uint64(src[8*i:])))
+		}
+	case F32:
+		for i := range dst {
+			dst[i] = math.Float32frombits(le.Uint32(src[4*i:]))
+		}
+	case F16:
+		for i := range dst {
+			dst[i] = halfToFloat32(le.Uint16(src[2*i:]))
+		}
+	case BF16:
+		for i := range dst {
+			dst[i] = math.Float32frombits(uint32(le.Uint16(src[2*i:])) << 16)
+		}
+	case I64:
+		for i := range dst {
+			dst[i] = float32(int64(le.Uint64(src[8*i:])))
+		}
+	case I32:
+		for i := range dst {
+			dst[i] = float32(int32(le.Uint32(src[4*i:])))
+		}
+	case U32:
+		for i := range dst {
+			dst[i] = float32(le.Uint32(src[4*i:]))
+		}
+	case I8:
+		for i := range dst {
+			dst[i] = float32(int8(src[i]))
+		}
+	case U8:
+		for i := range dst {
+			dst[i] = float32(src[i])
+		}
+	case BOOL:
+		for i := range dst {
+			dst[i] = 0
+			if src[i] != 0 {
+				dst[i] = 1
+			}
+		}
+	}
+}
+
+// toInt64 converts little-endian integers; len(src) is len(dst)·d.Size().
+func toInt64(dst []int64, src []byte, d DType) {
+	le := binary.LittleEndian
+	switch d {
+	case I64:
+		for i := range dst {
+			dst[i] = int64(le.Uint64(src[8*i:]))
+		}
+	case I32:
+		for i := range dst {
+			dst[i] = int64(int32(le.Uint32(src[4*i:])))
+		}
+	case U32:
+		for i := range dst {
+			dst[i] = int64(le.Uint32(src[4*i:]))
+		}
+	case I8:
+		for i := range dst {
+			dst[i] = int64(int8(src[i]))
+		}
+	case U8:
+		for i := range dst {
+			dst[i] = int64(src[i])
+		}
+	}
+}
+
+// halfToFloat32 widens an IEEE 754 binary16 value: 1 sign bit, 5 exponent
+// bits with bias 15, 10 fraction bits. Every value is exact in float32.
+func halfToFloat32(h uint16) float32 {
+	sign := uint32(h>>15) << 31
+	exp := uint32(h>>10) & 0x1f
+	frac := uint32(h) & 0x3ff
+	switch exp {
+	case 0: // zero or subnormal: frac · 2⁻²⁴
+		v := float32(frac) * (1.0 / (1 << 24))
+		return math.Float32frombits(math.Float32bits(v) | sign)
+	case 0x1f: // infinity or NaN; the payload is kept
+		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
+	}
+	return math.Float32frombits(sign | (exp+127-15)<<23 | frac<<13)
+}
