@@ -1,0 +1,116 @@
+package round
+
+import "time"
+
+// Effect is something to do. The concrete types are below; each names the
+// event that answers it.
+type Effect interface{ effect() }
+
+// Select asks for a cohort; CohortSelected answers. At least one site, and
+// in the first round at least MinSites, must attend.
+type Select struct {
+	Round, Attempt int
+	Fraction       float64
+	MinSites       int
+	Minimum        int // answers without which the round can not succeed
+}
+
+// Offer asks a participant to do a task; Answered answers.
+type Offer struct {
+	Round    int
+	Model    string // the global model
+	Deadline time.Time
+	Task     Task
+}
+
+// Arm asks for a DeadlinePassed at a time.
+type Arm struct {
+	Round, Attempt, Exchange int
+	At                       time.Time
+}
+
+// Aggregate asks for the next global model; Aggregated answers.
+type Aggregate struct {
+	Round, Attempt int
+	Base           string // digest of the global model
+	Updates        []Task // accepted, sorted by participant
+}
+
+// Evaluate asks for a model to be measured; Evaluated answers.
+type Evaluate struct {
+	Round, Attempt int
+	Model          string
+}
+
+// Publish asks for a version to be made the global model for all to see;
+// Published answers.
+type Publish struct {
+	Round, Attempt int
+	Version        Version
+	Updates        []Task // that it was made of
+}
+
+// Acknowledge tells a participant what became of its answer. Nothing answers
+// it: if it is lost, the participant asks again.
+type Acknowledge struct {
+	Task, Participant string
+	Verdict           Verdict
+	Reason            string
+}
+
+// Withdraw takes tasks back that nobody waits for any more. Nothing answers
+// it.
+type Withdraw struct {
+	Tasks  []Task
+	Reason string
+}
+
+func (Select) effect()      {}
+func (Offer) effect()       {}
+func (Arm) effect()         {}
+func (Aggregate) effect()   {}
+func (Evaluate) effect()    {}
+func (Publish) effect()     {}
+func (Acknowledge) effect() {}
+func (Withdraw) effect()    {}
+
+// Pending derives every open effect of s, so that after a restart nothing is
+// forgotten. Acknowledge and Withdraw are not among them: what they say is
+// said again when a participant asks.
+func Pending(s State) []Effect {
+	switch s.Phase {
+	case Selecting:
+		return []Effect{s.selection()}
+	case Exchanging:
+		effects := []Effect{s.alarm()}
+		for _, t := range s.with(s.Exchange, Open) {
+			effects = append(effects, s.offer(t))
+		}
+		return effects
+	case Aggregating:
+		return []Effect{Aggregate{s.Round, s.Attempt, s.Model, s.updates()}}
+	case Evaluating:
+		return []Effect{Evaluate{s.Round, s.Attempt, s.Next.Model}}
+	case Publishing:
+		return []Effect{Publish{s.Round, s.Attempt, s.Next, s.updates()}}
+	case Retrying:
+		return []Effect{s.alarm()}
+	default:
+		return nil
+	}
+}
+
+// updates are the answers to the round's last exchange.
+func (s State) updates() []Task { return s.answers(len(s.Config.Exchanges) - 1) }
+
+func (s State) alarm() Effect { return Arm{s.Round, s.Attempt, s.Exchange, s.Deadline} }
+
+func (s State) offer(t Task) Effect { return Offer{s.Round, s.Model, s.Deadline, t} }
+
+func (s State) selection() Effect {
+	sel := Select{Round: s.Round, Attempt: s.Attempt, Fraction: s.Config.Fraction, MinSites: s.Config.MinSites}
+	for _, x := range s.Config.Exchanges {
+		sel.Minimum = max(sel.Minimum, x.Window.Minimum)
+	}
+	return sel
+}

@@ -1,0 +1,160 @@
+package round
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Event is something that happened. The concrete types are below.
+type Event interface{ kind() string }
+
+// Submitted starts a run from an initial global model.
+type Submitted struct {
+	Run        string          `json:"run"`
+	Config     Config          `json:"config"`
+	Definition json.RawMessage `json:"definition,omitempty"`
+	Model      string          `json:"model"`
+}
+
+// CohortSelected answers Select; it opens the first window.
+type CohortSelected struct {
+	Round   int       `json:"round"`
+	Attempt int       `json:"attempt"`
+	Cohort  []string  `json:"cohort"` // distinct
+	At      time.Time `json:"at"`
+}
+
+// Answered is a participant's answer to a task, after its artefact was
+// stored and checked.
+type Answered struct {
+	Task        string    `json:"task"`
+	Participant string    `json:"participant"` // who really answered
+	Outcome     Outcome   `json:"outcome"`
+	Digest      string    `json:"digest,omitempty"`
+	Samples     int64     `json:"samples,omitempty"`
+	Reason      string    `json:"reason,omitempty"` // for any outcome but Valid
+	At          time.Time `json:"at"`
+}
+
+// Outcome is how an answer looked before the state of the run was considered.
+type Outcome string
+
+// The outcomes.
+const (
+	Valid   Outcome = "valid"
+	Invalid Outcome = "invalid" // the artefact does not suit the contract
+	Refused Outcome = "refused" // the site declined or failed
+)
+
+// ParticipantLost tells that a participant is gone for longer than is
+// forgiven.
+type ParticipantLost struct {
+	Participant string    `json:"participant"`
+	At          time.Time `json:"at"`
+}
+
+// DeadlinePassed answers Arm.
+type DeadlinePassed struct {
+	Round    int       `json:"round"`
+	Attempt  int       `json:"attempt"`
+	Exchange int       `json:"exchange"`
+	At       time.Time `json:"at"`
+}
+
+// Aggregated answers Aggregate.
+type Aggregated struct {
+	Round   int    `json:"round"`
+	Attempt int    `json:"attempt"`
+	Model   string `json:"model"`
+}
+
+// Evaluated answers Evaluate. Nil figures were not measured.
+type Evaluated struct {
+	Round      int      `json:"round"`
+	Attempt    int      `json:"attempt"`
+	Accuracy   *float64 `json:"accuracy,omitempty"`
+	Loss       *float64 `json:"loss,omitempty"`
+	Validation *float64 `json:"validation,omitempty"`
+}
+
+// Published answers Publish.
+type Published struct {
+	Round   int    `json:"round"`
+	Attempt int    `json:"attempt"`
+	Model   string `json:"model"`
+}
+
+// EffectFailed tells that an effect of this attempt can not be carried out.
+type EffectFailed struct {
+	Round   int       `json:"round"`
+	Attempt int       `json:"attempt"`
+	Effect  string    `json:"effect"`
+	Reason  string    `json:"reason"`
+	At      time.Time `json:"at"`
+}
+
+// StopRequested ends the run where it is; what was published stays.
+type StopRequested struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+func (Submitted) kind() string       { return "submitted" }
+func (CohortSelected) kind() string  { return "cohort_selected" }
+func (Answered) kind() string        { return "answered" }
+func (ParticipantLost) kind() string { return "participant_lost" }
+func (DeadlinePassed) kind() string  { return "deadline_passed" }
+func (Aggregated) kind() string      { return "aggregated" }
+func (Evaluated) kind() string       { return "evaluated" }
+func (Published) kind() string       { return "published" }
+func (EffectFailed) kind() string    { return "effect_failed" }
+func (StopRequested) kind() string   { return "stop_requested" }
+
+// Encode gives an event's kind and its JSON.
+func Encode(e Event) (kind string, data []byte, err error) {
+	data, err = json.Marshal(e)
+	if err != nil {
+		return "", nil, fmt.Errorf("encode %s event: %w", e.kind(), err)
+	}
+	return e.kind(), data, nil
+}
+
+// Decode is the inverse of Encode. Unknown kinds and fields are errors: a
+// journal that this version does not fully understand is not to be continued.
+func Decode(kind string, data []byte) (Event, error) {
+	switch kind {
+	case "submitted":
+		return decode[Submitted](data)
+	case "cohort_selected":
+		return decode[CohortSelected](data)
+	case "answered":
+		return decode[Answered](data)
+	case "participant_lost":
+		return decode[ParticipantLost](data)
+	case "deadline_passed":
+		return decode[DeadlinePassed](data)
+	case "aggregated":
+		return decode[Aggregated](data)
+	case "evaluated":
+		return decode[Evaluated](data)
+	case "published":
+		return decode[Published](data)
+	case "effect_failed":
+		return decode[EffectFailed](data)
+	case "stop_requested":
+		return decode[StopRequested](data)
+	default:
+		return nil, fmt.Errorf("decode event: kind %.40q is not known", kind)
+	}
+}
+
+func decode[E Event](data []byte) (Event, error) {
+	var e E
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&e); err != nil {
+		return nil, fmt.Errorf("decode %s event: %w", e.kind(), err)
+	}
+	return e, nil
+}

@@ -1,0 +1,236 @@
+package round
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Phase is what a run is doing.
+type Phase string
+
+// The phases. Completed, Failed and Stopped are final.
+const (
+	Selecting   Phase = "selecting"   // a cohort is being drawn from who attends
+	Exchanging  Phase = "exchanging"  // tasks are out, a window is open
+	Aggregating Phase = "aggregating" // accepted updates become the next model
+	Evaluating  Phase = "evaluating"  // the next model is measured
+	Publishing  Phase = "publishing"  // the next model becomes the global model
+	Retrying    Phase = "retrying"    // the attempt failed; a pause before the next
+	Completed   Phase = "completed"
+	Failed      Phase = "failed"
+	Stopped     Phase = "stopped"
+)
+
+// Final tells whether nothing follows p.
+func (p Phase) Final() bool { return p == Completed || p == Failed || p == Stopped }
+
+// Window says when an exchange is over: when Target answers are accepted, or
+// at the deadline with at least Minimum of them, or as soon as nobody is left
+// to answer. With fewer than Minimum the attempt fails.
+type Window struct {
+	Minimum  int           `json:"minimum"`  // 0: as many as the target
+	Target   int           `json:"target"`   // 0: the whole cohort
+	Deadline time.Duration `json:"deadline"` // from the opening of the window
+}
+
+// Exchange is one question to the cohort.
+type Exchange struct {
+	Name   string `json:"name"`
+	Window Window `json:"window"`
+}
+
+// Config is what a run was submitted with.
+type Config struct {
+	Rounds int `json:"rounds"`
+	// Fraction of the attending sites that a cohort has, in (0, 1]; at least
+	// one site. FedAvg's C (McMahan et al. 2017, Algorithm 1).
+	Fraction float64 `json:"fraction"`
+	// MinSites is how many sites must attend before the first round.
+	MinSites int `json:"min_sites"`
+	// Exchanges of a round, in order. Who answered one is asked the next;
+	// the answers to the last one are aggregated.
+	Exchanges []Exchange `json:"exchanges"`
+	// MaxSamples is the largest sample count an update may claim. A larger
+	// claim is rejected, never clamped.
+	MaxSamples int64 `json:"max_samples"`
+	// Weighted tells that updates are weighed by their samples, so that a
+	// count below 1 is rejected.
+	Weighted bool `json:"weighted"`
+	// StopAt ends the run once a published version is at least so accurate,
+	// on the validation set where there is one; 0: never.
+	StopAt float64 `json:"stop_at"`
+	// Retries of a round after its first attempt before the run fails.
+	Retries int `json:"retries"`
+}
+
+// Validate reports what no run can have.
+func (c Config) Validate() error {
+	switch {
+	case c.Rounds < 1:
+		return fmt.Errorf("rounds: got %d, want 1 or more", c.Rounds)
+	case !(c.Fraction > 0 && c.Fraction <= 1):
+		return fmt.Errorf("fraction: got %g, want more than 0 and at most 1", c.Fraction)
+	case c.MinSites < 1:
+		return fmt.Errorf("min_sites: got %d, want 1 or more", c.MinSites)
+	case len(c.Exchanges) == 0:
+		return fmt.Errorf("exchanges: there is none")
+	case c.MaxSamples < 1:
+		return fmt.Errorf("max_samples: got %d, want 1 or more", c.MaxSamples)
+	case !(c.StopAt >= 0 && c.StopAt <= 1):
+		return fmt.Errorf("stop_at: got %g, want 0 to 1", c.StopAt)
+	case c.Retries < 0:
+		return fmt.Errorf("retries: got %d, want 0 or more", c.Retries)
+	}
+	for _, x := range c.Exchanges {
+		switch w := x.Window; {
+		case x.Name == "":
+			return fmt.Errorf("exchanges: one has no name")
+		case w.Deadline <= 0:
+			return fmt.Errorf("exchange %s: deadline: got %s, want more than 0", x.Name, w.Deadline)
+		case w.Minimum < 0 || w.Target < 0:
+			return fmt.Errorf("exchange %s: negative minimum (%d) or target (%d)", x.Name, w.Minimum, w.Target)
+		case w.Target > 0 && w.Minimum > w.Target:
+			return fmt.Errorf("exchange %s: minimum %d above target %d", x.Name, w.Minimum, w.Target)
+		}
+	}
+	return nil
+}
+
+// Status is what became of a task.
+type Status string
+
+// The statuses. An open or lost task may still be answered.
+const (
+	Open      Status = "open"
+	Accepted  Status = "accepted"
+	Rejected  Status = "rejected"
+	Declined  Status = "declined" // the site would not, or could not
+	Lost      Status = "lost"     // the site went away
+	Withdrawn Status = "withdrawn"
+)
+
+// Task is one participant's part of an exchange.
+type Task struct {
+	ID          string `json:"id"`
+	Exchange    int    `json:"exchange"` // index into Config.Exchanges
+	Participant string `json:"participant"`
+	Status      Status `json:"status"`
+	Digest      string `json:"digest,omitempty"`  // of the accepted answer's artefact
+	Samples     int64  `json:"samples,omitempty"` // of the accepted answer
+	Reason      string `json:"reason,omitempty"`
+}
+
+// Version is a published global model.
+type Version struct {
+	Round      int      `json:"round"`
+	Model      string   `json:"model"`                // digest
+	Accuracy   *float64 `json:"accuracy,omitempty"`   // on the test set; nil: not measured
+	Loss       *float64 `json:"loss,omitempty"`       // mean, on the test set
+	Validation *float64 `json:"validation,omitempty"` // accuracy on the validation set
+}
+
+// score is what decisions are made by: never the test set where there is a
+// validation set.
+func (v Version) score() (float64, bool) {
+	switch {
+	case v.Validation != nil:
+		return *v.Validation, true
+	case v.Accuracy != nil:
+		return *v.Accuracy, true
+	}
+	return 0, false
+}
+
+// Counts tells how many answers ended how, over the whole run.
+type Counts struct {
+	Accepted int `json:"accepted"`
+	Rejected int `json:"rejected"`
+	Declined int `json:"declined"`
+	Late     int `json:"late"`
+	Lost     int `json:"lost"`
+}
+
+// State of a run. The zero State awaits a Submitted event. States are
+// values: Step never changes the one it is given.
+type State struct {
+	Run        string
+	Config     Config
+	Definition json.RawMessage // the run as its owner described it; opaque here
+	Phase      Phase
+	Round      int // from 1
+	Attempt    int // from 0 in each round
+	Exchange   int // index of the open exchange
+	Deadline   time.Time
+	Model      string // the global model's digest
+	Next       Version
+	Tasks      []Task // of this attempt, sorted by participant within an exchange
+	Published  []Version
+	Counts     Counts
+	Reason     string // why the last attempt, or the run, failed or stopped
+}
+
+// Candidate is the published version to hand out: the best by validation
+// accuracy, the earliest of equals, or without a validation set the last.
+// False before anything was published.
+func (s State) Candidate() (Version, bool) {
+	if len(s.Published) == 0 {
+		return Version{}, false
+	}
+	best := s.Published[len(s.Published)-1]
+	if best.Validation == nil {
+		return best, true
+	}
+	for _, v := range slices.Backward(s.Published) {
+		if v.Validation != nil && *v.Validation >= *best.Validation {
+			best = v
+		}
+	}
+	return best, true
+}
+
+// Cohort returns the participants selected for this attempt, sorted.
+func (s State) Cohort() []string {
+	var names []string
+	for _, t := range s.Tasks {
+		if t.Exchange == 0 {
+			names = append(names, t.Participant)
+		}
+	}
+	return names
+}
+
+// Task finds a task of this attempt.
+func (s State) Task(id string) (Task, bool) {
+	for _, t := range s.Tasks {
+		if t.ID == id {
+			return t, true
+		}
+	}
+	return Task{}, false
+}
+
+// answers returns the accepted tasks of exchange x, in the order of Tasks.
+func (s State) answers(x int) []Task { return s.with(x, Accepted) }
+
+func (s State) with(x int, status Status) []Task {
+	var tasks []Task
+	for _, t := range s.Tasks {
+		if t.Exchange == x && t.Status == status {
+			tasks = append(tasks, t)
+		}
+	}
+	return tasks
+}
+
+// set gives the state a task list of its own in which t replaces its older
+// self.
+func (s *State) set(t Task) {
+	s.Tasks = slices.Clone(s.Tasks)
+	for i := range s.Tasks {
+		if s.Tasks[i].ID == t.ID {
+			s.Tasks[i] = t
+		}
+	}
+}

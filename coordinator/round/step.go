@@ -1,0 +1,331 @@
+package round
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// TransitionError reports an event that the state does not allow: the result
+// of an effect that was overtaken, or a journal that is not this run's.
+type TransitionError struct {
+	Event string
+	Phase Phase
+	Why   string
+}
+
+func (e *TransitionError) Error() string {
+	phase := e.Phase
+	if phase == "" {
+		phase = "not submitted"
+	}
+	return fmt.Sprintf("round: event %s in phase %s: %s", e.Event, phase, e.Why)
+}
+
+// allowed is the table of legal transitions: the phases in which each event
+// means something.
+var allowed = map[string][]Phase{
+	Submitted{}.kind():       {""},
+	CohortSelected{}.kind():  {Selecting},
+	Answered{}.kind():        {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying, Completed, Failed, Stopped},
+	ParticipantLost{}.kind(): {Exchanging},
+	DeadlinePassed{}.kind():  {Exchanging, Retrying},
+	Aggregated{}.kind():      {Aggregating},
+	Evaluated{}.kind():       {Evaluating},
+	Published{}.kind():       {Publishing},
+	EffectFailed{}.kind():    {Selecting, Aggregating, Evaluating, Publishing},
+	StopRequested{}.kind():   {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
+}
+
+// Step gives the state after e and what is to be done then. The state passed
+// in is not changed. A *TransitionError means that e changes nothing and must
+// not be recorded.
+func Step(s State, e Event) (State, []Effect, error) {
+	if !slices.Contains(allowed[e.kind()], s.Phase) {
+		return s, nil, s.illegal(e, "not legal here")
+	}
+	switch e := e.(type) {
+	case Submitted:
+		return s.submit(e)
+	case CohortSelected:
+		return s.open(e)
+	case Answered:
+		return s.answer(e)
+	case ParticipantLost:
+		return s.lose(e)
+	case DeadlinePassed:
+		return s.expire(e)
+	case Aggregated:
+		return s.aggregated(e)
+	case Evaluated:
+		return s.evaluated(e)
+	case Published:
+		return s.published(e)
+	case EffectFailed:
+		return s.effectFailed(e)
+	case StopRequested:
+		return s.stop(e)
+	default:
+		return s, nil, s.illegal(e, "not known")
+	}
+}
+
+func (s State) illegal(e Event, why string) error {
+	return &TransitionError{Event: e.kind(), Phase: s.Phase, Why: why}
+}
+
+// current refuses results that belong to another attempt.
+func (s State) current(e Event, round, attempt int) error {
+	if round != s.Round || attempt != s.Attempt {
+		return s.illegal(e, fmt.Sprintf("it is of round %d attempt %d, the run is at %d attempt %d", round, attempt, s.Round, s.Attempt))
+	}
+	return nil
+}
+
+func (s State) submit(e Submitted) (State, []Effect, error) {
+	if err := e.Config.Validate(); err != nil {
+		return s, nil, s.illegal(e, err.Error())
+	}
+	next := State{
+		Run: e.Run, Config: e.Config, Definition: e.Definition,
+		Phase: Selecting, Round: 1, Model: e.Model,
+	}
+	return next, Pending(next), nil
+}
+
+// open mints the first exchange's tasks and opens its window.
+func (s State) open(e CohortSelected) (State, []Effect, error) {
+	if err := s.current(e, e.Round, e.Attempt); err != nil {
+		return s, nil, err
+	}
+	cohort := slices.Sorted(slices.Values(e.Cohort))
+	if len(cohort) == 0 || len(slices.Compact(slices.Clone(cohort))) != len(cohort) {
+		return s, nil, s.illegal(e, "a cohort is one or more distinct participants")
+	}
+	s.Tasks = nil
+	return s.openExchange(0, cohort, e.At)
+}
+
+func (s State) openExchange(x int, cohort []string, at time.Time) (State, []Effect, error) {
+	s.Phase, s.Exchange = Exchanging, x
+	exchange := s.Config.Exchanges[x]
+	s.Deadline = at.Add(exchange.Window.Deadline)
+	tasks := slices.Clone(s.Tasks)
+	for _, name := range cohort {
+		tasks = append(tasks, Task{ID: s.taskID(exchange.Name, name), Exchange: x, Participant: name, Status: Open})
+	}
+	s.Tasks = tasks
+	if target, minimum := s.bounds(); len(cohort) < minimum {
+		return s.fail(fmt.Sprintf("a cohort of %d can not give the %d answers that exchange %s needs (target %d)", len(cohort), minimum, exchange.Name, target), at)
+	}
+	return s, Pending(s), nil
+}
+
+func (s State) taskID(exchange, participant string) string {
+	return s.Run + "/" + strconv.Itoa(s.Round) + "." + strconv.Itoa(s.Attempt) + "/" + exchange + "/" + participant
+}
+
+// bounds are the open window's target and minimum, in answers.
+func (s State) bounds() (target, minimum int) {
+	w := s.Config.Exchanges[s.Exchange].Window
+	asked := 0
+	for _, t := range s.Tasks {
+		if t.Exchange == s.Exchange {
+			asked++
+		}
+	}
+	target = w.Target
+	if target == 0 || target > asked {
+		target = asked
+	}
+	minimum = w.Minimum
+	if minimum == 0 {
+		minimum = target
+	}
+	return target, minimum
+}
+
+func (s State) answer(e Answered) (State, []Effect, error) {
+	verdict, reason := Judge(s, e)
+	acknowledge := Acknowledge{Task: e.Task, Participant: e.Participant, Verdict: verdict, Reason: reason}
+	t, known := s.Task(e.Task)
+	awaited := known && t.Participant == e.Participant && (t.Status == Open || t.Status == Lost)
+	switch verdict {
+	case VerdictAccepted:
+		t.Status, t.Digest, t.Samples, t.Reason = Accepted, e.Digest, e.Samples, ""
+		s.Counts.Accepted++
+	case VerdictNoted:
+		t.Status, t.Reason = Declined, reason
+		s.Counts.Declined++
+	case VerdictRejected:
+		if awaited {
+			t.Status, t.Reason = Rejected, reason
+		}
+		s.Counts.Rejected++
+	case VerdictLate:
+		s.Counts.Late++
+	case VerdictDuplicate:
+		return s, []Effect{acknowledge}, nil
+	}
+	if !awaited {
+		return s, []Effect{acknowledge}, nil
+	}
+	s.set(t)
+	next, effects, err := s.advance(e.At, false)
+	return next, append([]Effect{acknowledge}, effects...), err
+}
+
+func (s State) lose(e ParticipantLost) (State, []Effect, error) {
+	found := false
+	for _, t := range s.with(s.Exchange, Open) {
+		if t.Participant == e.Participant {
+			t.Status, t.Reason, found = Lost, "the participant went away", true
+			s.set(t)
+			s.Counts.Lost++
+		}
+	}
+	if !found {
+		return s, nil, s.illegal(e, "no open task is the participant's")
+	}
+	return s.advance(e.At, false)
+}
+
+func (s State) expire(e DeadlinePassed) (State, []Effect, error) {
+	if err := s.current(e, e.Round, e.Attempt); err != nil {
+		return s, nil, err
+	}
+	if s.Phase == Retrying {
+		s.Phase, s.Attempt, s.Tasks = Selecting, s.Attempt+1, nil
+		return s, Pending(s), nil
+	}
+	if e.Exchange != s.Exchange {
+		return s, nil, s.illegal(e, "it is of another exchange")
+	}
+	return s.advance(e.At, true)
+}
+
+// advance closes the open window when its rule says so. While a task is lost
+// but could still be answered, only the deadline or the target ends a window
+// that has its minimum.
+func (s State) advance(at time.Time, expired bool) (State, []Effect, error) {
+	target, minimum := s.bounds()
+	accepted := len(s.answers(s.Exchange))
+	open := len(s.with(s.Exchange, Open))
+	switch {
+	case accepted >= target, accepted >= minimum && (expired || open == 0):
+		return s.closeWindow(at)
+	case expired:
+		return s.fail(fmt.Sprintf("%d of %d answers at the deadline, %d needed", accepted, target, minimum), at)
+	case accepted+open < minimum:
+		return s.fail(fmt.Sprintf("%d answers accepted, %d still possible, %d needed%s", accepted, open, minimum, s.firstReason()), at)
+	}
+	return s, nil, nil
+}
+
+// firstReason quotes one participant's reason, so that a failed round says
+// what to look at.
+func (s State) firstReason() string {
+	for _, t := range s.Tasks {
+		if t.Reason != "" {
+			return fmt.Sprintf(" (%s: %s)", t.Participant, t.Reason)
+		}
+	}
+	return ""
+}
+
+func (s State) closeWindow(at time.Time) (State, []Effect, error) {
+	s, withdrawn := s.withdraw("the window closed")
+	if x := s.Exchange + 1; x < len(s.Config.Exchanges) {
+		var cohort []string
+		for _, t := range s.answers(s.Exchange) {
+			cohort = append(cohort, t.Participant)
+		}
+		next, effects, err := s.openExchange(x, cohort, at)
+		return next, append(withdrawn, effects...), err
+	}
+	s.Phase = Aggregating
+	return s, append(withdrawn, Pending(s)...), nil
+}
+
+// withdraw takes back every task that is not answered.
+func (s State) withdraw(reason string) (State, []Effect) {
+	var tasks []Task
+	for _, t := range append(s.with(s.Exchange, Open), s.with(s.Exchange, Lost)...) {
+		t.Status, t.Reason = Withdrawn, reason
+		s.set(t)
+		tasks = append(tasks, t)
+	}
+	if len(tasks) == 0 {
+		return s, nil
+	}
+	return s, []Effect{Withdraw{Tasks: tasks, Reason: reason}}
+}
+
+func (s State) aggregated(e Aggregated) (State, []Effect, error) {
+	if err := s.current(e, e.Round, e.Attempt); err != nil {
+		return s, nil, err
+	}
+	s.Phase, s.Next = Evaluating, Version{Round: s.Round, Model: e.Model}
+	return s, Pending(s), nil
+}
+
+func (s State) evaluated(e Evaluated) (State, []Effect, error) {
+	if err := s.current(e, e.Round, e.Attempt); err != nil {
+		return s, nil, err
+	}
+	s.Phase = Publishing
+	s.Next.Accuracy, s.Next.Loss, s.Next.Validation = e.Accuracy, e.Loss, e.Validation
+	return s, Pending(s), nil
+}
+
+func (s State) published(e Published) (State, []Effect, error) {
+	if err := s.current(e, e.Round, e.Attempt); err != nil {
+		return s, nil, err
+	}
+	if e.Model != s.Next.Model {
+		return s, nil, s.illegal(e, "another model was to be published")
+	}
+	s.Model = s.Next.Model
+	s.Published = append(slices.Clone(s.Published), s.Next)
+	score, measured := s.Next.score()
+	s.Next = Version{}
+	if s.Round == s.Config.Rounds || s.Config.StopAt > 0 && measured && score >= s.Config.StopAt {
+		s.Phase = Completed
+		return s, nil, nil
+	}
+	s.Phase, s.Round, s.Attempt, s.Tasks, s.Reason = Selecting, s.Round+1, 0, nil, ""
+	return s, Pending(s), nil
+}
+
+func (s State) effectFailed(e EffectFailed) (State, []Effect, error) {
+	if err := s.current(e, e.Round, e.Attempt); err != nil {
+		return s, nil, err
+	}
+	return s.fail(e.Effect+": "+e.Reason, e.At)
+}
+
+// fail ends the attempt: the round is tried again after a pause while there
+// are retries left, else the run has failed.
+func (s State) fail(reason string, at time.Time) (State, []Effect, error) {
+	s, withdrawn := s.withdraw("the attempt failed")
+	s.Reason, s.Next = reason, Version{}
+	if s.Attempt >= s.Config.Retries {
+		s.Phase = Failed
+		return s, withdrawn, nil
+	}
+	s.Phase, s.Deadline = Retrying, at.Add(pause(s.Attempt))
+	return s, append(withdrawn, Pending(s)...), nil
+}
+
+// pause before the attempt that follows attempt: 1 s, doubling, at most a
+// minute.
+func pause(attempt int) time.Duration {
+	return min(time.Second<<min(attempt, 6), time.Minute)
+}
+
+func (s State) stop(e StopRequested) (State, []Effect, error) {
+	s, withdrawn := s.withdraw("the run was stopped")
+	s.Phase, s.Next, s.Reason = Stopped, Version{}, e.Reason
+	return s, withdrawn, nil
+}
