@@ -1,0 +1,50 @@
+package kernel
+
+import "math"
+
+// SGD computes w −= rate·(g + decay·w).
+func SGD(w, g []float32, rate, decay float32) {
+	sameLength(len(w), len(g))
+	for i, v := range w {
+		w[i] = v - float32(rate*(g[i]+float32(decay*v)))
+	}
+}
+
+// Momentum computes velocity = momentum·velocity + g + decay·w and then
+// w −= rate·velocity.
+func Momentum(w, g, velocity []float32, rate, momentum, decay float32) {
+	sameLength(len(w), len(g), len(velocity))
+	for i, v := range w {
+		u := float32(momentum*velocity[i]) + (g[i] + float32(decay*v))
+		velocity[i] = u
+		w[i] = v - float32(rate*u)
+	}
+}
+
+// AdamRates are the constants of one step of Adam. Step holds the bias
+// correction: lr·√(1−β₂ᵗ)/(1−β₁ᵗ).
+type AdamRates struct{ Step, Beta1, Beta2, Epsilon float32 }
+
+// Adam computes m += (1−β₁)(g−m), v += (1−β₂)(g²−v) and then
+// w −= step·m/(√v+ε).
+func Adam(w, g, m, v []float32, r AdamRates) {
+	sameLength(len(w), len(g), len(m), len(v))
+	g, m, v = g[:len(w)], m[:len(w)], v[:len(w)]
+	keep1, keep2 := 1-r.Beta1, 1-r.Beta2
+	for i := range w {
+		gi := g[i]
+		mi := m[i] + float32(keep1*(gi-m[i]))
+		vi := v[i] + float32(keep2*(float32(gi*gi)-v[i]))
+		m[i], v[i] = mi, vi
+		w[i] -= float32(r.Step*mi) / (float32(math.Sqrt(float64(vi))) + r.Epsilon)
+	}
+}
+
+// sameLength panics unless all lengths are equal.
+func sameLength(want int, lengths ...int) {
+	for _, n := range lengths {
+		if n != want {
+			panic("kernel: slices differ in length")
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package optim
+
+import (
+	"math"
+
+	"github.com/accord-fl/accord/internal/kernel"
+)
+
+// adam is Kingma and Ba's optimiser in Keras' form, which puts ε beside the
+// uncorrected second moment:
+//
+//	m = β₁m + (1−β₁)g,  v = β₂v + (1−β₂)g²
+//	w −= lr·√(1−β₂ᵗ)/(1−β₁ᵗ) · m/(√v + ε)
+type adam struct {
+	cfg  Config
+	t    int // steps done
+	m, v []float32
+}
+
+var _ Optimizer = (*adam)(nil)
+
+func newAdam(c Config, n int) *adam {
+	return &adam{cfg: c, m: make([]float32, n), v: make([]float32, n)}
+}
+
+func (o *adam) Step(w, g []float32) {
+	o.t++
+	t := float64(o.t)
+	rate := o.cfg.LR * math.Sqrt(1-math.Pow(o.cfg.Beta2, t)) / (1 - math.Pow(o.cfg.Beta1, t))
+	kernel.Adam(w, g, o.m, o.v, kernel.AdamRates{
+		Step:    float32(rate),
+		Beta1:   float32(o.cfg.Beta1),
+		Beta2:   float32(o.cfg.Beta2),
+		Epsilon: float32(o.cfg.Epsilon),
+	})
+}
