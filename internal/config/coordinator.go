@@ -1,0 +1,79 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+)
+
+// Coordinator configures `accord coordinator`.
+type Coordinator struct {
+	Listen   string `yaml:"listen"`   // host:port that participants and the CLI dial
+	Insecure bool   `yaml:"insecure"` // talk without certificates, on loopback only
+	Dir      string `yaml:"dir"`      // journal and artefacts; made when absent
+	// Test is the set whose test split measures every version; no dataset
+	// publishes versions without an accuracy.
+	Test     Data   `yaml:"test,omitempty"`
+	Threads  int    `yaml:"threads,omitempty"` // 0: one for each core
+	LogLevel string `yaml:"log_level"`         // debug, info, warn or error
+}
+
+// DefaultCoordinator returns what an empty coordinator file means. It does not
+// validate: running without certificates must be asked for.
+func DefaultCoordinator() Coordinator {
+	return Coordinator{Listen: "127.0.0.1:7443", Dir: "coordinator", LogLevel: "info"}
+}
+
+// LoadCoordinator reads the file at path; errors are as those of Load.
+func LoadCoordinator(path string) (Coordinator, error) {
+	cfg := DefaultCoordinator()
+	err := load(path, &cfg)
+	return cfg, err
+}
+
+func (cfg *Coordinator) resolve(base string) error {
+	cfg.Dir = under(base, cfg.Dir)
+	cfg.Test.resolve(base)
+	return nil
+}
+
+// Validate reports, as Problems, every field that makes no sense.
+func (cfg Coordinator) Validate() error {
+	var c checker
+	c.address("listen", cfg.Listen, cfg.Insecure)
+	c.require(cfg.Dir != "", "dir", "want a folder for journal and artefacts")
+	if cfg.Test != (Data{}) {
+		cfg.Test.check(&c, "test")
+	}
+	c.require(cfg.Threads >= 0, "threads", "want 1 or more, or 0 for one a core, got %d", cfg.Threads)
+	c.logLevel(cfg.LogLevel)
+	return c.err()
+}
+
+// address notes what is wrong with the host:port at path. Without
+// certificates only loopback may be used, and only when asked for.
+func (c *checker) address(path, address string, insecure bool) {
+	host, port, err := net.SplitHostPort(address)
+	_, portErr := strconv.ParseUint(port, 10, 16)
+	valid := err == nil && portErr == nil
+	c.require(valid, path, "want host:port, such as 127.0.0.1:7443, got %q", address)
+	c.require(insecure, "insecure", "must be true: this version speaks without certificates, and only on loopback")
+	if valid && insecure {
+		c.require(isLoopback(host), path, "%s is not a loopback address; without certificates only loopback may be used", address)
+	}
+}
+
+// isLoopback tells whether host is this machine by name or number.
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// logLevel notes a level that is not known.
+func (c *checker) logLevel(level string) {
+	switch level {
+	case "debug", "info", "warn", "error":
+	default:
+		c.require(false, "log_level", "%q is not known; want debug, info, warn or error", level)
+	}
+}

@@ -1,0 +1,100 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/accord-fl/accord/exchange"
+)
+
+// Who trains at a site.
+const (
+	TrainerBuiltin = "builtin" // Accord's own engine
+	TrainerExec    = "exec"    // the site's own program, over files
+)
+
+// Participant configures `accord participant`.
+type Participant struct {
+	Name        string `yaml:"name"`        // of the site; keys its training randomness
+	Coordinator string `yaml:"coordinator"` // host:port to dial
+	Insecure    bool   `yaml:"insecure"`    // talk without certificates, on loopback only
+	Data        Data   `yaml:"data"`        // the training split is the site's private shard
+	Dir         string `yaml:"dir"`         // tasks under way and their artefacts; made when absent
+	Trainer     string `yaml:"trainer"`     // builtin or exec
+	Exec        Exec   `yaml:"exec,omitempty"`
+	Threads     int    `yaml:"threads,omitempty"` // 0: one for each core
+	LogLevel    string `yaml:"log_level"`         // debug, info, warn or error
+}
+
+// Exec is a program that trains. It runs in a folder of the task's own with
+// an empty environment but for what is named here.
+type Exec struct {
+	// Command is the program and its arguments, not a shell line. An argument
+	// that starts with ./ or ../ is a path relative to the configuration file.
+	Command     []string          `yaml:"command"`
+	Timeout     time.Duration     `yaml:"timeout,omitempty"`     // a program that takes longer is killed
+	Environment map[string]string `yaml:"environment,omitempty"` // its whole environment
+}
+
+// DefaultParticipant returns what an empty participant file means. It does not
+// validate: a site must have a name and data.
+func DefaultParticipant() Participant {
+	return Participant{
+		Coordinator: "127.0.0.1:7443",
+		Dir:         "participant",
+		Trainer:     TrainerBuiltin,
+		Exec:        Exec{Timeout: 10 * time.Minute},
+		LogLevel:    "info",
+	}
+}
+
+// LoadParticipant reads the file at path; errors are as those of Load.
+func LoadParticipant(path string) (Participant, error) {
+	cfg := DefaultParticipant()
+	err := load(path, &cfg)
+	return cfg, err
+}
+
+func (cfg *Participant) resolve(base string) error {
+	cfg.Dir = under(base, cfg.Dir)
+	cfg.Data.resolve(base)
+	// The program runs in a folder of its own, where "./train.py" would mean
+	// another file.
+	for i, arg := range cfg.Exec.Command {
+		if !strings.HasPrefix(arg, "./") && !strings.HasPrefix(arg, "../") {
+			continue
+		}
+		path, err := filepath.Abs(filepath.Join(base, arg))
+		if err != nil {
+			return fmt.Errorf("exec.command: %w", err)
+		}
+		cfg.Exec.Command[i] = path
+	}
+	return nil
+}
+
+// Validate reports, as Problems, every field that makes no sense.
+func (cfg Participant) Validate() error {
+	var c checker
+	c.require(exchange.ValidName(cfg.Name), "name", "%q can not name a site: %s", cfg.Name, nameRule)
+	c.address("coordinator", cfg.Coordinator, cfg.Insecure)
+	c.require(cfg.Dir != "", "dir", "want a folder for tasks and their artefacts")
+	switch cfg.Trainer {
+	case TrainerBuiltin:
+		c.require(len(cfg.Exec.Command) == 0, "exec.command", "is never run: trainer is %s", TrainerBuiltin)
+		cfg.Data.check(&c, "data")
+	case TrainerExec:
+		c.require(len(cfg.Exec.Command) > 0 && cfg.Exec.Command[0] != "", "exec.command", "want the program to run and its arguments")
+		c.require(cfg.Exec.Timeout > 0, "exec.timeout", "want a time above 0, got %v", cfg.Exec.Timeout)
+		if cfg.Data != (Data{}) { // the program may know where its data are
+			cfg.Data.check(&c, "data")
+		}
+	default:
+		c.require(false, "trainer", "%q is not known; want %s or %s", cfg.Trainer, TrainerBuiltin, TrainerExec)
+	}
+	c.require(cfg.Threads >= 0, "threads", "want 1 or more, or 0 for one a core, got %d", cfg.Threads)
+	c.logLevel(cfg.LogLevel)
+	return c.err()
+}

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/accord-fl/accord/internal/fault"
+)
+
+// Problem is one thing that is wrong with a configuration.
+type Problem struct {
+	File string // "" when the value came from elsewhere, such as a flag
+	Line int    // from 1; 0 when not known
+	Path string // of the key, such as "local.lr"; "" for the file as a whole
+	Text string
+}
+
+// String gives "file:line: path: text", without the parts that are not known.
+func (p Problem) String() string {
+	var b strings.Builder
+	if p.File != "" {
+		b.WriteString(p.File)
+		if p.Line > 0 {
+			fmt.Fprintf(&b, ":%d", p.Line)
+		}
+		b.WriteString(": ")
+	}
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.Text)
+	return b.String()
+}
+
+// Problems is the error for a configuration that is wrong: at least one
+// problem, in the order of the file. It is of class fault.Input.
+type Problems []Problem
+
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Is puts the error into class fault.Input.
+func (p Problems) Is(target error) bool { return target == fault.Input }
+
+// checker collects problems.
+type checker struct{ problems Problems }
+
+// require notes a problem with the key at path unless ok holds.
+func (c *checker) require(ok bool, path, format string, args ...any) {
+	if !ok {
+		c.problems = append(c.problems, Problem{Path: path, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// err returns what was noted, or nil.
+func (c *checker) err() error {
+	if len(c.problems) == 0 {
+		return nil
+	}
+	return c.problems
+}
