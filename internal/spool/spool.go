@@ -167,6 +167,21 @@ func (s *Spool) Has(digest string) (int64, bool) {
 	return info.Size(), true
 }
 
+// List returns the digests of all blobs, sorted.
+func (s *Spool) List() ([]string, error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("list spool: %w", err)
+	}
+	var digests []string
+	for _, e := range entries {
+		if ValidDigest(e.Name()) {
+			digests = append(digests, e.Name())
+		}
+	}
+	return digests, nil
+}
+
 // Remove deletes the blob called digest; one that is not there is no error.
 func (s *Spool) Remove(digest string) error {
 	if !ValidDigest(digest) {

@@ -1,0 +1,321 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/accord-fl/accord/aggregation"
+	"github.com/accord-fl/accord/coordinator/journal"
+	"github.com/accord-fl/accord/coordinator/round"
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/spool"
+)
+
+// Options are what a coordinator works with. Journal, Spool and Log are
+// required; the coordinator owns none of them.
+type Options struct {
+	Journal journal.Store
+	Spool   *spool.Spool
+	Log     *zap.Logger
+	// Evaluator measures published models; nil: nothing is measured.
+	Evaluator Evaluator
+	// Publisher makes versions visible outside; nil: they stay in the spool.
+	Publisher Publisher
+	// Strategy gives a run's strategy; nil: aggregation.Preset by name.
+	Strategy func(Definition) (aggregation.Strategy, error)
+	// Observe is told each event once it is durable, with the state after
+	// it. It is called in order, by one goroutine, and must be quick; nil:
+	// nobody looks.
+	Observe func(round.State, round.Event)
+	// Grace is how long a participant may be gone, and how long a round
+	// after the first waits for MinSites, before the run goes on without.
+	Grace time.Duration
+	// KeepVersions keeps the model of every version in the spool, not only
+	// of the newest and the best.
+	KeepVersions bool
+}
+
+// DefaultGrace suits participants that reconnect after a network fault.
+const DefaultGrace = 30 * time.Second
+
+// Coordinator runs the runs submitted to it, one after another.
+type Coordinator struct {
+	o      Options
+	log    *zap.Logger
+	roster roster
+	inbox  chan input
+	done   chan struct{} // closed when Run has returned
+	work   sync.WaitGroup
+	head   uint64
+
+	// The loop alone writes what follows mu, and reads it without mu.
+	mu       sync.RWMutex
+	runs     map[string]*run
+	order    []string
+	watchers map[chan RunStatus]string
+	closed   bool          // Run has returned
+	last     measuredModel // written by the effects, under mu
+
+	active active
+}
+
+// run is one run's state and definition.
+type run struct {
+	state      round.State
+	definition Definition
+	// updates holds what the accepted answers of this round told beside
+	// their artefacts, by task, for the publication. It is not recovered.
+	updates map[string]exchange.Update
+}
+
+// input is what the loop is told: an event of a run, or a change in who
+// attends.
+type input struct {
+	run    string
+	event  round.Event
+	update *exchange.Update // of a round.Answered
+	answer chan<- answer    // who waits for what becomes of the event, if anybody
+
+	attached string // has just attached
+	gone     string // was detached for Options.Grace
+	look     bool   // see again whether a cohort can be selected
+}
+
+type answer struct {
+	verdict round.Verdict
+	reason  string
+	err     error
+}
+
+// New recovers all runs from the journal. Nothing happens before Run.
+func New(ctx context.Context, o Options) (*Coordinator, error) {
+	if o.Strategy == nil {
+		o.Strategy = func(d Definition) (aggregation.Strategy, error) {
+			return aggregation.Preset(d.Strategy, d.ServerLR)
+		}
+	}
+	c := &Coordinator{
+		o: o, log: o.Log, runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
+		inbox: make(chan input, 64), done: make(chan struct{}),
+	}
+	if err := c.recover(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// ErrClosed is returned to callers of a coordinator whose Run has returned.
+var ErrClosed = fault.As(fault.Unavailable, errors.New("the coordinator has stopped"))
+
+// Run drives all runs until ctx ends, and returns nil then. Any other error
+// means that an event could not be made durable; what was not recorded has
+// not happened, and a new process goes on from there.
+func (c *Coordinator) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		c.active.stop()
+		close(c.done)
+		c.work.Wait()
+		c.closeWatchers()
+	}()
+	c.activate(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case in := <-c.inbox:
+			if err := c.apply(ctx, c.drain(in)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// drain takes what else is waiting, so that one fsync serves all of it.
+func (c *Coordinator) drain(first input) []input {
+	batch := []input{first}
+	for len(batch) < 256 {
+		select {
+		case in := <-c.inbox:
+			batch = append(batch, in)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// stepped is an event that was stepped but is not yet durable.
+type stepped struct {
+	in      input
+	before  round.Phase
+	state   round.State
+	effects []round.Effect
+}
+
+// apply steps a batch of inputs, makes the events durable together, and only
+// then lets anything outside know.
+func (c *Coordinator) apply(ctx context.Context, batch []input) error {
+	var steps []stepped
+	var records []journal.Record
+	states := map[string]round.State{}
+	for _, in := range batch {
+		if in.event == nil {
+			continue
+		}
+		state, ok := states[in.run]
+		if !ok {
+			state = c.state(in.run)
+		}
+		next, effects, err := c.step(state, in)
+		if err != nil {
+			continue
+		}
+		kind, data, err := round.Encode(in.event)
+		if err != nil {
+			return err
+		}
+		records = append(records, journal.Record{
+			Seq: c.head + 1 + uint64(len(records)), At: time.Now().UTC(), Run: in.run, Kind: kind, Data: data,
+		})
+		steps = append(steps, stepped{in, state.Phase, next, effects})
+		states[in.run] = next
+	}
+	if len(records) > 0 {
+		if err := c.o.Journal.Append(ctx, c.head, records); err != nil {
+			return fmt.Errorf("coordinator stops: %w", err)
+		}
+		c.head += uint64(len(records))
+	}
+	for _, s := range steps {
+		c.commit(ctx, s)
+	}
+	for _, in := range batch {
+		c.attendance(ctx, in)
+	}
+	return nil
+}
+
+// step judges what needs no event at once and steps the rest. An error means
+// that there is nothing to record; whoever waits has been told.
+func (c *Coordinator) step(state round.State, in input) (round.State, []round.Effect, error) {
+	if a, ok := in.event.(round.Answered); ok {
+		if verdict, reason := round.Judge(state, a); verdict == round.VerdictDuplicate {
+			in.tell(answer{verdict: verdict, reason: reason})
+			return state, nil, errors.New("duplicate")
+		}
+	}
+	next, effects, err := round.Step(state, in.event)
+	if err != nil {
+		// An effect's result that was overtaken, by a stop for example.
+		c.log.Debug("event dropped", zap.String("run", in.run), zap.Error(err))
+		in.tell(answer{err: err})
+	}
+	return next, effects, err
+}
+
+func (in input) tell(a answer) {
+	if in.answer != nil {
+		in.answer <- a // buffered by whoever waits
+	}
+}
+
+// commit makes a durable step the run's state and carries out its effects.
+func (c *Coordinator) commit(ctx context.Context, s stepped) {
+	c.mu.Lock()
+	r := c.runs[s.in.run]
+	if r == nil {
+		r = &run{}
+		c.runs[s.in.run] = r
+		c.order = append(c.order, s.in.run)
+	}
+	before := r.state
+	r.state = s.state
+	c.mu.Unlock()
+	if e, ok := s.in.event.(round.Submitted); ok {
+		// Submit has encoded it a moment ago.
+		if err := json.Unmarshal(e.Definition, &r.definition); err != nil {
+			c.log.DPanic("definition", zap.Error(err))
+		}
+	}
+
+	c.logTransition(s)
+	if c.o.Observe != nil {
+		c.o.Observe(s.state, s.in.event)
+	}
+	c.notify(r)
+	if _, ok := s.in.event.(round.Submitted); ok {
+		s.in.tell(answer{})
+		c.activate(ctx)
+		return
+	}
+	if s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
+		c.discard(r, c.needed(before))
+	}
+	if e, ok := s.in.event.(round.Answered); ok {
+		c.discard(r, []string{e.Digest}) // unless it was accepted
+	}
+	for _, e := range s.effects {
+		c.execute(ctx, r, s.in, e)
+	}
+	if s.state.Phase.Final() && c.active.run == s.in.run {
+		c.active.stop()
+		c.activate(ctx)
+	}
+}
+
+// logTransition says what a person who reads the log wants to know.
+func (c *Coordinator) logTransition(s stepped) {
+	log := c.log.With(zap.String("run", s.in.run), zap.Int("round", s.state.Round))
+	switch e := s.in.event.(type) {
+	case round.Submitted:
+		log.Info("run submitted", zap.Int("rounds", e.Config.Rounds))
+	case round.CohortSelected:
+		log.Info("cohort selected", zap.Int("sites", len(e.Cohort)), zap.Int("attempt", e.Attempt))
+	case round.Answered:
+		if t, ok := s.state.Task(e.Task); !ok || t.Status != round.Accepted {
+			log.Warn("answer not accepted", zap.String("participant", e.Participant), zap.String("task", e.Task), zap.String("reason", e.Reason+t.Reason))
+		}
+	case round.ParticipantLost:
+		log.Warn("participant lost", zap.String("participant", e.Participant))
+	case round.Published:
+		v := s.state.Published[len(s.state.Published)-1]
+		log.Info("version published", zap.Int("version", v.Round), zap.Float64p("accuracy", v.Accuracy), zap.String("model", v.Model))
+	}
+	if s.state.Phase != s.before {
+		switch s.state.Phase {
+		case round.Retrying:
+			log.Warn("attempt failed, the round is tried again", zap.Int("attempt", s.state.Attempt), zap.String("reason", s.state.Reason))
+		case round.Completed, round.Failed, round.Stopped:
+			log.Info("run ended", zap.String("phase", string(s.state.Phase)), zap.String("reason", s.state.Reason))
+		}
+	}
+}
+
+// state returns a run's state; the zero state if there is no such run.
+func (c *Coordinator) state(name string) round.State {
+	if r := c.runs[name]; r != nil {
+		return r.state
+	}
+	return round.State{}
+}
+
+// post tells the loop something, unless the coordinator has stopped.
+func (c *Coordinator) post(ctx context.Context, in input) error {
+	select {
+	case c.inbox <- in:
+		return nil
+	case <-c.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

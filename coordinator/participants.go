@@ -1,0 +1,137 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/accord-fl/accord/coordinator/round"
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/spool"
+)
+
+// Spool is where artefacts lie that participants fetch and store.
+func (c *Coordinator) Spool() *spool.Spool { return c.o.Spool }
+
+// MaxArtefact is the size in bytes of the largest artefact that any
+// unfinished run can need: its contract's tensors and a generous header.
+func (c *Coordinator) MaxArtefact() int64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var most int64
+	for _, r := range c.runs {
+		if !r.state.Phase.Final() {
+			most = max(most, artefactLimit(r.definition))
+		}
+	}
+	return most
+}
+
+// artefactLimit allows 512 bytes of header a tensor beside names and data.
+func artefactLimit(d Definition) int64 {
+	limit := d.Contract.Bytes() + 4096
+	for _, t := range d.Contract.Tensors {
+		limit += 512 + int64(len(t.Name))
+	}
+	return limit
+}
+
+// Attach makes l's participant one that attends, until detach is called.
+// Tasks of its that are open are offered to l. A link of the same name that
+// attended before is replaced.
+func (c *Coordinator) Attach(l Link) (detach func()) {
+	c.roster.put(l)
+	c.log.Info("participant attached", zap.String("participant", l.Name()))
+	_ = c.post(context.Background(), input{attached: l.Name()}) // a coordinator that has stopped needs no links
+	return func() {
+		if c.roster.remove(l) {
+			c.log.Info("participant detached", zap.String("participant", l.Name()))
+			c.watchAbsence(l.Name())
+		}
+	}
+}
+
+// Attending returns the names of who attends, sorted.
+func (c *Coordinator) Attending() []string { return c.roster.names() }
+
+// Answer takes a participant's reply to a task. The artefacts it names must
+// be in the spool. When the error is nil the receipt's verdict is durable. An
+// error means that the reply was not understood (class fault.Input) or could
+// not be recorded; only then is it worth sending again.
+func (c *Coordinator) Answer(ctx context.Context, participant string, reply exchange.Reply) (exchange.Receipt, error) {
+	if err := reply.Validate(); err != nil {
+		return exchange.Receipt{}, err
+	}
+	name, _, _ := strings.Cut(reply.Task, "/")
+	c.mu.RLock()
+	r := c.runs[name]
+	var state round.State
+	var d Definition
+	if r != nil {
+		state, d = r.state, r.definition
+	}
+	c.mu.RUnlock()
+	if r == nil {
+		return exchange.Receipt{}, fault.Inputf("task %.80s: there is no run of that name", reply.Task)
+	}
+	event := round.Answered{Task: reply.Task, Participant: participant, At: now()}
+	switch reply.Outcome {
+	case exchange.Done:
+		delta := reply.Update.Artefacts[exchange.Delta]
+		event.Digest, event.Samples = delta.Digest, reply.Update.Samples
+		event.Outcome = round.Valid
+		if t, ok := state.Task(reply.Task); ok && t.Participant == participant && (t.Status == round.Open || t.Status == round.Lost) {
+			err := c.check(d, state, reply.Update)
+			if errors.Is(err, spool.ErrNotFound) {
+				return exchange.Receipt{}, fault.Inputf("task %s: %w: store it before answering", reply.Task, err)
+			}
+			if err != nil {
+				event.Outcome, event.Reason = round.Invalid, err.Error()
+			}
+		}
+	default:
+		event.Outcome, event.Reason = round.Refused, string(reply.Outcome)+": "+reply.Reason
+	}
+	told := make(chan answer, 1)
+	if err := c.post(ctx, input{run: name, event: event, update: reply.Update, answer: told}); err != nil {
+		return exchange.Receipt{}, err
+	}
+	select {
+	case a := <-told:
+		return exchange.Receipt{Task: reply.Task, Verdict: exchange.Verdict(a.verdict), Reason: a.reason}, a.err
+	case <-c.done:
+		return exchange.Receipt{}, ErrClosed
+	case <-ctx.Done():
+		return exchange.Receipt{}, ctx.Err()
+	}
+}
+
+// check tells whether an update suits its task: trained from the global
+// model, its artefact in the spool and of the size claimed, the contract's
+// tensors, every value finite.
+func (c *Coordinator) check(d Definition, s round.State, u *exchange.Update) (err error) {
+	if u.Base != s.Model {
+		return fault.Inputf("trained from model %.12s, the task's is %.12s", u.Base, s.Model)
+	}
+	delta := u.Artefacts[exchange.Delta]
+	b, err := c.o.Spool.Open(delta.Digest)
+	if err != nil {
+		return fmt.Errorf("update artefact: %w", err)
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	if b.Size() != delta.Bytes {
+		return fault.Inputf("update artefact: %d bytes, announced were %d", b.Size(), delta.Bytes)
+	}
+	v, err := openVector(b, b.Size(), d.Contract)
+	if err != nil {
+		return fmt.Errorf("update artefact: %w", err)
+	}
+	if err := v.checkFinite(); err != nil {
+		return fmt.Errorf("update artefact: %w", err)
+	}
+	return nil
+}
