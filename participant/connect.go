@@ -1,0 +1,66 @@
+package participant
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/wire"
+)
+
+// connect makes a connection to the coordinator, which opens when it is first
+// used. Validate has made sure that it may be a plain one.
+func (o Options) connect() (*grpc.ClientConn, error) {
+	target := o.Coordinator
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage)),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+	}
+	if o.Dial != nil {
+		target = "passthrough:///" + target
+		options = append(options, grpc.WithContextDialer(o.Dial))
+	}
+	return grpc.NewClient(target, options...)
+}
+
+// refusal returns err, put plainly and in its class, when it is a
+// coordinator's final no, and nil when trying again makes sense.
+func refusal(err error) error {
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.Unauthenticated, codes.Aborted:
+		return fault.Inputf("%s", plain(err))
+	case codes.Unimplemented:
+		return fault.Inputf("no Accord coordinator answers there: %s", plain(err))
+	default:
+		return nil
+	}
+}
+
+// disconnected tells whether an RPC failed because the connection did, so
+// that the same call may succeed over the next one.
+func disconnected(err error) bool {
+	code := status.Code(err)
+	return code == codes.Unavailable || code == codes.Canceled
+}
+
+// plain says in one clear line what an error of gRPC means.
+func plain(err error) string {
+	text := err.Error()
+	var carrier interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &carrier) {
+		text = carrier.GRPCStatus().Message()
+	}
+	// A failed dial comes wrapped several times.
+	if _, inner, ok := strings.Cut(text, "Error while dialing: "); ok {
+		text = strings.TrimSuffix(inner, `"`)
+	}
+	return text
+}

@@ -1,0 +1,9 @@
+// Package participant is the site's side of a federation: it answers tasks by
+// training beside the site's data (Site), and attends a coordinator over gRPC
+// (Run).
+//
+// It dials; nothing dials it. Nothing about the data leaves the site except
+// the update, its metrics and, where the run weighs by it, the number of
+// samples. A finished update stays on disk until the coordinator has
+// acknowledged it, and goes out under the same task id however often it must.
+package participant

@@ -1,0 +1,114 @@
+package participant
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/atomicfile"
+)
+
+// outbox keeps the replies that the coordinator has not acknowledged, each as
+// a file, so that they survive a restart. Methods may be called concurrently.
+type outbox struct {
+	dir     string
+	changed chan struct{} // holds one token when there may be something new
+
+	mu      sync.Mutex
+	replies []exchange.Reply // in the order of put
+}
+
+// openOutbox reads the replies that lie in dir, creating it when needed.
+func openOutbox(dir string) (*outbox, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("open outbox: %w", err)
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("open outbox %s: %w", dir, err)
+	}
+	o := &outbox{dir: dir, changed: make(chan struct{}, 1)}
+	for _, path := range paths {
+		if strings.HasPrefix(filepath.Base(path), ".") {
+			continue // what a crash left of a write
+		}
+		r, err := readReply(path)
+		if err != nil {
+			return nil, fmt.Errorf("open outbox: %s: %w (remove the file to give that reply up)", path, err)
+		}
+		o.replies = append(o.replies, r)
+	}
+	return o, nil
+}
+
+func readReply(path string) (exchange.Reply, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return exchange.Reply{}, err
+	}
+	var r exchange.Reply
+	if err := json.Unmarshal(data, &r); err != nil {
+		return exchange.Reply{}, err
+	}
+	return r, r.Validate()
+}
+
+// put keeps a reply, in place of an earlier one to the same task. When it
+// returns nil the reply is durable.
+func (o *outbox) put(r exchange.Reply) error {
+	data, err := json.Marshal(r)
+	if err == nil {
+		err = atomicfile.WriteBytes(o.path(r.Task), data)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the reply to %s: %w", r.Task, err)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.drop(r.Task)
+	o.replies = append(o.replies, r)
+	wake(o.changed)
+	return nil
+}
+
+// remove forgets the reply to task, if there is one.
+func (o *outbox) remove(task string) error {
+	if err := os.Remove(o.path(task)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("forget the reply to %s: %w", task, err)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.drop(task)
+	return nil
+}
+
+// drop takes the reply to task out of the list. The caller holds mu.
+func (o *outbox) drop(task string) {
+	o.replies = slices.DeleteFunc(o.replies, func(r exchange.Reply) bool { return r.Task == task })
+}
+
+// all returns the replies in the order of put.
+func (o *outbox) all() []exchange.Reply {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.replies)
+}
+
+func (o *outbox) has(task string) bool {
+	return slices.ContainsFunc(o.all(), func(r exchange.Reply) bool { return r.Task == task })
+}
+
+// path names the file of a task by a hash: ids come from elsewhere.
+func (o *outbox) path(task string) string {
+	sum := sha256.Sum256([]byte(task))
+	return filepath.Join(o.dir, hex.EncodeToString(sum[:])+".json")
+}

@@ -1,0 +1,203 @@
+package participant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/wire"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// The patience of a session.
+const (
+	welcomeWithin  = 20 * time.Second // of the hello
+	farewellWithin = 2 * time.Second  // for the coordinator to take note
+)
+
+// session is one attendance, from hello to the end of the stream. Its main
+// goroutine alone sends; one more receives, and one delivers what is finished.
+type session struct {
+	*peer
+	client   accordv1.FederationServiceClient
+	stream   accordv1.FederationService_AttendClient
+	incoming chan *accordv1.AttendResponse
+	outgoing chan exchange.Reply
+}
+
+// attend attends once and returns why that ended, never nil. It calls
+// welcomed when the coordinator has admitted the participant. When ctx ends
+// it says farewell first.
+func (p *peer) attend(ctx context.Context, welcomed func()) error {
+	conn, err := p.options.connect()
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // nothing is lost with it
+
+	// The stream outlives ctx for as long as a farewell takes.
+	streaming, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	g, streaming := errgroup.WithContext(streaming)
+	s := &session{
+		peer:     p,
+		client:   accordv1.NewFederationServiceClient(conn),
+		incoming: make(chan *accordv1.AttendResponse),
+		outgoing: make(chan exchange.Reply),
+	}
+	connected := context.AfterFunc(ctx, cancel)
+	s.stream, err = s.client.Attend(streaming)
+	connected()
+	if err != nil {
+		return err
+	}
+	g.Go(func() error { return s.receive(streaming) })
+	g.Go(func() error { return s.converse(ctx, streaming, g, welcomed) })
+	return g.Wait()
+}
+
+// receive hands on what the coordinator says until the stream ends.
+func (s *session) receive(streaming context.Context) error {
+	for {
+		m, err := s.stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return errors.New("the coordinator ended the conversation")
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case s.incoming <- m:
+		case <-streaming.Done():
+			return streaming.Err()
+		}
+	}
+}
+
+// converse presents the participant and then talks until ctx, the stream or
+// the delivery ends.
+func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, welcomed func()) error {
+	lease, err := s.enter(ctx, streaming)
+	if err != nil {
+		return err
+	}
+	welcomed()
+	s.line.connect(s.client)
+	defer s.line.disconnect()
+	g.Go(func() error { return s.deliver(streaming) })
+
+	renew := time.NewTicker(lease / 3)
+	defer renew.Stop()
+	for {
+		select {
+		case m := <-s.incoming:
+			err = s.handle(m)
+		case r := <-s.outgoing:
+			err = s.say(streaming, replyMessage(r))
+		case <-renew.C:
+			err = s.say(streaming, &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Renewal{Renewal: &accordv1.Renewal{}}})
+		case <-streaming.Done():
+			return streaming.Err()
+		case <-ctx.Done():
+			return s.leave(ctx, streaming)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// enter says hello and waits for the welcome; it returns the lease.
+func (s *session) enter(ctx, streaming context.Context) (time.Duration, error) {
+	if err := s.say(streaming, s.options.helloMessage()); err != nil {
+		return 0, err
+	}
+	patience := time.NewTimer(welcomeWithin)
+	defer patience.Stop()
+	select {
+	case m := <-s.incoming:
+		lease, err := readWelcome(m)
+		if err == nil {
+			s.log.Info("attending", zap.String("participant", s.options.Name), zap.String("coordinator", s.options.Coordinator),
+				zap.String("coordinator_version", m.GetWelcome().GetVersion()), zap.Duration("lease", lease))
+		}
+		return lease, err
+	case <-patience.C:
+		return 0, fmt.Errorf("no welcome within %v", welcomeWithin)
+	case <-streaming.Done():
+		return 0, streaming.Err()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// say sends a message. When the stream has ended, only its receiver learns
+// why; say leaves it the time to return that as the session's error.
+func (s *session) say(streaming context.Context, m *accordv1.AttendRequest) error {
+	err := s.stream.Send(m)
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	for {
+		select {
+		case <-s.incoming: // came before the end; it will come again
+		case <-streaming.Done():
+			return streaming.Err()
+		}
+	}
+}
+
+// handle acts on what the coordinator said.
+func (s *session) handle(m *accordv1.AttendResponse) error {
+	switch m := m.GetMessage().(type) {
+	case *accordv1.AttendResponse_Offer:
+		return s.worker.offer(readOffer(m.Offer))
+	case *accordv1.AttendResponse_Cancel:
+		s.worker.cancel(m.Cancel.GetTask(), m.Cancel.GetReason())
+		return nil
+	case *accordv1.AttendResponse_Receipt:
+		receipt, err := wire.ToReceipt(m.Receipt)
+		if err != nil {
+			return err
+		}
+		return s.settle(receipt)
+	default:
+		return fmt.Errorf("the coordinator said something unknown: %T", m)
+	}
+}
+
+// settle ends the story of a reply.
+func (s *session) settle(r exchange.Receipt) error {
+	fields := []zap.Field{zap.String("task", r.Task), zap.String("verdict", string(r.Verdict)), zap.String("reason", r.Reason)}
+	if r.Verdict == exchange.Rejected {
+		s.log.Warn("reply rejected", fields...)
+	} else {
+		s.log.Info("reply received", fields...)
+	}
+	return s.state.outbox.remove(r.Task)
+}
+
+// leave says farewell and waits a moment until the coordinator has noted it.
+func (s *session) leave(ctx, streaming context.Context) error {
+	farewell := &accordv1.Farewell{Reason: "stopped at the site"}
+	if err := s.say(streaming, &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Farewell{Farewell: farewell}}); err != nil {
+		return ctx.Err()
+	}
+	patience := time.NewTimer(farewellWithin)
+	defer patience.Stop()
+	for {
+		select {
+		case <-s.incoming: // too late for anything it may ask
+		case <-streaming.Done():
+			return ctx.Err()
+		case <-patience.C:
+			return ctx.Err()
+		}
+	}
+}

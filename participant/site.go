@@ -1,0 +1,141 @@
+package participant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/participant/trainer"
+)
+
+// Trainer trains p in place for a task, on the site's data. An error that
+// wraps trainer.ErrDeclined says that the site will not train this task.
+// Site.Do calls it, concurrently if Do is.
+type Trainer interface {
+	Train(ctx context.Context, t exchange.Task, p *model.Params) (trainer.Result, error)
+}
+
+var (
+	_ Trainer = (*trainer.Builtin)(nil)
+	_ Trainer = (*trainer.Exec)(nil)
+)
+
+// Blob is an artefact to read. The reader closes it.
+type Blob interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64 // in bytes
+}
+
+// Blobs is where a site finds global models and leaves updates. Site.Do calls
+// it, concurrently if Do is.
+type Blobs interface {
+	// Fetch opens an artefact whose bytes are known to have a's digest.
+	Fetch(ctx context.Context, a exchange.Artefact) (Blob, error)
+	// Store keeps what write writes.
+	Store(ctx context.Context, write func(io.Writer) error) (exchange.Artefact, error)
+}
+
+// Site answers tasks. It is the whole of a participant but its connection, so
+// that a simulation runs the same code without one. Do may be called
+// concurrently when the trainer and the blobs allow it.
+type Site struct {
+	Name    string
+	Trainer Trainer
+	Blobs   Blobs
+}
+
+// Do trains one task and returns the answer. What goes wrong is part of the
+// answer: a task that does not suit the site is declined, one that makes no
+// sense, that the training could not finish or that ctx cut short has failed,
+// each with a reason.
+func (s *Site) Do(ctx context.Context, t exchange.Task) exchange.Reply {
+	update, err := s.train(ctx, t)
+	done := exchange.Reply{Task: t.ID, Outcome: exchange.Done, Update: update}
+	if err == nil {
+		err = done.Validate() // its numbers come from the trainer
+	}
+	switch {
+	case err == nil:
+		return done
+	case ctx.Err() != nil:
+		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: "cancelled"}
+	case errors.Is(err, trainer.ErrDeclined):
+		return exchange.Reply{Task: t.ID, Outcome: exchange.Declined, Reason: reason(err)}
+	default:
+		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: reason(err)}
+	}
+}
+
+// reason fits an error into a reply.
+func reason(err error) string {
+	text := err.Error()
+	if len(text) > exchange.MaxReason {
+		text = text[:exchange.MaxReason]
+	}
+	return strings.ToValidUTF8(text, "")
+}
+
+func (s *Site) train(ctx context.Context, t exchange.Task) (*exchange.Update, error) {
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	if err := t.Contract.Validate(); err != nil {
+		return nil, fmt.Errorf("task %s: %w", t.ID, err)
+	}
+	if t.Participant != s.Name {
+		return nil, fault.Inputf("task %s is for participant %s, this is %s", t.ID, t.Participant, s.Name)
+	}
+	global, err := s.global(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	trained := global.Clone()
+	result, err := s.Trainer.Train(ctx, t, trained)
+	if err != nil {
+		return nil, err
+	}
+	subtract(trained, global)
+	delta, err := s.Blobs.Store(ctx, trained.Write)
+	if err != nil {
+		return nil, fmt.Errorf("keep the update: %w", err)
+	}
+	update := &exchange.Update{
+		Task:      t.ID,
+		Base:      t.Model.Digest,
+		Artefacts: map[string]exchange.Artefact{exchange.Delta: delta},
+		Steps:     result.Steps,
+		Metrics:   result.Metrics,
+	}
+	if t.SendSamples {
+		update.Samples = result.Samples
+	}
+	return update, nil
+}
+
+// global reads the model that the task starts from.
+func (s *Site) global(ctx context.Context, t exchange.Task) (*model.Params, error) {
+	blob, err := s.Blobs.Fetch(ctx, t.Model)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the global model: %w", err)
+	}
+	params, err := model.ReadParams(blob, blob.Size(), t.Contract)
+	if err := errors.Join(err, blob.Close()); err != nil {
+		return nil, fmt.Errorf("read the global model %.12s: %w", t.Model.Digest, err)
+	}
+	return params, nil
+}
+
+// subtract turns trained weights into what training added: p = p − base,
+// element by element.
+func subtract(p, base *model.Params) {
+	from := base.Flat()
+	for i, v := range p.Flat() {
+		p.Flat()[i] = v - from[i]
+	}
+}

@@ -1,0 +1,63 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/model/train"
+)
+
+// Builtin trains with the built-in engine. Methods may be called
+// concurrently; the pool decides how many trainings run side by side.
+type Builtin struct {
+	Data    train.Data
+	Engines *Pool
+	// Progress, when set, hears how a training gets on, as train.Engine.Fit
+	// tells it.
+	Progress func(exchange.Task, train.Progress)
+}
+
+// Train trains p in place by the task's plan on all of the site's data. It
+// declines a task whose model the engine does not know or the data does not
+// suit.
+func (b *Builtin) Train(ctx context.Context, t exchange.Task, p *model.Params) (Result, error) {
+	if err := b.suits(t); err != nil {
+		return Result{}, err
+	}
+	engine, release, err := b.Engines.Acquire(ctx, t.Spec)
+	if err != nil {
+		return Result{}, fmt.Errorf("prepare the engine: %w", err)
+	}
+	defer release()
+
+	var progress func(train.Progress)
+	if b.Progress != nil {
+		progress = func(now train.Progress) { b.Progress(t, now) }
+	}
+	fit, err := engine.Fit(ctx, p, b.Data, t.Plan, t.Rand(), progress)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{
+		Samples: int64(b.Data.Len()),
+		Steps:   fit.Steps,
+		Metrics: map[string]float64{"loss": fit.Loss, "seconds": fit.Seconds},
+	}, nil
+}
+
+// suits tells whether the task's model and the site's data fit together.
+func (b *Builtin) suits(t exchange.Task) error {
+	switch {
+	case t.Spec == nil:
+		return declinef("the run has no spec, only a contract, and the built-in trainer needs a spec: use trainer exec")
+	case b.Data.Len() == 0:
+		return declinef("the site has no training data")
+	case t.Spec.Input != b.Data.Shape():
+		return declinef("the model takes images of %v (height, width, channels), the site holds %v", t.Spec.Input, b.Data.Shape())
+	case b.Data.Classes() > t.Spec.Classes():
+		return declinef("the model tells %d classes apart, the site's data has %d", t.Spec.Classes(), b.Data.Classes())
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package trainer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/model"
+)
+
+// maxMetricsFile bounds MetricsFile, in bytes; maxMetrics the numbers in it.
+const (
+	maxMetricsFile = 64 << 10
+	maxMetrics     = 32
+)
+
+// readOutputs takes over what a program left in dir: the weights into p, the
+// rest into the result. p changes only when everything is sound.
+func readOutputs(dir string, p *model.Params) (Result, error) {
+	result, err := readMetrics(filepath.Join(dir, MetricsFile))
+	if err != nil {
+		return Result{}, err
+	}
+	f, size, err := openOutput(filepath.Join(dir, UpdateFile))
+	if err != nil {
+		return Result{}, err
+	}
+	defer f.Close() // only read from
+	trained, err := model.ReadParams(f, size, p.Contract())
+	if err != nil {
+		return Result{}, fmt.Errorf("the program's %s: %w", UpdateFile, err)
+	}
+	copy(p.Flat(), trained.Flat())
+	return result, nil
+}
+
+// openOutput opens a file that the program was to write.
+func openOutput(path string) (*os.File, int64, error) {
+	name := filepath.Base(path)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, 0, fault.Inputf("the program ended well but wrote no %s into $%s", name, TaskDirVar)
+	case err != nil:
+		return nil, 0, fmt.Errorf("the program's %s: %w", name, err)
+	case !info.Mode().IsRegular():
+		return nil, 0, fault.Inputf("the program's %s is not a regular file", name)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("the program's %s: %w", name, err)
+	}
+	return f, info.Size(), nil
+}
+
+func readMetrics(path string) (Result, error) {
+	f, size, err := openOutput(path)
+	if err != nil {
+		return Result{}, err
+	}
+	defer f.Close() // only read from
+	if size > maxMetricsFile {
+		return Result{}, fault.Inputf("the program's %s: %d bytes, at most %d", MetricsFile, size, maxMetricsFile)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxMetricsFile))
+	if err != nil {
+		return Result{}, fmt.Errorf("the program's %s: %w", MetricsFile, err)
+	}
+	result, err := parseMetrics(data)
+	if err != nil {
+		return Result{}, fmt.Errorf("the program's %s: %w", MetricsFile, err)
+	}
+	return result, nil
+}
+
+// parseMetrics reads {"samples": n, "steps": n, more numbers}.
+func parseMetrics(data []byte) (Result, error) {
+	var values map[string]*float64
+	if err := json.Unmarshal(data, &values); err != nil {
+		return Result{}, fault.Inputf("want one JSON object of numbers: %w", err)
+	}
+	samples, err := takeCount(values, "samples", 1)
+	if err != nil {
+		return Result{}, err
+	}
+	steps, err := takeCount(values, "steps", 0)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Samples: samples, Steps: steps, Metrics: map[string]float64{}}
+	if len(values) > maxMetrics {
+		return Result{}, fault.Inputf("%d metrics, at most %d", len(values), maxMetrics)
+	}
+	for key, value := range values {
+		if value == nil || len(key) > 64 {
+			return Result{}, fault.Inputf("%.64q: want a number under a name of at most 64 bytes", key)
+		}
+		result.Metrics[key] = *value
+	}
+	return result, nil
+}
+
+// takeCount removes the whole number called key from values.
+func takeCount(values map[string]*float64, key string, least int64) (int64, error) {
+	value := values[key]
+	if value == nil {
+		return 0, fault.Inputf("%q is missing", key)
+	}
+	delete(values, key)
+	if *value != math.Trunc(*value) || *value < float64(least) || *value > 1<<53 {
+		return 0, fault.Inputf("%q: want a whole number of at least %d, got %v", key, least, *value)
+	}
+	return int64(*value), nil
+}

@@ -1,0 +1,43 @@
+package trainer
+
+import (
+	"bytes"
+	"strings"
+)
+
+// tail keeps the last bytes written to it.
+type tail struct{ buf []byte }
+
+const tailSize = 16 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	if t.buf = append(t.buf, p...); len(t.buf) > 2*tailSize {
+		t.buf = append(t.buf[:0], t.Bytes()...)
+	}
+	return len(p), nil
+}
+
+// Bytes returns what is kept, valid until the next Write.
+func (t *tail) Bytes() []byte { return t.buf[max(0, len(t.buf)-tailSize):] }
+
+// lastWords quotes the end of what the program wrote, for an error message.
+func lastWords(stdout, stderr *tail) string {
+	text := bytes.TrimSpace(stderr.Bytes())
+	if len(text) == 0 {
+		text = bytes.TrimSpace(stdout.Bytes())
+	}
+	if len(text) == 0 {
+		return ""
+	}
+	lines := strings.Split(string(text), "\n")
+	lines = lines[max(0, len(lines)-5):]
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	quoted := strings.ToValidUTF8(strings.Join(lines, " | "), "?")
+	const most = 600
+	if len(quoted) > most {
+		quoted = "…" + strings.ToValidUTF8(quoted[len(quoted)-most:], "")
+	}
+	return ": " + quoted
+}
