@@ -1,0 +1,96 @@
+package term
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// quiet is how long a plain display says nothing inside a round.
+const quiet = 5 * time.Second
+
+// plain writes a line for every round, and one every few seconds inside it.
+type plain struct {
+	w io.Writer
+	o Options
+
+	mu     sync.Mutex
+	t      tracker
+	wrote  time.Time // when the last line about a snapshot was written
+	closed bool
+}
+
+var _ Progress = (*plain)(nil)
+
+func newPlain(w io.Writer, o Options) *plain {
+	p := &plain{w: w, o: o, t: tracker{started: time.Now()}}
+	if o.Title != "" {
+		p.print(o.Title)
+	}
+	return p
+}
+
+func (p *plain) Update(s Snapshot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	now := time.Now()
+	phase := p.t.last.Phase
+	measured := p.t.update(s)
+	if measured {
+		p.print(p.measured(now))
+	} else if p.wrote.IsZero() || s.Phase != phase || now.Sub(p.wrote) >= quiet {
+		p.print(p.inside(now))
+	} else {
+		return
+	}
+	p.wrote = now
+}
+
+func (p *plain) Line(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.print(text)
+}
+
+func (p *plain) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+}
+
+// measured tells what the newest measured round came to.
+func (p *plain) measured(now time.Time) string {
+	s := p.t.last
+	texts := []string{"accuracy " + Percent(s.Accuracy)}
+	if s.Loss > 0 {
+		texts = append(texts, fmt.Sprintf("loss %.4f", s.Loss))
+	}
+	return p.line(s.Measured, append(texts, p.o.rate(s)), now)
+}
+
+// inside tells how far the current round is.
+func (p *plain) inside(now time.Time) string {
+	s := p.t.last
+	texts := []string{s.Phase, p.o.parts(s), p.o.rate(s)}
+	if s.Measured == 0 && s.Loss > 0 {
+		texts = append(texts, fmt.Sprintf("loss %.4f", s.Loss))
+	}
+	return p.line(s.Round, texts, now)
+}
+
+func (p *plain) line(round int, texts []string, now time.Time) string {
+	texts = present(append(texts, p.t.times(now)...)...)
+	if p.t.last.Rounds > 0 && round > 0 {
+		return p.o.Unit + " " + counter(round, p.t.last.Rounds) + ": " + strings.Join(texts, ", ")
+	}
+	return strings.Join(texts, ", ")
+}
+
+// print writes one line. Progress is a courtesy: when it can not be written,
+// the work goes on.
+func (p *plain) print(text string) { _, _ = fmt.Fprintln(p.w, text) }

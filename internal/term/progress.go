@@ -1,0 +1,48 @@
+package term
+
+import "io"
+
+// Progress shows how work is going. Its methods may be called from several
+// goroutines.
+type Progress interface {
+	// Update replaces what is known. It never waits for the terminal, so it
+	// may be called as often as something changes.
+	Update(s Snapshot)
+	// Line writes a line that stays, such as a warning.
+	Line(text string)
+	// Close writes the last state and ends the display. Calls after the first
+	// do nothing. Defer it: results must not be printed before.
+	Close()
+}
+
+// Options describe the work.
+type Options struct {
+	Title string // what is being done, in a few words
+	Unit  string // what a round is called; "" means "round"
+	Parts string // what a round is made of, such as "sites"; "bytes" are shown as sizes
+}
+
+// Snapshot is where the work stands.
+type Snapshot struct {
+	Phase         string // what is being done just now; may be ""
+	Round, Rounds int    // the current one, from 1, of so many
+	Done, Total   int64  // parts of the current round
+	Rate          float64
+	// Measured is the newest round with an accuracy, 0 for none yet.
+	Measured int
+	Accuracy float64 // in [0, 1], of round Measured
+	Loss     float64 // 0: not known
+}
+
+// New returns a display for work on w: a live one when w is a terminal, plain
+// lines otherwise.
+func New(w io.Writer, o Options) Progress {
+	if o.Unit == "" {
+		o.Unit = "round"
+	}
+	look := lookOf(w)
+	if look.live {
+		return newLive(w, o, look)
+	}
+	return newPlain(w, o)
+}
