@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"bytes"
+	"encoding/json"
 	"math"
 	"time"
 
@@ -86,4 +88,11 @@ func (d Definition) task(o round.Offer, modelBytes int64) exchange.Task {
 		Contract: d.Contract, Spec: d.Spec, Plan: d.Plan,
 		SendSamples: d.Weighted, Deadline: o.Deadline,
 	}
+}
+
+// Equal tells whether two definitions describe the same run.
+func (d Definition) Equal(other Definition) bool {
+	a, errA := json.Marshal(d)
+	b, errB := json.Marshal(other)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
 }

@@ -142,15 +142,35 @@ func (c *Coordinator) Runs() []RunStatus {
 	return all
 }
 
-// Run status of one run, or ErrNoRun.
-func (c *Coordinator) RunStatus(name string) (RunStatus, error) {
+// Status of one run, or ErrNoRun.
+func (c *Coordinator) Status(name string) (RunStatus, error) {
+	s, err := c.State(name)
+	if err != nil {
+		return RunStatus{}, err
+	}
+	return status(s), nil
+}
+
+// State of one run, or ErrNoRun.
+func (c *Coordinator) State(name string) (round.State, error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	r := c.runs[name]
 	if r == nil {
-		return RunStatus{}, fmt.Errorf("%s: %w", name, ErrNoRun)
+		return round.State{}, fmt.Errorf("%s: %w", name, ErrNoRun)
 	}
-	return status(r.state), nil
+	return r.state, nil
+}
+
+// Definition of one run, or ErrNoRun.
+func (c *Coordinator) Definition(name string) (Definition, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	r := c.runs[name]
+	if r == nil {
+		return Definition{}, fmt.Errorf("%s: %w", name, ErrNoRun)
+	}
+	return r.definition, nil
 }
 
 // Watch returns a channel that holds the run's newest status whenever it has

@@ -30,7 +30,7 @@ func (p Phase) Final() bool { return p == Completed || p == Failed || p == Stopp
 // at the deadline with at least Minimum of them, or as soon as nobody is left
 // to answer. With fewer than Minimum the attempt fails.
 type Window struct {
-	Minimum  int           `json:"minimum"`  // 0: as many as the target
+	Minimum  int           `json:"minimum"`  // 0: half of the target, rounded up
 	Target   int           `json:"target"`   // 0: the whole cohort
 	Deadline time.Duration `json:"deadline"` // from the opening of the window
 }

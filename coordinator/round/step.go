@@ -141,7 +141,7 @@ func (s State) bounds() (target, minimum int) {
 	}
 	minimum = w.Minimum
 	if minimum == 0 {
-		minimum = target
+		minimum = (target + 1) / 2
 	}
 	return target, minimum
 }

@@ -1,0 +1,178 @@
+package round
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+var epoch = time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+
+func submitted(rounds, retries int) Submitted {
+	return Submitted{Run: "r", Model: "m0", Config: Config{
+		Rounds: rounds, Fraction: 1, MinSites: 1, MaxSamples: 100, Weighted: true, Retries: retries,
+		Exchanges: []Exchange{{Name: "train", Window: Window{Deadline: time.Minute}}},
+	}}
+}
+
+// randomEvent draws an event that may or may not make sense in s.
+func randomEvent(t *rapid.T, s State) Event {
+	rnd, attempt := s.Round, s.Attempt
+	if rapid.IntRange(0, 9).Draw(t, "stale") == 0 {
+		attempt--
+	}
+	names := []string{"a", "b", "c"}
+	name := rapid.SampledFrom(names).Draw(t, "name")
+	switch rapid.IntRange(0, 8).Draw(t, "kind") {
+	case 0:
+		return CohortSelected{rnd, attempt, names[:rapid.IntRange(0, 3).Draw(t, "cohort")], epoch}
+	case 1, 2, 3:
+		return Answered{
+			Task:        fmt.Sprintf("r/%d.%d/train/%s", rnd, attempt, name),
+			Participant: rapid.SampledFrom(names).Draw(t, "by"),
+			Outcome:     rapid.SampledFrom([]Outcome{Valid, Valid, Valid, Invalid, Refused}).Draw(t, "outcome"),
+			Digest:      rapid.SampledFrom([]string{"u1", "u2"}).Draw(t, "digest"),
+			Samples:     rapid.Int64Range(-1, 120).Draw(t, "samples"),
+		}
+	case 4:
+		return ParticipantLost{name, epoch}
+	case 5:
+		return DeadlinePassed{rnd, attempt, 0, epoch}
+	case 6:
+		return Aggregated{rnd, attempt, fmt.Sprintf("m%d", rnd)}
+	case 7:
+		accuracy := rapid.Float64Range(0, 1).Draw(t, "accuracy")
+		return Evaluated{Round: rnd, Attempt: attempt, Accuracy: &accuracy}
+	default:
+		return Published{rnd, attempt, s.Next.Model}
+	}
+}
+
+// Whatever happens, in whatever order: the state given to Step stays as it
+// is, a refused event changes nothing, encoded events replay to the same
+// state, no accepted answer is lost or counted twice, and a run that has not
+// ended always awaits something.
+func TestAnyOrderOfEvents(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events := []Event{submitted(rapid.IntRange(1, 3).Draw(t, "rounds"), rapid.IntRange(0, 2).Draw(t, "retries"))}
+		state, _, err := Step(State{}, events[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range rapid.IntRange(1, 60).Draw(t, "events") {
+			event := randomEvent(t, state)
+			before := fmt.Sprintf("%+v", state)
+			accepted := state.Counts.Accepted
+			next, _, err := Step(state, event)
+			if after := fmt.Sprintf("%+v", state); after != before {
+				t.Fatalf("%T changed the state it was given:\n%s\n%s", event, before, after)
+			}
+			if err != nil {
+				var illegal *TransitionError
+				if !errors.As(err, &illegal) || fmt.Sprintf("%+v", next) != before {
+					t.Fatalf("%T refused with %v, state %+v", event, err, next)
+				}
+				continue
+			}
+			if a, ok := event.(Answered); ok {
+				verdict, _ := Judge(state, a)
+				if got := next.Counts.Accepted - accepted; got == 1 != (verdict == VerdictAccepted) {
+					t.Fatalf("verdict %s, but %d accepted", verdict, got)
+				}
+			}
+			events, state = append(events, event), next
+			if pending := Pending(state); state.Phase.Final() != (len(pending) == 0) {
+				t.Fatalf("phase %s awaits %d effects", state.Phase, len(pending))
+			}
+		}
+		if replayed := replay(t, events); !cmp.Equal(state, replayed) {
+			t.Fatalf("replay differs:\n%s", cmp.Diff(state, replayed))
+		}
+	})
+}
+
+func replay(t *rapid.T, events []Event) State {
+	var s State
+	for _, e := range events {
+		kind, data, err := Encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoded, err := Decode(kind, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, _, err = Step(s, decoded); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func TestConfigValidate(t *testing.T) {
+	good := submitted(1, 0).Config
+	if err := good.Validate(); err != nil {
+		t.Errorf("a good config was refused: %v", err)
+	}
+	for name, spoil := range map[string]func(*Config){
+		"no rounds":          func(c *Config) { c.Rounds = 0 },
+		"fraction above 1":   func(c *Config) { c.Fraction = 1.1 },
+		"fraction NaN":       func(c *Config) { c.Fraction -= c.Fraction; c.Fraction /= c.Fraction },
+		"no sites":           func(c *Config) { c.MinSites = 0 },
+		"no exchanges":       func(c *Config) { c.Exchanges = nil },
+		"no deadline":        func(c *Config) { c.Exchanges = []Exchange{{Name: "train"}} },
+		"minimum > target":   func(c *Config) { c.Exchanges = []Exchange{{"train", Window{3, 2, time.Second}}} },
+		"negative minimum":   func(c *Config) { c.Exchanges = []Exchange{{"train", Window{-1, 2, time.Second}}} },
+		"exchange no name":   func(c *Config) { c.Exchanges = []Exchange{{"", Window{1, 2, time.Second}}} },
+		"stop at 2":          func(c *Config) { c.StopAt = 2 },
+		"negative retries":   func(c *Config) { c.Retries = -1 },
+		"no samples allowed": func(c *Config) { c.MaxSamples = 0 },
+	} {
+		c := good
+		spoil(&c)
+		if c.Validate() == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestCandidate(t *testing.T) {
+	v := func(round int, validation float64) Version { return Version{Round: round, Validation: &validation} }
+	for _, tt := range []struct {
+		name string
+		all  []Version
+		want int
+	}{
+		{"without validation the last", []Version{{Round: 1}, {Round: 2}}, 2},
+		{"the best", []Version{v(1, .5), v(2, .9), v(3, .7)}, 2},
+		{"the earliest of equals", []Version{v(1, .5), v(2, .9), v(3, .9)}, 2},
+	} {
+		if got, ok := (State{Published: tt.all}).Candidate(); !ok || got.Round != tt.want {
+			t.Errorf("%s: got round %d, want %d", tt.name, got.Round, tt.want)
+		}
+	}
+	if _, ok := (State{}).Candidate(); ok {
+		t.Error("a candidate before anything was published")
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, e := range []Event{submitted(1, 0), CohortSelected{}, Answered{}, ParticipantLost{}, DeadlinePassed{}, Aggregated{}, Evaluated{}, Published{}, EffectFailed{}, StopRequested{}} {
+		kind, data, err := Encode(e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(kind, data)
+	}
+	f.Fuzz(func(t *testing.T, kind string, data []byte) {
+		if e, err := Decode(kind, data); err == nil {
+			if _, _, err := Encode(e); err != nil {
+				t.Errorf("decoded %s, but: %v", kind, err)
+			}
+		}
+	})
+}
