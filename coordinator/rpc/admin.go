@@ -1,0 +1,109 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// admin serves those who steer runs.
+type admin struct {
+	accordv1.UnimplementedAdminServiceServer
+	runs     Runs
+	options  Options
+	stopping <-chan struct{} // closed when the server is to stop
+}
+
+// ListRuns tells how all runs stand, and who attends.
+func (a *admin) ListRuns(context.Context, *accordv1.ListRunsRequest) (*accordv1.ListRunsResponse, error) {
+	response := &accordv1.ListRunsResponse{Attending: a.runs.Attending()}
+	for _, s := range a.runs.Runs() {
+		response.Runs = append(response.Runs, fromRunStatus(s))
+	}
+	return response, nil
+}
+
+// GetRun tells how one run stands.
+func (a *admin) GetRun(_ context.Context, r *accordv1.GetRunRequest) (*accordv1.GetRunResponse, error) {
+	s, err := a.runs.Status(r.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &accordv1.GetRunResponse{Run: fromRunStatus(s)}, nil
+}
+
+// WatchRun tells how a run stands until it has ended.
+func (a *admin) WatchRun(r *accordv1.WatchRunRequest, stream accordv1.AdminService_WatchRunServer) error {
+	changes, err := a.runs.Watch(stream.Context(), r.GetName())
+	if err != nil {
+		return err
+	}
+	for {
+		select {
+		case s, ok := <-changes:
+			if !ok {
+				return a.watched(r.GetName())
+			}
+			if err := stream.Send(&accordv1.WatchRunResponse{Run: fromRunStatus(s)}); err != nil {
+				return err
+			}
+		case <-a.stopping:
+			return errStopping
+		}
+	}
+}
+
+// watched tells apart why a watch ended: with the run, or before it.
+func (a *admin) watched(name string) error {
+	s, err := a.runs.Status(name)
+	if err != nil || s.Phase.Final() {
+		return err
+	}
+	return errStopping
+}
+
+// StopRun ends a run where it is.
+func (a *admin) StopRun(ctx context.Context, r *accordv1.StopRunRequest) (*accordv1.StopRunResponse, error) {
+	if err := a.runs.Stop(ctx, r.GetName(), r.GetReason()); err != nil {
+		return nil, err
+	}
+	return &accordv1.StopRunResponse{}, nil
+}
+
+// SubmitRun queues a run.
+func (a *admin) SubmitRun(stream accordv1.AdminService_SubmitRunServer) error {
+	run, initial, err := receiveSubmission(stream)
+	if err != nil {
+		return err
+	}
+	submission, err := a.prepare(run, initial)
+	if err == nil {
+		err = a.submit(stream.Context(), submission)
+	}
+	if err := errors.Join(err, initial.remove()); err != nil {
+		return err
+	}
+	return stream.SendAndClose(&accordv1.SubmitRunResponse{Name: submission.Definition.Name, Note: submission.Note})
+}
+
+func (a *admin) prepare(run []byte, initial *upload) (Submission, error) {
+	if initial == nil {
+		return a.options.Prepare(run, nil, 0)
+	}
+	return a.options.Prepare(run, initial, initial.size)
+}
+
+func (a *admin) submit(ctx context.Context, s Submission) error {
+	var initial io.ReaderAt
+	var size int64
+	if s.Initial != nil {
+		encoded, err := encode(s.Initial)
+		if err != nil {
+			return err
+		}
+		initial, size = encoded, encoded.Size()
+	}
+	return a.runs.Submit(ctx, s.Definition, initial, size)
+}

@@ -1,0 +1,227 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/spool"
+	"github.com/accord-fl/accord/internal/wire"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// maxReplies bounds the replies of one participant that wait for their
+// verdict.
+const maxReplies = 128
+
+// attendance is one Attend stream.
+type attendance struct {
+	*federation
+	stream   accordv1.FederationService_AttendServer
+	incoming chan *accordv1.AttendRequest
+	replies  chan *accordv1.Reply
+	lease    *time.Timer
+	link     *link
+}
+
+// Attend welcomes a participant and stays with it until it leaves, its lease
+// runs out, another takes its name or the server stops.
+func (f *federation) Attend(stream accordv1.FederationService_AttendServer) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	var work sync.WaitGroup
+	a := &attendance{
+		federation: f,
+		stream:     stream,
+		incoming:   make(chan *accordv1.AttendRequest),
+		replies:    make(chan *accordv1.Reply, maxReplies),
+		lease:      time.NewTimer(f.options.Lease),
+	}
+	defer a.lease.Stop()
+	failed := make(chan error, 2)
+	// These two block in the stream, so they can only end when it does, just
+	// after Attend has returned.
+	go func() { failed <- a.receive(ctx) }()
+	hello, err := a.hello(failed)
+	if err != nil {
+		cancel()
+		return err
+	}
+	a.link = newLink(hello.Name)
+	a.link.say(f.welcome())
+	go func() { failed <- a.send(ctx) }()
+
+	work.Go(func() { a.answer(ctx) })
+	defer work.Wait()
+	defer cancel()
+	detach := f.coordinator.Attach(a.link)
+	defer detach()
+	f.log.Debug("participant attends", zap.String("participant", hello.Name), zap.String("version", hello.Version),
+		zap.String("trainer", hello.Capabilities.Trainer))
+	return a.converse(failed)
+}
+
+// welcome is the first thing that a participant hears.
+func (f *federation) welcome() *accordv1.AttendResponse {
+	return &accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: &accordv1.Welcome{
+		Version:  f.options.Version,
+		Protocol: exchange.Protocol,
+		Lease:    durationpb.New(f.options.Lease),
+	}}}
+}
+
+// receive hands on what the participant says.
+func (a *attendance) receive(ctx context.Context) error {
+	for {
+		m, err := a.stream.Recv()
+		if err != nil {
+			return err
+		}
+		select {
+		case a.incoming <- m:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// send empties the link's queue.
+func (a *attendance) send(ctx context.Context) error {
+	for {
+		select {
+		case m := <-a.link.queue:
+			if err := a.stream.Send(m); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// hello waits for the participant to present itself.
+func (a *attendance) hello(failed <-chan error) (exchange.Hello, error) {
+	select {
+	case m := <-a.incoming:
+		return readHello(m)
+	case err := <-failed:
+		return exchange.Hello{}, err
+	case <-a.lease.C:
+		return exchange.Hello{}, errSilent
+	case <-a.stopping:
+		return exchange.Hello{}, errStopping
+	}
+}
+
+func readHello(m *accordv1.AttendRequest) (exchange.Hello, error) {
+	h := m.GetHello()
+	if h == nil {
+		return exchange.Hello{}, fault.Inputf("the first message must be a hello, got %T", m.GetMessage())
+	}
+	hello := exchange.Hello{
+		Name:     h.GetName(),
+		Version:  h.GetVersion(),
+		Protocol: int(h.GetProtocol()),
+		Capabilities: exchange.Capabilities{
+			Trainer: h.GetCapabilities().GetTrainer(),
+			Cores:   int(h.GetCapabilities().GetCores()),
+		},
+	}
+	return hello, hello.Validate()
+}
+
+// converse listens until the attendance ends, and returns why.
+func (a *attendance) converse(failed <-chan error) error {
+	for {
+		a.lease.Reset(a.options.Lease)
+		select {
+		case m := <-a.incoming:
+			if left, err := a.hear(m); left || err != nil {
+				return err
+			}
+		case err := <-failed:
+			if errors.Is(err, io.EOF) {
+				return nil // it has closed its side
+			}
+			return err
+		case <-a.link.down:
+			return a.link.reason
+		case <-a.lease.C:
+			return errSilent
+		case <-a.stopping:
+			return errStopping
+		}
+	}
+}
+
+// hear acts on what the participant said; left tells that it has gone.
+func (a *attendance) hear(m *accordv1.AttendRequest) (left bool, err error) {
+	switch m := m.GetMessage().(type) {
+	case *accordv1.AttendRequest_Renewal:
+		return false, nil
+	case *accordv1.AttendRequest_Reply:
+		select {
+		case a.replies <- m.Reply:
+			return false, nil
+		default:
+			return false, errTalkative
+		}
+	case *accordv1.AttendRequest_Farewell:
+		a.log.Info("participant says farewell", zap.String("participant", a.link.name), zap.String("reason", m.Farewell.GetReason()))
+		return true, nil
+	default:
+		return false, fault.Inputf("a message of kind %T is not expected here", m)
+	}
+}
+
+// answer brings replies before the coordinator, one after another, and
+// queues their receipts, until ctx ends. A reply that could not be judged
+// ends the attendance; the participant sends it again.
+func (a *attendance) answer(ctx context.Context) {
+	for {
+		select {
+		case r := <-a.replies:
+			receipt, err := a.judge(ctx, r)
+			if err != nil {
+				a.link.hangUp(err)
+				return
+			}
+			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: wire.FromReceipt(receipt)}})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// judge returns the receipt for a reply. One that is not understood is
+// rejected; it would be no better the next time.
+func (a *attendance) judge(ctx context.Context, r *accordv1.Reply) (exchange.Receipt, error) {
+	receipt, err := a.submit(ctx, r)
+	switch {
+	case errors.Is(err, spool.ErrNotFound):
+		return exchange.Receipt{}, fault.As(fault.Unavailable, err) // it uploads again, too
+	case errors.Is(err, fault.Input):
+		a.log.Warn("reply rejected", zap.String("participant", a.link.name), zap.String("task", r.GetTask()), zap.Error(err))
+		return exchange.Receipt{Task: r.GetTask(), Verdict: exchange.Rejected, Reason: err.Error()}, nil
+	}
+	return receipt, err
+}
+
+func (a *attendance) submit(ctx context.Context, r *accordv1.Reply) (exchange.Receipt, error) {
+	var reply exchange.Reply
+	if err := json.Unmarshal(r.GetPayload(), &reply); err != nil {
+		return exchange.Receipt{}, fault.As(fault.Input, fmt.Errorf("reply to %.80q: %w", r.GetTask(), err))
+	}
+	if reply.Task != r.GetTask() {
+		return exchange.Receipt{}, fault.Inputf("reply to %.80q: the document is about task %.80q", r.GetTask(), reply.Task)
+	}
+	return a.coordinator.Answer(ctx, a.link.name, reply)
+}

@@ -1,0 +1,118 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/wire"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// Client steers the runs of a coordinator from another process. Its errors
+// are in the classes of package fault. Methods may be called concurrently.
+type Client struct {
+	conn  *grpc.ClientConn
+	admin accordv1.AdminServiceClient
+}
+
+// Dial returns a client of the coordinator at addr, host:port, which must be
+// on this machine as long as there are no certificates. The connection opens
+// when it is first used; the caller closes it. More options, such as another
+// dialer, are for tests.
+func Dial(addr string, more ...grpc.DialOption) (*Client, error) {
+	if err := wire.CheckPlain(addr, true); err != nil {
+		return nil, fmt.Errorf("coordinator: %w", err)
+	}
+	options := append([]grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage)),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+	}, more...)
+	conn, err := grpc.NewClient("passthrough:///"+addr, options...)
+	if err != nil {
+		return nil, fmt.Errorf("coordinator %s: %w", addr, err)
+	}
+	return &Client{conn: conn, admin: accordv1.NewAdminServiceClient(conn)}, nil
+}
+
+// Close closes the connection.
+func (c *Client) Close() error { return c.conn.Close() }
+
+// Submit queues the run that a run file, YAML, describes, starting from the
+// safetensors file that initial gives, or nil. It returns the run's name and
+// how the initial model was matched.
+func (c *Client) Submit(ctx context.Context, run []byte, initial io.Reader) (name, note string, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the stream when it is left early
+	stream, err := c.admin.SubmitRun(ctx)
+	if err != nil {
+		return "", "", fromStatus(err)
+	}
+	err = stream.Send(&accordv1.SubmitRunRequest{Part: &accordv1.SubmitRunRequest_Header{Header: &accordv1.SubmitRunHeader{Run: run}}})
+	if err == nil && initial != nil {
+		err = wire.SendChunks(initial, func(chunk []byte) error {
+			return stream.Send(&accordv1.SubmitRunRequest{Part: &accordv1.SubmitRunRequest_Chunk{Chunk: chunk}})
+		})
+	}
+	if err != nil && !errors.Is(err, io.EOF) { // io.EOF: the coordinator has answered before the end
+		return "", "", fromStatus(err)
+	}
+	response, err := stream.CloseAndRecv()
+	return response.GetName(), response.GetNote(), fromStatus(err)
+}
+
+// Runs returns how all runs stand, in order of submission, and the names of
+// the participants that attend.
+func (c *Client) Runs(ctx context.Context) (runs []coordinator.RunStatus, attending []string, err error) {
+	response, err := c.admin.ListRuns(ctx, &accordv1.ListRunsRequest{})
+	if err != nil {
+		return nil, nil, fromStatus(err)
+	}
+	for _, r := range response.GetRuns() {
+		runs = append(runs, toRunStatus(r))
+	}
+	return runs, response.GetAttending(), nil
+}
+
+// Run returns how one run stands.
+func (c *Client) Run(ctx context.Context, name string) (coordinator.RunStatus, error) {
+	response, err := c.admin.GetRun(ctx, &accordv1.GetRunRequest{Name: name})
+	return toRunStatus(response.GetRun()), fromStatus(err)
+}
+
+// Watch calls each with how the run stands now and after each change, until
+// the run has ended or each returns an error, which Watch then returns.
+func (c *Client) Watch(ctx context.Context, name string, each func(coordinator.RunStatus) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the stream when it is left early
+	stream, err := c.admin.WatchRun(ctx, &accordv1.WatchRunRequest{Name: name})
+	if err != nil {
+		return fromStatus(err)
+	}
+	for {
+		response, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fromStatus(err)
+		}
+		if err := each(toRunStatus(response.GetRun())); err != nil {
+			return err
+		}
+	}
+}
+
+// Stop ends a run where it is, for the reason given.
+func (c *Client) Stop(ctx context.Context, name, reason string) error {
+	_, err := c.admin.StopRun(ctx, &accordv1.StopRunRequest{Name: name, Reason: reason})
+	return fromStatus(err)
+}

@@ -1,0 +1,95 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/spool"
+)
+
+// The ends of an attendance that are nobody's mistake.
+var (
+	errReplaced  = status.Error(codes.Aborted, "another participant attends under this name now")
+	errStopping  = status.Error(codes.Unavailable, "the coordinator is stopping")
+	errSilent    = status.Error(codes.DeadlineExceeded, "the lease ran out: nothing was heard for too long")
+	errDeaf      = status.Error(codes.ResourceExhausted, "too many messages wait to be read")
+	errTalkative = status.Error(codes.ResourceExhausted, "too many replies at once")
+)
+
+// toStatus gives err its gRPC code. An error that has one keeps it.
+func toStatus(err error) error {
+	if _, ok := status.FromError(err); ok {
+		return err // also nil
+	}
+	return status.Error(code(err), err.Error())
+}
+
+func code(err error) codes.Code {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return codes.Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return codes.DeadlineExceeded
+	case errors.Is(err, spool.ErrNotFound), errors.Is(err, coordinator.ErrNoRun):
+		return codes.NotFound
+	case errors.Is(err, fault.Exists):
+		return codes.AlreadyExists
+	case errors.Is(err, fault.Input):
+		return codes.InvalidArgument
+	case errors.Is(err, fault.Unavailable):
+		return codes.Unavailable
+	default:
+		return codes.Internal
+	}
+}
+
+// fromStatus puts an error of a call into the class that decides an exit
+// code, without the words of gRPC.
+func fromStatus(err error) error {
+	s, ok := status.FromError(err)
+	if !ok || err == nil {
+		return err
+	}
+	plain := errors.New(s.Message())
+	switch s.Code() {
+	case codes.Unavailable:
+		return fault.As(fault.Unavailable, plain)
+	case codes.AlreadyExists:
+		return fault.As(fault.Exists, plain)
+	case codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition:
+		return fault.As(fault.Input, plain)
+	case codes.Unimplemented:
+		return fault.As(fault.Unavailable, errors.New("no Accord coordinator answers there"))
+	case codes.Canceled:
+		return context.Canceled
+	default:
+		return plain
+	}
+}
+
+// guard maps what the services return, and logs what is not a caller's fault.
+type guard struct{ log *zap.Logger }
+
+func (g guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
+	resp, err := h(ctx, req)
+	return resp, g.mapped(err, info.FullMethod)
+}
+
+func (g guard) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, h grpc.StreamHandler) error {
+	return g.mapped(h(srv, stream), info.FullMethod)
+}
+
+func (g guard) mapped(err error, method string) error {
+	err = toStatus(err)
+	if status.Code(err) == codes.Internal {
+		g.log.Error("call failed", zap.String("method", method), zap.Error(err))
+	}
+	return err
+}

@@ -1,0 +1,68 @@
+package rpc
+
+import (
+	"encoding/json"
+	"sync"
+
+	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/exchange"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// queueSize bounds the messages that wait for one participant.
+const queueSize = 128
+
+// link is a participant's stream as the coordinator sees it. Its methods
+// never block: messages wait in the queue, and when that is full the link
+// hangs up. Whoever misses an offer so gets it again after reconnecting.
+type link struct {
+	name  string
+	queue chan *accordv1.AttendResponse
+
+	once   sync.Once
+	reason error
+	down   chan struct{} // closed once reason says why the link hangs up
+}
+
+var _ coordinator.Link = (*link)(nil)
+
+func newLink(name string) *link {
+	return &link{name: name, queue: make(chan *accordv1.AttendResponse, queueSize), down: make(chan struct{})}
+}
+
+func (l *link) Name() string { return l.name }
+
+func (l *link) Offer(t exchange.Task) {
+	payload, err := json.Marshal(t)
+	if err != nil {
+		panic("rpc: a task is always representable in JSON: " + err.Error())
+	}
+	l.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Offer{
+		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: payload},
+	}})
+}
+
+func (l *link) Cancel(task, reason string) {
+	l.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Cancel{
+		Cancel: &accordv1.Cancel{Task: task, Reason: reason},
+	}})
+}
+
+func (l *link) Replaced() { l.hangUp(errReplaced) }
+
+// say queues a message.
+func (l *link) say(m *accordv1.AttendResponse) {
+	select {
+	case l.queue <- m:
+	default:
+		l.hangUp(errDeaf)
+	}
+}
+
+// hangUp ends the attendance; the first reason counts.
+func (l *link) hangUp(reason error) {
+	l.once.Do(func() {
+		l.reason = reason
+		close(l.down)
+	})
+}

@@ -1,0 +1,87 @@
+package rpc
+
+import (
+	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/coordinator/round"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// phases pairs each phase with its spelling on the wire.
+func phases() map[round.Phase]accordv1.Phase {
+	return map[round.Phase]accordv1.Phase{
+		round.Selecting:   accordv1.Phase_PHASE_SELECTING,
+		round.Exchanging:  accordv1.Phase_PHASE_EXCHANGING,
+		round.Aggregating: accordv1.Phase_PHASE_AGGREGATING,
+		round.Evaluating:  accordv1.Phase_PHASE_EVALUATING,
+		round.Publishing:  accordv1.Phase_PHASE_PUBLISHING,
+		round.Retrying:    accordv1.Phase_PHASE_RETRYING,
+		round.Completed:   accordv1.Phase_PHASE_COMPLETED,
+		round.Failed:      accordv1.Phase_PHASE_FAILED,
+		round.Stopped:     accordv1.Phase_PHASE_STOPPED,
+	}
+}
+
+func fromRunStatus(s coordinator.RunStatus) *accordv1.Run {
+	r := &accordv1.Run{
+		Name:     s.Name,
+		Phase:    phases()[s.Phase],
+		Round:    int32(s.Round),
+		Rounds:   int32(s.Rounds),
+		Attempt:  int32(s.Attempt),
+		Cohort:   s.Cohort,
+		Accepted: int32(s.Accepted),
+		Model:    s.Model,
+		Counts: &accordv1.Counts{
+			Accepted: int32(s.Counts.Accepted),
+			Rejected: int32(s.Counts.Rejected),
+			Declined: int32(s.Counts.Declined),
+			Late:     int32(s.Counts.Late),
+			Lost:     int32(s.Counts.Lost),
+		},
+		Reason: s.Reason,
+	}
+	for _, v := range s.Published {
+		r.Published = append(r.Published, &accordv1.Version{
+			Round: int32(v.Round), Model: v.Model, Accuracy: v.Accuracy, Loss: v.Loss, Validation: v.Validation,
+		})
+	}
+	return r
+}
+
+func toRunStatus(r *accordv1.Run) coordinator.RunStatus {
+	s := coordinator.RunStatus{
+		Name:     r.GetName(),
+		Phase:    toPhase(r.GetPhase()),
+		Round:    int(r.GetRound()),
+		Rounds:   int(r.GetRounds()),
+		Attempt:  int(r.GetAttempt()),
+		Cohort:   r.GetCohort(),
+		Accepted: int(r.GetAccepted()),
+		Model:    r.GetModel(),
+		Counts: round.Counts{
+			Accepted: int(r.GetCounts().GetAccepted()),
+			Rejected: int(r.GetCounts().GetRejected()),
+			Declined: int(r.GetCounts().GetDeclined()),
+			Late:     int(r.GetCounts().GetLate()),
+			Lost:     int(r.GetCounts().GetLost()),
+		},
+		Reason: r.GetReason(),
+	}
+	for _, v := range r.GetPublished() {
+		s.Published = append(s.Published, round.Version{
+			Round: int(v.GetRound()), Model: v.GetModel(), Accuracy: v.Accuracy, Loss: v.Loss, Validation: v.Validation,
+		})
+	}
+	return s
+}
+
+// toPhase reads a phase; one that is not known, from a newer coordinator,
+// keeps its name on the wire.
+func toPhase(p accordv1.Phase) round.Phase {
+	for phase, spelled := range phases() {
+		if spelled == p {
+			return phase
+		}
+	}
+	return round.Phase(p.String())
+}
