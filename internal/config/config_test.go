@@ -135,8 +135,8 @@ func TestLoadTakesPathsFromTheFilesFolder(t *testing.T) {
 	if got, want := run.Init, filepath.Join(dir, "w.safetensors"); got != want {
 		t.Errorf("init: got %q, want %q", got, want)
 	}
-	if got, want := run.Simulation.Dataset, "npz:"+filepath.Join(dir, "sets/x.npz"); got != want {
-		t.Errorf("dataset: got %q, want %q", got, want)
+	if got, want := run.Simulation.Dir, dir; got != want {
+		t.Errorf("folder of the data set: got %q, want %q", got, want)
 	}
 
 	sent, err := run.Marshal()

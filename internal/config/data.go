@@ -10,27 +10,28 @@ type Data struct {
 	// Dataset is "digits" (generated), "mnist" (IDX files in Dir), "idx:DIR",
 	// "npz:FILE", "safetensors:FILE" or "images:DIR".
 	Dataset string `yaml:"dataset"`
-	// Dir is the folder that a named set such as mnist lies in.
+	// Dir is the folder that a named set such as mnist lies in, and that a
+	// relative path in Dataset is taken from.
 	Dir string `yaml:"data,omitempty"`
 }
 
-// resolve makes the relative paths in d relative to the folder base.
+// resolve makes relative paths relative to the folder base.
 func (d *Data) resolve(base string) {
 	d.Dir = under(base, d.Dir)
-	if kind, path, ok := strings.Cut(d.Dataset, ":"); ok {
-		d.Dataset = kind + ":" + under(base, path)
+	if strings.Contains(d.Dataset, ":") && d.Dir == "" {
+		d.Dir = base
 	}
 }
 
 // check notes what is wrong with the section at path.
 func (d Data) check(c *checker, path string) {
-	kind, file, isFile := strings.Cut(d.Dataset, ":")
+	kind, file, hasFile := strings.Cut(d.Dataset, ":")
 	switch kind {
 	case "digits", "mnist":
-		c.require(!isFile, path+".dataset", "%q takes no path after a colon", kind)
+		c.require(!hasFile, path+".dataset", "%s takes nothing after a colon", kind)
 		c.require(kind != "mnist" || d.Dir != "", path+".data", "mnist needs the folder that its files are in")
 	case "idx", "npz", "safetensors", "images":
-		c.require(file != "", path+".dataset", "want %s:PATH", kind)
+		c.require(file != "" || d.Dir != "", path+".dataset", "want %s:PATH", kind)
 	default:
 		c.require(false, path+".dataset", "%q is not known; want digits, mnist, idx:DIR, npz:FILE, safetensors:FILE or images:DIR", d.Dataset)
 	}

@@ -69,7 +69,7 @@ exec: {command: [python3, ./train.py, --epochs, "3"]}
 	}
 	for name, c := range map[string]struct{ got, want string }{
 		"dir":     {cfg.Dir, filepath.Join(dir, "state")},
-		"dataset": {cfg.Data.Dataset, "safetensors:" + filepath.Join(dir, "shard.safetensors")},
+		"dataset": {cfg.Data.Dataset + " in " + cfg.Data.Dir, "safetensors:shard.safetensors in " + dir},
 		"command": {strings.Join(cfg.Exec.Command, " "), "python3 " + filepath.Join(dir, "train.py") + " --epochs 3"},
 	} {
 		if c.got != c.want {
