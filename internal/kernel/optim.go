@@ -44,7 +44,7 @@ func Adam(w, g, m, v []float32, r AdamRates) {
 func sameLength(want int, lengths ...int) {
 	for _, n := range lengths {
 		if n != want {
-			panic("kernel: slices differ in length")
+			panic(errLength)
 		}
 	}
 }

@@ -1,0 +1,191 @@
+package kernel
+
+import "math"
+
+// term is one non-zero of a sparse operand: its value, and the offset of the
+// row of B that it multiplies.
+type term struct {
+	off int32
+	v   float32
+}
+
+// Sparse is a left operand of which only the non-zeros are kept, as lists of
+// terms, one list a cell, one after another in memory.
+type Sparse struct {
+	terms  []term
+	lo, hi []int32 // cell i is terms[lo[i]:hi[i]]
+}
+
+// NewSparse returns an operand of so many cells with room for so many terms.
+func NewSparse(cells, terms int) *Sparse {
+	return &Sparse{terms: make([]term, terms), lo: make([]int32, cells), hi: make([]int32, cells)}
+}
+
+// Compress keeps the non-zeros of x: cell i is x[i·width : (i+1)·width], and
+// element k of x multiplies row k of a packed operand. It returns how many
+// there are.
+func (s *Sparse) Compress(x []float32, width int) int {
+	if len(x) != len(s.lo)*width || len(x) > len(s.terms) {
+		panic(errShape)
+	}
+	n, off := 0, int32(0)
+	for cell := range s.lo {
+		s.lo[cell] = int32(n)
+		for _, v := range x[cell*width:][:width] {
+			s.terms[n] = term{off, v}
+			n += nonZero(v)
+			off += Lanes
+		}
+		s.hi[cell] = int32(n)
+	}
+	return n
+}
+
+// nonZero is 1 for every value but ±0, without a branch that would be
+// mispredicted half of the time.
+func nonZero(v float32) int {
+	b := math.Float32bits(v) << 1
+	return int((b | -b) >> 31)
+}
+
+// Clear begins a filling in any order of cells: Clear, then Count for every
+// term, then Arrange, then Append every term.
+func (s *Sparse) Clear() { clear(s.hi) }
+
+// Count announces one term of a cell.
+func (s *Sparse) Count(cell int) { s.hi[cell]++ }
+
+// Arrange makes room for the terms that were counted.
+func (s *Sparse) Arrange() {
+	sum := int32(0)
+	for i, n := range s.hi {
+		s.lo[i], s.hi[i] = sum, sum
+		sum += n
+	}
+}
+
+// Append adds a term to a cell: v times the elements of B from off on.
+func (s *Sparse) Append(cell int, off int32, v float32) {
+	end := s.hi[cell]
+	s.terms[end] = term{off, v}
+	s.hi[cell] = end + 1
+}
+
+// Run is a stretch of cells [From, To), not empty, which one row of a sparse
+// product visits; Base is added to the offset of each of their terms.
+type Run struct{ From, To, Base int32 }
+
+// Walk lists the runs of every row of a sparse product: row i has
+// Runs[Rows[i]:Rows[i+1]].
+type Walk struct {
+	Rows []int32
+	Runs []Run
+}
+
+// EndRow closes the current row.
+func (w *Walk) EndRow() {
+	if len(w.Rows) == 0 {
+		w.Rows = append(w.Rows, 0)
+	}
+	w.Rows = append(w.Rows, int32(len(w.Runs)))
+}
+
+// Mul computes, for every row i of the walk, C_i (+)= Σ v·B_k over the terms
+// (v, k) of its runs. Offsets and bases count as RowOffset does. Rows of C are
+// ldc apart; with add it adds to them, otherwise it overwrites them.
+func (s *Sparse) Mul(c []float32, ldc int, w Walk, b Panels, add bool) {
+	s.mul(c, ldc, b.N, w, b.data, b.K*Lanes, add)
+}
+
+// MulRaw is Mul for an operand that is not packed: a term (v, off) contributes
+// v·b[off : off+n].
+func (s *Sparse) MulRaw(c []float32, ldc, n int, w Walk, b []float32, add bool) {
+	s.mul(c, ldc, n, w, b, Lanes, add)
+}
+
+// mul works panel by panel, so that a panel stays in the cache for all rows.
+func (s *Sparse) mul(c []float32, ldc, n int, w Walk, b []float32, step int, add bool) {
+	rows := len(w.Rows) - 1
+	if rows < 1 || n < 1 || ldc < 0 || len(c) < (rows-1)*ldc+n {
+		panic(errShape)
+	}
+	whole := n / Lanes
+	reach := max(0, whole-1)*step + Lanes
+	if whole*Lanes < n {
+		reach = whole*step + n%Lanes
+	}
+	s.check(w, len(b)-reach)
+	for j := range whole {
+		s.mulPanel(c[j*Lanes:], ldc, w, &b[0], j*step, add)
+	}
+	if rest := n % Lanes; rest > 0 {
+		s.mulRest(c[whole*Lanes:], ldc, rest, w, b[whole*step:], add)
+	}
+}
+
+// check makes sure that no term of the walk starts outside [0, last] of B.
+func (s *Sparse) check(w Walk, last int) {
+	for _, r := range w.Runs {
+		for _, t := range s.terms[s.lo[r.From]:s.hi[r.To-1]] {
+			if off := int(t.off) + int(r.Base); off < 0 || off > last {
+				panic(errShape)
+			}
+		}
+	}
+}
+
+// mulPanel is mul for one whole panel. Two terms at once keep all values in
+// registers; a wider tile makes the compiler spill. It reads B through a pointer
+// because bounds checks here cost a quarter of the speed; check has done them.
+func (s *Sparse) mulPanel(c []float32, ldc int, w Walk, b *float32, panel int, add bool) {
+	for i, begin := range w.Rows[:len(w.Rows)-1] {
+		out := (*[Lanes]float32)(c[i*ldc:])
+		var c0, c1, c2, c3 float32
+		if add {
+			c0, c1, c2, c3 = out[0], out[1], out[2], out[3]
+		}
+		for _, r := range w.Runs[begin:w.Rows[i+1]] {
+			ts := s.terms[s.lo[r.From]:s.hi[r.To-1]]
+			base := panel + int(r.Base)
+			for ; len(ts) >= 2; ts = ts[2:] {
+				v, u := ts[0].v, ts[1].v
+				p, q := lanes(b, base+int(ts[0].off)), lanes(b, base+int(ts[1].off))
+				c0 += float32(v*p[0]) + float32(u*q[0])
+				c1 += float32(v*p[1]) + float32(u*q[1])
+				c2 += float32(v*p[2]) + float32(u*q[2])
+				c3 += float32(v*p[3]) + float32(u*q[3])
+			}
+			if len(ts) == 1 {
+				v, p := ts[0].v, lanes(b, base+int(ts[0].off))
+				c0 += float32(v * p[0])
+				c1 += float32(v * p[1])
+				c2 += float32(v * p[2])
+				c3 += float32(v * p[3])
+			}
+		}
+		out[0], out[1], out[2], out[3] = c0, c1, c2, c3
+	}
+}
+
+// mulRest is mul for the last n < Lanes columns.
+func (s *Sparse) mulRest(c []float32, ldc, n int, w Walk, b []float32, add bool) {
+	for i, begin := range w.Rows[:len(w.Rows)-1] {
+		var sum [Lanes]float32
+		out := c[i*ldc:][:n]
+		if add {
+			copy(sum[:], out)
+		}
+		for _, r := range w.Runs[begin:w.Rows[i+1]] {
+			for _, t := range s.terms[s.lo[r.From]:s.hi[r.To-1]] {
+				for j, v := range b[int(t.off)+int(r.Base):][:n] {
+					sum[j] += float32(t.v * v)
+				}
+			}
+		}
+		copy(out, sum[:])
+	}
+}
+
+// SparsePays tells whether a product that visits only the given number of
+// non-zeros among so many elements is faster than a dense one.
+func SparsePays(nonZeros, elements int) bool { return nonZeros*10 < elements*9 }

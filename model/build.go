@@ -1,0 +1,213 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/model/layer"
+)
+
+// Limits on what a spec may ask for, so that one from elsewhere can not exhaust
+// the machine. MaxParameters limits the weights.
+const (
+	// MaxActivations is the largest number of elements that all layers'
+	// outputs for one sample may have together.
+	MaxActivations = 1 << 24
+	// MaxLayers is the largest number of layers.
+	MaxLayers = 256
+)
+
+// maxSize bounds every number in a spec.
+const maxSize = 1 << 15
+
+// Validate reports the first thing that is wrong: no input, an unknown
+// activation, shapes that do not fit, too large a network, an end other than
+// softmax. Errors name the layer, counted from 1, and the shapes.
+func (s *Spec) Validate() error {
+	_, err := s.build()
+	return err
+}
+
+// build turns the spec into layers, without the final softmax, which belongs to
+// the loss.
+func (s *Spec) build() (*layer.Sequence, error) {
+	full := s.withDefaults()
+	if len(full.Layers) == 0 || len(full.Layers) > MaxLayers {
+		return nil, fault.Inputf("layers: got %d, want 1 to %d", len(full.Layers), MaxLayers)
+	}
+	b := &builder{shape: layer.Shape{H: s.Input[0], W: s.Input[1], C: s.Input[2]}}
+	if err := b.spend(b.shape); err != nil {
+		return nil, fault.Inputf("input: %w", err)
+	}
+	for b.at < len(full.Layers) {
+		number := b.at + 1
+		if err := b.add(full.Layers[b.at:]); err != nil {
+			return nil, fault.Inputf("layer %d (%s): %w", number, full.Layers[number-1].kind(), err)
+		}
+	}
+	if !b.softmax {
+		return nil, fault.Inputf("layer %d (%s): the network must end in softmax", b.at, full.Layers[b.at-1].kind())
+	}
+	if b.shape.H != 1 || b.shape.W != 1 || b.shape.C < 2 {
+		return nil, fault.Inputf("layer %d (%s): softmax needs a vector of at least 2 classes, got %v", b.at, full.Layers[b.at-1].kind(), b.shape)
+	}
+	if len(b.layers) == 0 {
+		return nil, fault.Inputf("layers: a softmax alone has nothing to train")
+	}
+	return layer.NewSequence(b.layers), nil
+}
+
+// kind returns the layer's key in a file, or what is wrong with it.
+func (l LayerSpec) kind() string {
+	kind, n := "empty", 0
+	note := func(set bool, name string) {
+		if set {
+			kind, n = name, n+1
+		}
+	}
+	note(l.Conv2D != nil, "conv2d")
+	note(l.MaxPooling2D != nil, "max_pooling2d")
+	note(l.AveragePooling2D != nil, "average_pooling2d")
+	note(l.Flatten != nil, "flatten")
+	note(l.Dense != nil, "dense")
+	note(l.Activation != nil, "activation")
+	if n > 1 {
+		return "several kinds"
+	}
+	return kind
+}
+
+// builder adds layers one after another.
+type builder struct {
+	at          int // layers of the spec used so far
+	layers      []layer.Layer
+	shape       layer.Shape
+	softmax     bool // reached; nothing may follow
+	weights     int
+	activations int
+}
+
+// add builds the first layer of rest, and the pool after it where they form one.
+func (b *builder) add(rest []LayerSpec) error {
+	if b.softmax {
+		return fmt.Errorf("softmax must be the last step")
+	}
+	b.at++
+	l := rest[0]
+	switch l.kind() {
+	case "conv2d":
+		return b.addConv(*l.Conv2D, rest[1:])
+	case "max_pooling2d":
+		p, err := layer.NewMaxPool2D(b.shape, l.MaxPooling2D.window())
+		return b.take(p, err)
+	case "average_pooling2d":
+		p, err := layer.NewAveragePool2D(b.shape, l.AveragePooling2D.window())
+		return b.take(p, err)
+	case "flatten":
+		return b.take(layer.NewFlatten(b.shape), nil)
+	case "dense":
+		return b.addDense(*l.Dense)
+	case "activation":
+		return b.activate(l.Activation.Activation)
+	}
+	return fmt.Errorf("exactly one kind of layer must be set")
+}
+
+func (b *builder) addConv(c Conv2DSpec, rest []LayerSpec) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if _, ok := product(MaxParameters, c.Kernel[0], c.Kernel[1], b.shape.C, c.Filters); !ok {
+		return fmt.Errorf("a kernel of %d×%d×%d×%d has more than %d weights", c.Kernel[0], c.Kernel[1], b.shape.C, c.Filters, MaxParameters)
+	}
+	cfg := layer.ConvConfig{
+		Filters: c.Filters,
+		Window:  layer.Window{Size: c.Kernel, Strides: c.Strides, Same: c.Padding == Same},
+		ReLU:    c.Activation == ReLU,
+	}
+	conv, err := layer.NewConv2D(b.shape, cfg)
+	if err != nil {
+		return err
+	}
+	// The bare convolution bounds the memory of the pooled one.
+	if _, ok := product(MaxActivations, conv.Out().H, conv.Out().W, max(c.Filters, c.Kernel[0]*c.Kernel[1])); !ok {
+		return fmt.Errorf("an output of %v is too large", conv.Out())
+	}
+	pooled := len(rest) > 0 && rest[0].kind() == "max_pooling2d" && rest[0].MaxPooling2D.Padding == Valid
+	if !pooled || c.Activation == Softmax {
+		if err := b.take(conv, nil); err != nil {
+			return err
+		}
+		return b.finish(c.Activation)
+	}
+	window := rest[0].MaxPooling2D.window()
+	cfg.Pool = &window
+	if conv, err = layer.NewConv2D(b.shape, cfg); err != nil {
+		return fmt.Errorf("with layer %d (max_pooling2d) on top: %w", b.at+1, err)
+	}
+	b.at++
+	return b.take(conv, nil)
+}
+
+func (b *builder) addDense(d DenseSpec) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	if _, ok := product(MaxParameters, b.shape.Size(), d.Units); !ok {
+		return fmt.Errorf("%d×%d weights are more than %d", b.shape.Size(), d.Units, MaxParameters)
+	}
+	dense, err := layer.NewDense(b.shape, d.Units, d.Activation == ReLU)
+	if err := b.take(dense, err); err != nil {
+		return err
+	}
+	return b.finish(d.Activation)
+}
+
+// activate adds an activation as a layer of its own.
+func (b *builder) activate(a Activation) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	if a == ReLU {
+		return b.take(layer.NewReLU(b.shape), nil)
+	}
+	return b.finish(a)
+}
+
+// finish notes a softmax.
+func (b *builder) finish(a Activation) error {
+	b.softmax = a == Softmax
+	return nil
+}
+
+// take appends a layer that was built without error, within the limits.
+func (b *builder) take(l layer.Layer, err error) error {
+	if err != nil {
+		return err
+	}
+	if err := b.spend(l.Out()); err != nil {
+		return err
+	}
+	if b.weights += layer.WeightSize(l); b.weights > MaxParameters {
+		return fmt.Errorf("the network has more than %d weights", MaxParameters)
+	}
+	b.layers = append(b.layers, l)
+	b.shape = l.Out()
+	return nil
+}
+
+// spend counts a layer's output against MaxActivations.
+func (b *builder) spend(s layer.Shape) error {
+	n, ok := product(MaxActivations, s.H, s.W, s.C)
+	if !ok {
+		return fmt.Errorf("a shape of %v is empty or has more than %d elements", s, MaxActivations)
+	}
+	if b.activations += n; b.activations > MaxActivations {
+		return fmt.Errorf("with %v the layers together have more than %d outputs a sample", s, MaxActivations)
+	}
+	return nil
+}
+
+func (p *PoolingSpec) window() layer.Window {
+	return layer.Window{Size: p.Pool, Strides: p.Strides, Same: p.Padding == Same}
+}
