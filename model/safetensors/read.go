@@ -70,7 +70,7 @@ func toFloat32(dst []float32, src []byte, d DType) {
 		}
 	case F16:
 		for i := range dst {
-			dst[i] = halfToFloat32(le.Uint16(src[2*i:]))
+			dst[i] = Float16(le.Uint16(src[2*i:]))
 		}
 	case BF16:
 		for i := range dst {
@@ -133,9 +133,9 @@ func toInt64(dst []int64, src []byte, d DType) {
 	}
 }
 
-// halfToFloat32 widens an IEEE 754 binary16 value: 1 sign bit, 5 exponent
-// bits with bias 15, 10 fraction bits. Every value is exact in float32.
-func halfToFloat32(h uint16) float32 {
+// Float16 returns the value of an IEEE 754 binary16 number: 1 sign bit, 5
+// exponent bits with bias 15, 10 fraction bits. Every value is exact in float32.
+func Float16(h uint16) float32 {
 	sign := uint32(h>>15) << 31
 	exp := uint32(h>>10) & 0x1f
 	frac := uint32(h) & 0x3ff

@@ -66,10 +66,10 @@ func TestReadConvertsEveryType(t *testing.T) {
 }
 
 func TestHalfNaNStaysNaN(t *testing.T) {
-	if v := halfToFloat32(0x7e01); !math.IsNaN(float64(v)) {
+	if v := Float16(0x7e01); !math.IsNaN(float64(v)) {
 		t.Errorf("got %v, want NaN", v)
 	}
-	if got := math.Float32bits(halfToFloat32(0x8000)); got != 1<<31 {
+	if got := math.Float32bits(Float16(0x8000)); got != 1<<31 {
 		t.Errorf("minus zero: got bits %#x", got)
 	}
 }
