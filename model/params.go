@@ -128,7 +128,7 @@ func LoadParams(path string, c Contract) (*Params, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load model: %w", fault.As(fault.Input, err))
 	}
-	defer file.Close() //nolint:errcheck // only read from
+	defer func() { _ = file.Close() }() // only read from
 	stat, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("load model %s: %w", path, err)

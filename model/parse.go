@@ -1,4 +1,96 @@
 package model
-import "errors"
-func ParseSpec(name string, data []byte) (*Spec, error) { return nil, errors.New("x") }
-func (s *Spec) UnmarshalJSON(data []byte) error { return errors.New("x") }
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/accord-fl/accord/internal/fault"
+)
+
+// maxSpecBytes bounds a spec's text before it is parsed.
+const maxSpecBytes = 1 << 18
+
+// SpecError is a mistake in a spec's text.
+type SpecError struct {
+	Line    int // from 1
+	Message string
+}
+
+func (e *SpecError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Message) }
+
+// Unwrap puts the error into class fault.Input.
+func (e *SpecError) Unwrap() error { return fault.Input }
+
+// ParseSpec reads a spec from YAML or JSON, which it reads as YAML, and
+// validates it. Errors begin with name, which stands for the file, and the line.
+// Unknown and repeated keys are errors; anchors and tags are not supported.
+func ParseSpec(name string, data []byte) (*Spec, error) {
+	s, err := parseSpec(data)
+	var at *SpecError
+	if errors.As(err, &at) {
+		return nil, fault.Inputf("%s:%d: %s", name, at.Line, at.Message)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return s, nil
+}
+
+// UnmarshalJSON reads a spec as ParseSpec does.
+func (s *Spec) UnmarshalJSON(data []byte) error {
+	parsed, err := parseSpec(data)
+	if err != nil {
+		return fmt.Errorf("model spec: %w", err)
+	}
+	*s = *parsed
+	return nil
+}
+
+func parseSpec(data []byte) (*Spec, error) {
+	if len(data) > maxSpecBytes {
+		return nil, fault.Inputf("a spec of %d bytes is above the limit of %d", len(data), maxSpecBytes)
+	}
+	file, err := parser.ParseBytes(withoutTabs(data), 0)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
+		return nil, fault.Inputf("want one document with the keys input and layers")
+	}
+	s, err := decodeSpec(file.Docs[0].Body)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Validate()
+}
+
+// withoutTabs replaces the tabs of indented JSON, which YAML forbids, by spaces.
+// Inside a JSON string a tab is written \t, so every raw one is white space.
+func withoutTabs(data []byte) []byte {
+	if !bytes.ContainsRune(data, '\t') || !json.Valid(data) {
+		return data
+	}
+	return bytes.ReplaceAll(data, []byte{'\t'}, []byte{' '})
+}
+
+// syntaxError turns an error of the YAML parser into one of ours.
+func syntaxError(err error) error {
+	var y yaml.Error
+	if errors.As(err, &y) && y.GetToken() != nil {
+		return &SpecError{Line: y.GetToken().Position.Line, Message: y.GetMessage()}
+	}
+	return fault.As(fault.Input, err)
+}
+
+func lineOf(n ast.Node) int {
+	if t := n.GetToken(); t != nil {
+		return t.Position.Line
+	}
+	return 1
+}
