@@ -2,7 +2,6 @@ package partition
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,6 +123,6 @@ func (s Scheme) Assign(labels, keys []int32, sites int, seed uint64) ([][]int, e
 // SiteName returns the name of site i of n, counted from 0: site-01, site-02,
 // …, with as many digits as n has, but at least two.
 func SiteName(i, n int) string {
-	width := max(2, int(math.Log10(float64(max(n, 1))))+1)
+	width := max(2, len(strconv.Itoa(n)))
 	return fmt.Sprintf("site-%0*d", width, i+1)
 }
