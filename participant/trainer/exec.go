@@ -14,8 +14,8 @@ import (
 	"github.com/accord-fl/accord/model"
 )
 
-// The files that the program and Accord exchange, in the folder that the
-// environment variable ACCORD_TASK_DIR names.
+// The files that the program and Accord exchange, in the program's working
+// folder, which the environment variable ACCORD_TASK_DIR names too.
 const (
 	TaskFile    = "task.json"          // in: the exchange.Task
 	GlobalFile  = "global.safetensors" // in: the model to start from
@@ -32,10 +32,11 @@ const grace = 5 * time.Second
 // fresh folder with TaskFile and GlobalFile, runs the program, and reads
 // UpdateFile and MetricsFile from the folder; then the folder goes.
 //
-// The program runs in the participant's working folder and sees only the
-// environment variables PATH, HOME, LANG, TMPDIR, ACCORD_TASK_DIR and Env. It
+// The program runs in that folder and sees only the environment variables
+// PATH, HOME, LANG, TMPDIR, ACCORD_TASK_DIR and Env, where the last wins. It
 // succeeds by exiting with status 0. It is killed, with all processes of its
-// group, when the time limit passes or the task is cancelled.
+// group, when the time limit passes or the task is cancelled; what it has
+// started and not ended is killed when it exits.
 type Exec struct {
 	Command []string // program and arguments
 	Env     []string // more environment, "KEY=value"
@@ -47,6 +48,9 @@ type Exec struct {
 // gives is checked like any input: an error names the file and what is wrong.
 func (e *Exec) Train(ctx context.Context, t exchange.Task, p *model.Params) (_ Result, err error) {
 	dir, err := os.MkdirTemp(e.Dir, "task-")
+	if err == nil {
+		dir, err = filepath.Abs(dir)
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("make the task's folder: %w", err)
 	}
@@ -81,7 +85,7 @@ func (e *Exec) run(ctx context.Context, dir string) error {
 	limited, cancel := context.WithTimeout(ctx, e.Limit)
 	defer cancel()
 	cmd := exec.CommandContext(limited, e.Command[0], e.Command[1:]...)
-	cmd.Env = e.environment(dir)
+	cmd.Dir, cmd.Env = dir, e.environment(dir)
 	cmd.WaitDelay = grace
 	var stdout, stderr tail
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

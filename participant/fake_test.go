@@ -1,0 +1,232 @@
+package participant_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/participant"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// fake is a coordinator that acts out a script, over a connection in memory.
+type fake struct {
+	accordv1.UnimplementedFederationServiceServer
+	t *testing.T
+	// attend acts out attendance n, from 0, after the welcome.
+	attend func(n int, s *talk) error
+	// upload, when set, judges an upload.
+	upload func(*accordv1.UploadHeader, []byte) error
+	// answer, when set, acts in place of welcome and attend.
+	answer func(*talk) error
+
+	mu        sync.Mutex
+	attended  int
+	uploaded  map[string][]byte // by digest
+	models    map[string][]byte // to download
+	failing   bool              // downloads break off
+	listener  *bufconn.Listener
+	reachable bool
+}
+
+// talk is the fake's end of one attendance.
+type talk struct {
+	accordv1.FederationService_AttendServer
+	hello *accordv1.Hello
+}
+
+const lease = 30 * time.Second
+
+func (f *fake) Attend(stream accordv1.FederationService_AttendServer) error {
+	f.mu.Lock()
+	n := f.attended
+	f.attended++
+	f.mu.Unlock()
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	s := &talk{stream, first.GetHello()}
+	if f.answer != nil {
+		return f.answer(s)
+	}
+	if err := s.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: &accordv1.Welcome{
+		Version: "test", Protocol: exchange.Protocol, Lease: durationpb.New(lease),
+	}}}); err != nil {
+		return err
+	}
+	return f.attend(n, s)
+}
+
+func (s *talk) say(m *accordv1.AttendResponse) error { return s.Send(m) }
+
+func (s *talk) offer(t exchange.Task) error {
+	payload, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	return s.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Offer{
+		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: payload},
+	}})
+}
+
+func (s *talk) cancel(task string) error {
+	return s.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Cancel{Cancel: &accordv1.Cancel{Task: task, Reason: "test"}}})
+}
+
+func (s *talk) receipt(task string, v accordv1.Verdict) error {
+	return s.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{
+		Receipt: &accordv1.Receipt{Task: task, Verdict: v},
+	}})
+}
+
+// reply waits for a reply and skips renewals.
+func (s *talk) reply() (exchange.Reply, error) {
+	var r exchange.Reply
+	for {
+		m, err := s.Recv()
+		if err != nil {
+			return r, err
+		}
+		if m.GetReply() != nil {
+			return r, json.Unmarshal(m.GetReply().GetPayload(), &r)
+		}
+	}
+}
+
+// rest listens until the participant leaves.
+func (s *talk) rest() error {
+	for {
+		m, err := s.Recv()
+		if err != nil || m.GetFarewell() != nil {
+			return err
+		}
+	}
+}
+
+func (f *fake) Download(r *accordv1.DownloadRequest, s accordv1.FederationService_DownloadServer) error {
+	f.mu.Lock()
+	failing := f.failing
+	data, ok := f.models[r.GetDigest()]
+	f.mu.Unlock()
+	if failing {
+		return lost
+	}
+	if !ok {
+		return status.Error(codes.NotFound, "no such artefact")
+	}
+	return errors.Join(s.Send(&accordv1.DownloadResponse{Chunk: data[:5]}), s.Send(&accordv1.DownloadResponse{Chunk: data[5:]}))
+}
+
+func (f *fake) Upload(s accordv1.FederationService_UploadServer) error {
+	m, err := s.Recv()
+	if err != nil {
+		return err
+	}
+	h := m.GetHeader()
+	var data []byte
+	for {
+		m, err := s.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		data = append(data, m.GetChunk()...)
+	}
+	if f.upload != nil {
+		if err := f.upload(h, data); err != nil {
+			return err
+		}
+	}
+	f.mu.Lock()
+	f.uploaded[h.GetDigest()] = data
+	f.mu.Unlock()
+	return s.SendAndClose(&accordv1.UploadResponse{})
+}
+
+// serve starts the fake. It stops with the test.
+func (f *fake) serve(t *testing.T) {
+	f.t = t
+	f.uploaded = map[string][]byte{}
+	f.models = map[string][]byte{}
+	f.listener = bufconn.Listen(1 << 16)
+	f.reachable = true
+	server := grpc.NewServer()
+	accordv1.RegisterFederationServiceServer(server, f)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := server.Serve(f.listener); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { server.Stop(); serving.Wait() })
+}
+
+// model makes the fake serve the weights that start at from.
+func (f *fake) model(from float32) exchange.Artefact {
+	var b bytes.Buffer
+	if err := testParams(from).Write(&b); err != nil {
+		f.t.Fatal(err)
+	}
+	a := exchange.Artefact{Digest: testParams(from).Digest(), Bytes: int64(b.Len())}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.models[a.Digest] = b.Bytes()
+	return a
+}
+
+// breakDownloads makes downloads break off, or not any more.
+func (f *fake) breakDownloads(failing bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failing = failing
+}
+
+func (f *fake) dial(ctx context.Context, addr string) (net.Conn, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.reachable {
+		return nil, fmt.Errorf("dial tcp %s: connect: connection refused", addr)
+	}
+	return f.listener.DialContext(ctx)
+}
+
+// options are a participant's that dials f.
+func (f *fake) options(dir string) participant.Options {
+	o := participant.DefaultOptions()
+	o.Name, o.Coordinator, o.Insecure, o.Dir, o.Dial = "a", "127.0.0.1:7443", true, dir, f.dial
+	return o
+}
+
+// run starts a participant; stop ends it and returns what Run did.
+func (f *fake) run(dir string, trainer participant.Trainer) (logs *observer.ObservedLogs, stop func() error) {
+	core, logs := observer.New(zap.InfoLevel)
+	ctx, cancel := context.WithCancel(f.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- participant.Run(ctx, f.options(dir), trainer, zap.New(core)) }()
+	return logs, func() error {
+		cancel()
+		return <-done
+	}
+}
+
+// lost is what the fake returns to break a connection.
+var lost = status.Error(codes.Unavailable, "the coordinator went away")

@@ -1,0 +1,33 @@
+package participant_test
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/participant/trainer"
+)
+
+// counting counts trainings. A participant trains one task at a time.
+type counting struct{ n int }
+
+func (c *counting) Train(ctx context.Context, t exchange.Task, p *model.Params) (trainer.Result, error) {
+	c.n++
+	return addHalf(ctx, t, p)
+}
+
+// names lists a folder.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name())
+	}
+	return names
+}

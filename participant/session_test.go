@@ -1,0 +1,405 @@
+package participant_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/participant"
+	"github.com/accord-fl/accord/participant/trainer"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// blocking trains until its context ends.
+type blocking struct{ started, stopped int }
+
+func (b *blocking) Train(ctx context.Context, _ exchange.Task, _ *model.Params) (trainer.Result, error) {
+	b.started++
+	<-ctx.Done()
+	b.stopped++
+	return trainer.Result{}, ctx.Err()
+}
+
+func TestCancelStopsATaskAndDropsAQueuedOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		replied := false
+		f.attend = func(_ int, s *talk) error {
+			first, second := testTask("a", f.model(1)), testTask("a", f.model(1))
+			second.ID = "run/2/0/a"
+			err := errors.Join(s.offer(first), s.offer(second))
+			time.Sleep(time.Second)
+			err = errors.Join(err, s.cancel(second.ID), s.cancel("unknown"), s.cancel(first.ID))
+			if err != nil {
+				return err
+			}
+			_, err = s.reply()
+			replied = err == nil
+			return err
+		}
+		f.serve(t)
+		b := &blocking{}
+		_, stop := f.run(t.TempDir(), b)
+		time.Sleep(10 * time.Second)
+		if b.started != 1 || b.stopped != 1 {
+			t.Errorf("%d trainings began and %d stopped, want 1 and 1", b.started, b.stopped)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if replied {
+			t.Error("answered a task that was withdrawn")
+		}
+	})
+}
+
+func TestStoppingLeavesATaskOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		farewell := ""
+		f.attend = func(_ int, s *talk) error {
+			if err := s.offer(testTask("a", f.model(1))); err != nil {
+				return err
+			}
+			for {
+				m, err := s.Recv()
+				if err != nil {
+					return err
+				}
+				if m.GetReply() != nil {
+					t.Errorf("got reply %s", m.GetReply().GetPayload())
+				}
+				if m.GetFarewell() != nil {
+					farewell = m.GetFarewell().GetReason()
+					return nil
+				}
+			}
+		}
+		f.serve(t)
+		dir := t.TempDir()
+		_, stop := f.run(dir, &blocking{})
+		time.Sleep(time.Second)
+		begin := time.Now()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("took %v to stop", took)
+		}
+		if farewell != "stopped at the site" || len(names(t, dir+"/outbox")) != 0 {
+			t.Errorf("got farewell %q and outbox %v", farewell, names(t, dir+"/outbox"))
+		}
+	})
+}
+
+func TestRefusalsAreFinal(t *testing.T) {
+	welcome := func(protocol int32, lease time.Duration) func(*talk) error {
+		return func(s *talk) error {
+			return errors.Join(s.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{
+				Welcome: &accordv1.Welcome{Protocol: protocol, Lease: durationpb.New(lease)},
+			}}), s.rest())
+		}
+	}
+	refuse := func(c codes.Code, text string) func(*talk) error {
+		return func(*talk) error { return status.Error(c, text) }
+	}
+	tests := []struct {
+		name   string
+		answer func(*talk) error
+		want   string
+	}{
+		{"another protocol, told by the coordinator", refuse(codes.InvalidArgument, "upgrade the participant"), "upgrade the participant"},
+		{"an older coordinator", welcome(exchange.Protocol-1, lease), "upgrade the coordinator"},
+		{"a newer coordinator", welcome(exchange.Protocol+1, lease), "upgrade this participant"},
+		{"the name taken", refuse(codes.Aborted, "another participant attends"), "another participant attends"},
+		{"another service", refuse(codes.Unimplemented, "unknown service"), "no Accord coordinator answers there"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{answer: test.answer}
+				f.serve(t)
+				err := participant.Run(t.Context(), f.options(t.TempDir()), trainerFunc(addHalf), zap.NewNop())
+				if !errors.Is(err, fault.Input) || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("got %v, want %q in class fault.Input", err, test.want)
+				}
+				if f.attended != 1 {
+					t.Errorf("tried %d times", f.attended)
+				}
+			})
+		})
+	}
+}
+
+func TestOddCoordinatorsAreTriedAgain(t *testing.T) {
+	tests := map[string]func(*talk) error{
+		"silence":     func(s *talk) error { <-s.Context().Done(); return nil },
+		"no welcome":  func(s *talk) error { return errors.Join(s.receipt("x", accordv1.Verdict_VERDICT_LATE), s.rest()) },
+		"hangs up":    func(*talk) error { return nil },
+		"is stopping": func(*talk) error { return lost },
+		"says nothing": func(s *talk) error {
+			return errors.Join(s.say(&accordv1.AttendResponse{}), s.rest())
+		},
+	}
+	for name, answer := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{answer: answer}
+				f.serve(t)
+				_, stop := f.run(t.TempDir(), trainerFunc(addHalf))
+				time.Sleep(3 * time.Minute)
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+				if f.attended < 3 {
+					t.Errorf("tried %d times in three minutes", f.attended)
+				}
+			})
+		})
+	}
+}
+
+func TestOffersThatMakeNoSense(t *testing.T) {
+	say := func(task, exch, payload string) *accordv1.AttendResponse {
+		return &accordv1.AttendResponse{Message: &accordv1.AttendResponse_Offer{
+			Offer: &accordv1.Offer{Task: task, Exchange: exch, Payload: []byte(payload)},
+		}}
+	}
+	tests := []struct {
+		name    string
+		offer   *accordv1.AttendResponse
+		outcome exchange.Outcome
+		reason  string
+	}{
+		{"an exchange of the future", say("t", "unmask", `{}`), exchange.Declined, `exchange "unmask" is not known`},
+		{"no JSON", say("t", "train", `{`), exchange.Failed, "read the task"},
+		{"two ids", say("t", "train", `{"id": "u"}`), exchange.Failed, "another one"},
+		{"an empty task", say("t", "train", `{"id": "t"}`), exchange.Failed, "run name"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{}
+				var got exchange.Reply
+				f.attend = func(_ int, s *talk) (err error) {
+					if err := s.say(test.offer); err != nil {
+						return err
+					}
+					if got, err = s.reply(); err != nil {
+						return err
+					}
+					return errors.Join(s.receipt(got.Task, accordv1.Verdict_VERDICT_NOTED), s.rest())
+				}
+				f.serve(t)
+				_, stop := f.run(t.TempDir(), trainerFunc(addHalf))
+				time.Sleep(time.Second)
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+				if got.Task != "t" || got.Outcome != test.outcome || !strings.Contains(got.Reason, test.reason) {
+					t.Errorf("got %+v, want %s with %q", got, test.outcome, test.reason)
+				}
+			})
+		})
+	}
+}
+
+func TestUploadsThatFail(t *testing.T) {
+	tests := []struct {
+		name    string
+		err     error
+		outcome exchange.Outcome
+		reason  string
+		uploads int
+	}{
+		{"the bytes are refused", status.Error(codes.InvalidArgument, "bytes do not match their digest"), exchange.Failed, "do not match", 1},
+		{"nobody waits for it", status.Error(codes.FailedPrecondition, "no run is open"), exchange.Done, "", 1},
+		{"the coordinator's disk is full", status.Error(codes.Internal, "no space left"), exchange.Done, "", 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{}
+				uploads := 0
+				f.upload = func(*accordv1.UploadHeader, []byte) error {
+					if uploads++; uploads == 1 {
+						return test.err
+					}
+					return nil
+				}
+				var got exchange.Reply
+				f.attend = func(_ int, s *talk) (err error) {
+					if err := s.offer(testTask("a", f.model(1))); err != nil {
+						return err
+					}
+					if got, err = s.reply(); err != nil {
+						return err
+					}
+					return errors.Join(s.receipt(got.Task, accordv1.Verdict_VERDICT_NOTED), s.rest())
+				}
+				f.serve(t)
+				trained := &counting{}
+				_, stop := f.run(t.TempDir(), trained)
+				time.Sleep(time.Minute)
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+				if got.Outcome != test.outcome || !strings.Contains(got.Reason, test.reason) {
+					t.Errorf("got %+v, want %s with %q", got, test.outcome, test.reason)
+				}
+				if uploads != test.uploads || trained.n != 1 {
+					t.Errorf("%d uploads and %d trainings, want %d and 1", uploads, trained.n, test.uploads)
+				}
+			})
+		})
+	}
+}
+
+func TestDownloadsThatFail(t *testing.T) {
+	tests := []struct {
+		name    string
+		change  func(f *fake, digest string)
+		outcome exchange.Outcome
+		reason  string
+	}{
+		{"not there", func(f *fake, d string) { delete(f.models, d) }, exchange.Failed, "no such artefact"},
+		{"altered on the way", func(f *fake, d string) { f.models[d][20] ^= 1 }, exchange.Failed, "do not match their digest"},
+		{"longer than announced", func(f *fake, d string) { f.models[d] = append(f.models[d], 0) }, exchange.Failed, "more bytes than allowed"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{}
+				var got exchange.Reply
+				f.attend = func(_ int, s *talk) (err error) {
+					global := f.model(1)
+					test.change(f, global.Digest)
+					if err := s.offer(testTask("a", global)); err != nil {
+						return err
+					}
+					if got, err = s.reply(); err != nil {
+						return err
+					}
+					return errors.Join(s.receipt(got.Task, accordv1.Verdict_VERDICT_NOTED), s.rest())
+				}
+				f.serve(t)
+				_, stop := f.run(t.TempDir(), trainerFunc(addHalf))
+				time.Sleep(time.Second)
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+				if got.Outcome != test.outcome || !strings.Contains(got.Reason, test.reason) {
+					t.Errorf("got %+v, want %s with %q", got, test.outcome, test.reason)
+				}
+			})
+		})
+	}
+}
+
+func TestADownloadOutlivesALostConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		var got exchange.Reply
+		f.attend = func(n int, s *talk) (err error) {
+			global := f.model(1)
+			if n == 0 {
+				f.breakDownloads(true)
+				err := s.offer(testTask("a", global))
+				time.Sleep(10 * time.Second)
+				return errors.Join(err, lost)
+			}
+			f.breakDownloads(false)
+			if got, err = s.reply(); err != nil {
+				return err
+			}
+			return errors.Join(s.receipt(got.Task, accordv1.Verdict_VERDICT_ACCEPTED), s.rest())
+		}
+		f.serve(t)
+		_, stop := f.run(t.TempDir(), trainerFunc(addHalf))
+		time.Sleep(time.Minute)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if got.Outcome != exchange.Done {
+			t.Errorf("got %+v, want done", got)
+		}
+	})
+}
+
+func TestOldArtefactsGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		f.attend = func(_ int, s *talk) error {
+			for round := 1; round <= 4; round++ {
+				task := testTask("a", f.model(float32(round)))
+				task.ID, task.Round = "run/"+string(rune('0'+round)), round
+				if err := s.offer(task); err != nil {
+					return err
+				}
+				r, err := s.reply()
+				if err != nil {
+					return err
+				}
+				if err := s.receipt(r.Task, accordv1.Verdict_VERDICT_ACCEPTED); err != nil {
+					return err
+				}
+			}
+			return s.rest()
+		}
+		f.serve(t)
+		dir := t.TempDir()
+		_, stop := f.run(dir, trainerFunc(addHalf))
+		time.Sleep(time.Minute)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if left := names(t, dir+"/artefacts"); len(left) > 3 {
+			t.Errorf("%d artefacts after four rounds, want those of the last", len(left))
+		}
+	})
+}
+
+func TestRunRefusesBadOptions(t *testing.T) {
+	good := participant.DefaultOptions()
+	good.Name, good.Coordinator, good.Insecure, good.Dir = "a", "127.0.0.1:7443", true, t.TempDir()
+	damaged := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(damaged, "outbox"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(damaged, "outbox", "x.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name   string
+		change func(*participant.Options)
+		want   string
+	}{
+		{"no name", func(o *participant.Options) { o.Name = "" }, "name"},
+		{"a name that is a path", func(o *participant.Options) { o.Name = "../x" }, "name"},
+		{"no folder", func(o *participant.Options) { o.Dir = "" }, "dir"},
+		{"no certificates", func(o *participant.Options) { o.Insecure = false }, "insecure: true"},
+		{"a plain connection over a network", func(o *participant.Options) { o.Coordinator = "10.0.0.1:7443" }, "loopback"},
+		{"a damaged outbox", func(o *participant.Options) { o.Dir = damaged }, "x.json"},
+	}
+	for _, test := range tests {
+		o := good
+		test.change(&o)
+		err := participant.Run(t.Context(), o, trainerFunc(addHalf), zap.NewNop())
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.name, err, test.want)
+		}
+	}
+}
