@@ -22,19 +22,18 @@ func Momentum(w, g, velocity []float32, rate, momentum, decay float32) {
 }
 
 // AdamRates are the constants of one step of Adam. Step holds the bias
-// correction: lr·√(1−β₂ᵗ)/(1−β₁ᵗ).
-type AdamRates struct{ Step, Beta1, Beta2, Epsilon float32 }
+// correction, lr·√(1−β₂ᵗ)/(1−β₁ᵗ); New1 and New2 are 1−β₁ and 1−β₂, the shares
+// of the new gradient.
+type AdamRates struct{ Step, New1, New2, Epsilon float32 }
 
-// Adam computes m += (1−β₁)(g−m), v += (1−β₂)(g²−v) and then
-// w −= step·m/(√v+ε).
+// Adam computes m += new1·(g−m), v += new2·(g²−v) and then w −= step·m/(√v+ε).
 func Adam(w, g, m, v []float32, r AdamRates) {
 	sameLength(len(w), len(g), len(m), len(v))
 	g, m, v = g[:len(w)], m[:len(w)], v[:len(w)]
-	keep1, keep2 := 1-r.Beta1, 1-r.Beta2
 	for i := range w {
 		gi := g[i]
-		mi := m[i] + float32(keep1*(gi-m[i]))
-		vi := v[i] + float32(keep2*(float32(gi*gi)-v[i]))
+		mi := m[i] + float32(r.New1*(gi-m[i]))
+		vi := v[i] + float32(r.New2*(float32(gi*gi)-v[i]))
 		m[i], v[i] = mi, vi
 		w[i] -= float32(r.Step*mi) / (float32(math.Sqrt(float64(vi))) + r.Epsilon)
 	}

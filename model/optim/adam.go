@@ -29,8 +29,8 @@ func (o *adam) Step(w, g []float32) {
 	rate := o.cfg.LR * math.Sqrt(1-math.Pow(o.cfg.Beta2, t)) / (1 - math.Pow(o.cfg.Beta1, t))
 	kernel.Adam(w, g, o.m, o.v, kernel.AdamRates{
 		Step:    float32(rate),
-		Beta1:   float32(o.cfg.Beta1),
-		Beta2:   float32(o.cfg.Beta2),
+		New1:    float32(1 - o.cfg.Beta1),
+		New2:    float32(1 - o.cfg.Beta2),
 		Epsilon: float32(o.cfg.Epsilon),
 	})
 }

@@ -20,7 +20,7 @@ var _ task = (*batch)(nil)
 // do computes the loss and the gradient of one shard, as its part of the mean
 // over the whole batch.
 func (b *batch) do(w *worker, shard int) {
-	idx := b.idx[shard*shardSize:min((shard+1)*shardSize, len(b.idx))]
+	idx := b.idx[shard*shardSize : min((shard+1)*shardSize, len(b.idx))]
 	n, classes := len(idx), b.net.Classes()
 	x := w.gather(b.data, idx)
 	if w.badLabel(n, classes) >= 0 {
