@@ -1,0 +1,102 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/accord-fl/accord/internal/atomicfile"
+	"github.com/accord-fl/accord/internal/fault"
+)
+
+// Files of a run folder.
+const (
+	ModelFile   = "model.safetensors"
+	CardFile    = "model.json"
+	MetricsFile = "metrics.jsonl"
+	CurvesSVG   = "curves.svg"
+	CurvesPNG   = "curves.png"
+	ReportFile  = "report.md"
+)
+
+// Folder is a run folder.
+type Folder struct{ dir string }
+
+// Create makes a new run folder, and the folders above it. A folder or file
+// that is already there is an error of class fault.Exists, and stays as it is.
+func Create(dir string) (Folder, error) {
+	if _, err := os.Lstat(dir); err == nil {
+		return Folder{}, exists(dir)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return Folder{}, fault.As(fault.Input, err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return Folder{}, exists(dir)
+		}
+		return Folder{}, fault.As(fault.Input, err)
+	}
+	return Folder{dir: dir}, nil
+}
+
+func exists(dir string) error {
+	return fault.As(fault.Exists, fmt.Errorf("run folder %s is already there; choose another with --out", dir))
+}
+
+// Open returns the run folder dir of an earlier process.
+func Open(dir string) (Folder, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return Folder{}, fault.As(fault.Input, err)
+	}
+	if !info.IsDir() {
+		return Folder{}, fault.Inputf("%s is not a folder", dir)
+	}
+	return Folder{dir: dir}, nil
+}
+
+// DefaultDir names the run folder of a run that starts now:
+// runs/<name>-<date>-<time>.
+func DefaultDir(name string, now time.Time) string {
+	return filepath.Join("runs", name+"-"+now.Format("20060102-150405"))
+}
+
+// Path returns the path of the named file in the folder.
+func (f Folder) Path(name string) string { return filepath.Join(f.dir, name) }
+
+// RemoveIfEmpty removes the folder when nothing was written to it. Call it
+// when a run fails, so that it can be tried again under the same name.
+func (f Folder) RemoveIfEmpty() { _ = os.Remove(f.dir) } // fails, rightly, when files are in it
+
+// WriteModel publishes a model: write puts the safetensors file out, m says
+// what it is. model.json is written last, so a digest in it that is not that of
+// model.safetensors means that a crash came between the two.
+func (f Folder) WriteModel(write func(io.Writer) error, m Model) error {
+	if err := atomicfile.Write(f.Path(ModelFile), write); err != nil {
+		return err
+	}
+	card, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.Path(CardFile), err)
+	}
+	return atomicfile.WriteBytes(f.Path(CardFile), append(card, '\n'))
+}
+
+// ReadModel reads the model.json at path.
+func ReadModel(path string) (Model, error) {
+	var m Model
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return m, fault.As(fault.Input, err)
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		return m, fault.Inputf("%s: %w", path, err)
+	}
+	return m, nil
+}
