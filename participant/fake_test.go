@@ -10,6 +10,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
@@ -38,6 +39,7 @@ type fake struct {
 
 	mu        sync.Mutex
 	attended  int
+	replies   []exchange.Reply  // in order
 	uploaded  map[string][]byte // by digest
 	models    map[string][]byte // to download
 	failing   bool              // downloads break off
@@ -48,6 +50,7 @@ type fake struct {
 // talk is the fake's end of one attendance.
 type talk struct {
 	accordv1.FederationService_AttendServer
+	fake  *fake
 	hello *accordv1.Hello
 }
 
@@ -62,7 +65,7 @@ func (f *fake) Attend(stream accordv1.FederationService_AttendServer) error {
 	if err != nil {
 		return err
 	}
-	s := &talk{stream, first.GetHello()}
+	s := &talk{stream, f, first.GetHello()}
 	if f.answer != nil {
 		return f.answer(s)
 	}
@@ -104,9 +107,14 @@ func (s *talk) reply() (exchange.Reply, error) {
 		if err != nil {
 			return r, err
 		}
-		if m.GetReply() != nil {
-			return r, json.Unmarshal(m.GetReply().GetPayload(), &r)
+		if m.GetReply() == nil {
+			continue
 		}
+		err = json.Unmarshal(m.GetReply().GetPayload(), &r)
+		s.fake.mu.Lock()
+		defer s.fake.mu.Unlock()
+		s.fake.replies = append(s.fake.replies, r)
+		return r, err
 	}
 }
 
@@ -193,6 +201,16 @@ func (f *fake) model(from float32) exchange.Artefact {
 	return a
 }
 
+// last returns the last reply that came, or an empty one.
+func (f *fake) last() exchange.Reply {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.replies) == 0 {
+		return exchange.Reply{}
+	}
+	return f.replies[len(f.replies)-1]
+}
+
 // breakDownloads makes downloads break off, or not any more.
 func (f *fake) breakDownloads(failing bool) {
 	f.mu.Lock()
@@ -216,7 +234,8 @@ func (f *fake) options(dir string) participant.Options {
 	return o
 }
 
-// run starts a participant; stop ends it and returns what Run did.
+// run starts a participant; stop ends it and returns what Run did, once the
+// fake rests, too.
 func (f *fake) run(dir string, trainer participant.Trainer) (logs *observer.ObservedLogs, stop func() error) {
 	core, logs := observer.New(zap.InfoLevel)
 	ctx, cancel := context.WithCancel(f.t.Context())
@@ -224,7 +243,9 @@ func (f *fake) run(dir string, trainer participant.Trainer) (logs *observer.Obse
 	go func() { done <- participant.Run(ctx, f.options(dir), trainer, zap.New(core)) }()
 	return logs, func() error {
 		cancel()
-		return <-done
+		err := <-done
+		synctest.Wait()
+		return err
 	}
 }
 

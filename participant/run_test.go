@@ -18,7 +18,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestRunTrainsAndReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
-		var reply exchange.Reply
 		f.attend = func(_ int, s *talk) error {
 			if s.hello.GetName() != "a" || s.hello.GetProtocol() != exchange.Protocol || s.hello.GetCapabilities().GetTrainer() != "builtin" {
 				t.Errorf("got hello %v", s.hello)
@@ -27,7 +26,8 @@ func TestRunTrainsAndReports(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if reply, err = s.reply(); err != nil {
+			reply, err := s.reply()
+			if err != nil {
 				return err
 			}
 			f.mu.Lock()
@@ -44,8 +44,8 @@ func TestRunTrainsAndReports(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Errorf("Run returned %v after a clean stop", err)
 		}
-		if reply.Outcome != exchange.Done || reply.Update.Samples != 12 {
-			t.Errorf("got reply %+v", reply)
+		if got := f.last(); got.Outcome != exchange.Done || got.Update.Samples != 12 {
+			t.Errorf("got reply %+v", got)
 		}
 		if f.attended != 1 {
 			t.Errorf("attended %d times", f.attended)
@@ -122,7 +122,6 @@ func TestRunSendsAnUnacknowledgedUpdateAgain(t *testing.T) {
 		t.Run(fmt.Sprintf("restart %v", restart), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{}
-				var replies []exchange.Reply
 				f.attend = func(n int, s *talk) error {
 					if err := s.offer(testTask("a", f.model(1))); err != nil { // as a coordinator does on attendance
 						return err
@@ -131,7 +130,6 @@ func TestRunSendsAnUnacknowledgedUpdateAgain(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					replies = append(replies, r)
 					if n == 0 {
 						return lost
 					}
@@ -152,6 +150,7 @@ func TestRunSendsAnUnacknowledgedUpdateAgain(t *testing.T) {
 				if err := stop(); err != nil {
 					t.Error(err)
 				}
+				replies := f.replies
 				if len(replies) != 2 || replies[0].Task != replies[1].Task || replies[0].Update.Artefacts["delta"] != replies[1].Update.Artefacts["delta"] {
 					t.Errorf("got replies %+v, want the same one twice", replies)
 				}

@@ -36,7 +36,6 @@ func (b *blocking) Train(ctx context.Context, _ exchange.Task, _ *model.Params) 
 func TestCancelStopsATaskAndDropsAQueuedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
-		replied := false
 		f.attend = func(_ int, s *talk) error {
 			first, second := testTask("a", f.model(1)), testTask("a", f.model(1))
 			second.ID = "run/2/0/a"
@@ -47,20 +46,20 @@ func TestCancelStopsATaskAndDropsAQueuedOne(t *testing.T) {
 				return err
 			}
 			_, err = s.reply()
-			replied = err == nil
 			return err
 		}
 		f.serve(t)
 		b := &blocking{}
 		_, stop := f.run(t.TempDir(), b)
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if b.started != 1 || b.stopped != 1 {
 			t.Errorf("%d trainings began and %d stopped, want 1 and 1", b.started, b.stopped)
 		}
 		if err := stop(); err != nil {
 			t.Error(err)
 		}
-		if replied {
+		if len(f.replies) != 0 {
 			t.Error("answered a task that was withdrawn")
 		}
 	})
@@ -193,12 +192,12 @@ func TestOffersThatMakeNoSense(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{}
-				var got exchange.Reply
-				f.attend = func(_ int, s *talk) (err error) {
+				f.attend = func(_ int, s *talk) error {
 					if err := s.say(test.offer); err != nil {
 						return err
 					}
-					if got, err = s.reply(); err != nil {
+					got, err := s.reply()
+					if err != nil {
 						return err
 					}
 					return errors.Join(s.receipt(got.Task, accordv1.Verdict_VERDICT_NOTED), s.rest())
@@ -209,7 +208,7 @@ func TestOffersThatMakeNoSense(t *testing.T) {
 				if err := stop(); err != nil {
 					t.Error(err)
 				}
-				if got.Task != "t" || got.Outcome != test.outcome || !strings.Contains(got.Reason, test.reason) {
+				if got := f.last(); got.Task != "t" || got.Outcome != test.outcome || !strings.Contains(got.Reason, test.reason) {
 					t.Errorf("got %+v, want %s with %q", got, test.outcome, test.reason)
 				}
 			})
@@ -240,12 +239,12 @@ func TestUploadsThatFail(t *testing.T) {
 					}
 					return nil
 				}
-				var got exchange.Reply
-				f.attend = func(_ int, s *talk) (err error) {
+				f.attend = func(_ int, s *talk) error {
 					if err := s.offer(testTask("a", f.model(1))); err != nil {
 						return err
 					}
-					if got, err = s.reply(); err != nil {
+					got, err := s.reply()
+					if err != nil {
 						return err
 					}
 					return errors.Join(s.receipt(got.Task, accordv1.Verdict_VERDICT_NOTED), s.rest())
@@ -257,7 +256,7 @@ func TestUploadsThatFail(t *testing.T) {
 				if err := stop(); err != nil {
 					t.Error(err)
 				}
-				if got.Outcome != test.outcome || !strings.Contains(got.Reason, test.reason) {
+				if got := f.last(); got.Outcome != test.outcome || !strings.Contains(got.Reason, test.reason) {
 					t.Errorf("got %+v, want %s with %q", got, test.outcome, test.reason)
 				}
 				if uploads != test.uploads || trained.n != 1 {
@@ -283,14 +282,14 @@ func TestDownloadsThatFail(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{}
-				var got exchange.Reply
-				f.attend = func(_ int, s *talk) (err error) {
+				f.attend = func(_ int, s *talk) error {
 					global := f.model(1)
 					test.change(f, global.Digest)
 					if err := s.offer(testTask("a", global)); err != nil {
 						return err
 					}
-					if got, err = s.reply(); err != nil {
+					got, err := s.reply()
+					if err != nil {
 						return err
 					}
 					return errors.Join(s.receipt(got.Task, accordv1.Verdict_VERDICT_NOTED), s.rest())
@@ -301,7 +300,7 @@ func TestDownloadsThatFail(t *testing.T) {
 				if err := stop(); err != nil {
 					t.Error(err)
 				}
-				if got.Outcome != test.outcome || !strings.Contains(got.Reason, test.reason) {
+				if got := f.last(); got.Outcome != test.outcome || !strings.Contains(got.Reason, test.reason) {
 					t.Errorf("got %+v, want %s with %q", got, test.outcome, test.reason)
 				}
 			})
@@ -312,8 +311,7 @@ func TestDownloadsThatFail(t *testing.T) {
 func TestADownloadOutlivesALostConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
-		var got exchange.Reply
-		f.attend = func(n int, s *talk) (err error) {
+		f.attend = func(n int, s *talk) error {
 			global := f.model(1)
 			if n == 0 {
 				f.breakDownloads(true)
@@ -322,7 +320,8 @@ func TestADownloadOutlivesALostConnection(t *testing.T) {
 				return errors.Join(err, lost)
 			}
 			f.breakDownloads(false)
-			if got, err = s.reply(); err != nil {
+			got, err := s.reply()
+			if err != nil {
 				return err
 			}
 			return errors.Join(s.receipt(got.Task, accordv1.Verdict_VERDICT_ACCEPTED), s.rest())
@@ -333,7 +332,7 @@ func TestADownloadOutlivesALostConnection(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Error(err)
 		}
-		if got.Outcome != exchange.Done {
+		if got := f.last(); got.Outcome != exchange.Done {
 			t.Errorf("got %+v, want done", got)
 		}
 	})
