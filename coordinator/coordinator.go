@@ -252,10 +252,13 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 		c.o.Observe(s.state, s.in.event)
 	}
 	c.notify(r)
-	if _, ok := s.in.event.(round.Submitted); ok {
+	switch s.in.event.(type) {
+	case round.Submitted:
 		s.in.tell(answer{})
 		c.activate(ctx)
 		return
+	case round.StopRequested:
+		s.in.tell(answer{})
 	}
 	if s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
 		c.discard(r, c.needed(before))

@@ -205,9 +205,8 @@ func (s State) expire(e DeadlinePassed) (State, []Effect, error) {
 	return s.advance(e.At, true)
 }
 
-// advance closes the open window when its rule says so. While a task is lost
-// but could still be answered, only the deadline or the target ends a window
-// that has its minimum.
+// advance closes the open window, or fails the attempt, when the window's
+// rule says so. A lost task may be answered but is not waited for.
 func (s State) advance(at time.Time, expired bool) (State, []Effect, error) {
 	target, minimum := s.bounds()
 	accepted := len(s.answers(s.Exchange))
