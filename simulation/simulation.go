@@ -16,6 +16,7 @@ import (
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
+	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/model"
@@ -91,6 +92,9 @@ func (o *Options) prepare() error {
 	case o.Threads < 0:
 		return fault.Inputf("simulation: threads: got %d, want 1 or more, or 0 for one a core", o.Threads)
 	}
+	if err := checkSites(o.Sites); err != nil {
+		return err
+	}
 	d.Contract = d.Spec.Contract()
 	d.MinSites = len(o.Sites)
 	d.Window = round.Window{Deadline: endless}
@@ -106,6 +110,22 @@ func (o *Options) prepare() error {
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return fmt.Errorf("simulation: %w", err)
+	}
+	return nil
+}
+
+func checkSites(sites []Site) error {
+	seen := map[string]bool{}
+	for _, s := range sites {
+		switch {
+		case !exchange.ValidName(s.Name):
+			return fault.Inputf("simulation: site name %.80q is not valid: letters, digits, '.', '_' and '-', at most 64", s.Name)
+		case seen[s.Name]:
+			return fault.Inputf("simulation: two sites are named %s", s.Name)
+		case s.Data == nil || s.Data.Len() == 0:
+			return fault.Inputf("simulation: site %s has no data", s.Name)
+		}
+		seen[s.Name] = true
 	}
 	return nil
 }
