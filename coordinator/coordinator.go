@@ -73,6 +73,9 @@ type run struct {
 	// updates holds what the accepted answers of this round told beside
 	// their artefacts, by task, for the publication. It is not recovered.
 	updates map[string]exchange.Update
+	// When this process took the run up, and when this attempt's first
+	// window opened and its last one closed. Not recovered.
+	began, opened, closed time.Time
 }
 
 // input is what the loop is told: an event of a run, or a change in who
@@ -240,8 +243,15 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	before := r.state
 	r.state = s.state
 	c.mu.Unlock()
+	switch {
+	case s.state.Phase == round.Exchanging && s.before == round.Selecting:
+		r.opened = time.Now()
+	case s.state.Phase == round.Aggregating && s.before == round.Exchanging:
+		r.closed = time.Now()
+	}
 	if e, ok := s.in.event.(round.Submitted); ok {
 		// Submit has encoded it a moment ago.
+		r.began = time.Now()
 		if err := json.Unmarshal(e.Definition, &r.definition); err != nil {
 			c.log.DPanic("definition", zap.Error(err))
 		}

@@ -48,9 +48,13 @@ type Publication struct {
 	Updates []round.Task // that it was made of, sorted by participant
 	// Told is what the updates told beside their artefacts, by task. After a
 	// crash some may be missing.
-	Told  map[string]exchange.Update
-	Model io.ReaderAt // the safetensors file
-	Bytes int64
+	Told   map[string]exchange.Update
+	Parent string      // digest of the model that the round started from
+	Model  io.ReaderAt // the safetensors file
+	Bytes  int64
+	// Training is how long the round's windows were open, Elapsed how long
+	// this process has had the run; 0: not known.
+	Training, Elapsed time.Duration
 }
 
 // execute carries out one effect of the active run, without blocking the
@@ -243,7 +247,10 @@ func (c *Coordinator) publish(r *run, e round.Publish) {
 	best, _ := after.Candidate()
 	p := Publication{
 		Definition: r.definition, Version: e.Version, Best: best.Model == e.Version.Model && best.Round == e.Version.Round,
-		Updates: e.Updates, Told: r.updates,
+		Updates: e.Updates, Told: r.updates, Parent: r.state.Model, Elapsed: time.Since(r.began),
+	}
+	if !r.opened.IsZero() && r.closed.After(r.opened) {
+		p.Training = r.closed.Sub(r.opened)
 	}
 	r.updates = nil
 	c.background(r, "publish", e.Round, e.Attempt, func(ctx context.Context) (_ round.Event, err error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -252,6 +253,7 @@ func (c *Coordinator) recover(ctx context.Context) error {
 			if err := json.Unmarshal(e.Definition, &r.definition); err != nil {
 				return fmt.Errorf("definition of run %s: %w", rec.Run, err)
 			}
+			r.began = time.Now()
 			c.runs[rec.Run] = r
 			c.order = append(c.order, rec.Run)
 		}

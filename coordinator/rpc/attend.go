@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/accord-fl/accord/exchange"
@@ -207,7 +209,7 @@ func (a *attendance) judge(ctx context.Context, r *accordv1.Reply) (exchange.Rec
 	receipt, err := a.submit(ctx, r)
 	switch {
 	case errors.Is(err, spool.ErrNotFound):
-		return exchange.Receipt{}, fault.As(fault.Unavailable, err) // it uploads again, too
+		return exchange.Receipt{}, status.Error(codes.Unavailable, err.Error()) // it uploads again, too
 	case errors.Is(err, fault.Input):
 		a.log.Warn("reply rejected", zap.String("participant", a.link.name), zap.String("task", r.GetTask()), zap.Error(err))
 		return exchange.Receipt{Task: r.GetTask(), Verdict: exchange.Rejected, Reason: err.Error()}, nil

@@ -1,0 +1,221 @@
+package rpc_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/spool"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// wantStatus checks how a call ended.
+func wantStatus(t *testing.T, err error, code codes.Code, text string) {
+	t.Helper()
+	if status.Code(err) != code || !strings.Contains(err.Error(), text) {
+		t.Errorf("got %v, want %v with %q", err, code, text)
+	}
+}
+
+func TestHelloIsChecked(t *testing.T) {
+	tests := []struct {
+		name  string
+		first *accordv1.AttendRequest
+		want  string
+	}{
+		{"a name that is a path", hello("../x", exchange.Protocol), "participant name"},
+		{"no name", hello("", exchange.Protocol), "participant name"},
+		{"an older protocol", hello("a", exchange.Protocol-1), "upgrade the participant"},
+		{"a newer protocol", hello("a", exchange.Protocol+1), "upgrade the coordinator"},
+		{"no hello", renewal(), "must be a hello"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{}
+				p := serve(t, f, nil, nil).open()
+				p.say(test.first)
+				wantStatus(t, p.end(), codes.InvalidArgument, test.want)
+				if len(f.links) != 0 {
+					t.Error("was attached")
+				}
+			})
+		})
+	}
+}
+
+func TestLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		s := serve(t, f, nil, nil)
+		wantStatus(t, s.open().end(), codes.DeadlineExceeded, "lease") // it never said hello
+		lively := s.attend("lively")
+
+		for range 10 {
+			time.Sleep(lease - time.Second)
+			lively.say(renewal())
+		}
+		if n := f.detachments(); n != 0 {
+			t.Fatalf("%d detached in spite of renewals", n)
+		}
+		time.Sleep(lease - time.Second)
+		if n := f.detachments(); n != 0 {
+			t.Errorf("detached before the lease ran out")
+		}
+		time.Sleep(2 * time.Second)
+		if n := f.detachments(); n != 1 {
+			t.Errorf("%d detached after the lease ran out, want 1", n)
+		}
+		wantStatus(t, lively.end(), codes.DeadlineExceeded, "lease")
+	})
+}
+
+func TestOffersAndCancelsArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		p := serve(t, f, nil, nil).attend("a")
+		link := f.link(0)
+		if link.Name() != "a" {
+			t.Errorf("got name %q", link.Name())
+		}
+		link.Offer(exchange.Task{ID: "run/1/0/a", Exchange: exchange.Training, Run: "run"})
+		link.Cancel("run/1/0/a", "too late")
+		m, err := p.Recv()
+		if o := m.GetOffer(); err != nil || o.GetTask() != "run/1/0/a" || o.GetExchange() != "train" || !strings.Contains(string(o.GetPayload()), `"run":"run"`) {
+			t.Errorf("got %v (%v), want the offer", m, err)
+		}
+		m, err = p.Recv()
+		if c := m.GetCancel(); err != nil || c.GetTask() != "run/1/0/a" || c.GetReason() != "too late" {
+			t.Errorf("got %v (%v), want the cancel", m, err)
+		}
+	})
+}
+
+func TestASecondStreamReplacesTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		s := serve(t, f, nil, nil)
+		first, second := s.attend("a"), s.attend("a")
+		f.link(0).Replaced() // as the coordinator does
+		wantStatus(t, first.end(), codes.Aborted, "another participant attends under this name")
+		f.link(1).Cancel("x", "")
+		if _, err := second.Recv(); err != nil {
+			t.Errorf("the second stream ended: %v", err)
+		}
+	})
+}
+
+func TestASlowParticipantHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		p := serve(t, f, nil, nil).attend("slow")
+		link := f.link(0)
+		large := exchange.Task{ID: "t", Run: strings.Repeat("x", 10_000)}
+		begin := time.Now()
+		for range 1000 { // none is read
+			link.Offer(large)
+		}
+		if time.Since(begin) != 0 {
+			t.Error("Offer waited")
+		}
+		wantStatus(t, p.end(), codes.ResourceExhausted, "wait to be read")
+		if n := f.detachments(); n != 1 {
+			t.Errorf("%d detached, want 1", n)
+		}
+		link.Offer(large) // and after the end, too
+	})
+}
+
+func TestFarewell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		p := serve(t, f, nil, nil).attend("a")
+		p.say(&accordv1.AttendRequest{Message: &accordv1.AttendRequest_Farewell{Farewell: &accordv1.Farewell{Reason: "stopped"}}})
+		if err := p.end(); !errors.Is(err, io.EOF) {
+			t.Errorf("got %v, want a clean end", err)
+		}
+		if n := f.detachments(); n != 1 {
+			t.Errorf("%d detached, want 1", n)
+		}
+	})
+}
+
+func TestRepliesAreJudged(t *testing.T) {
+	declined := exchange.Reply{Task: "t", Outcome: exchange.Declined, Reason: "no data"}
+	tests := []struct {
+		name     string
+		document any
+		err      error // of the coordinator
+		verdict  accordv1.Verdict
+		reason   string
+		code     codes.Code // with which the stream ends instead
+	}{
+		{"understood", declined, nil, accordv1.Verdict_VERDICT_NOTED, "noted: no data", 0},
+		{"no JSON", []byte("{"), nil, accordv1.Verdict_VERDICT_REJECTED, "unexpected end of JSON", 0},
+		{"two tasks", exchange.Reply{Task: "u"}, nil, accordv1.Verdict_VERDICT_REJECTED, `about task "u"`, 0},
+		{"not valid", declined, fault.Inputf("negative samples"), accordv1.Verdict_VERDICT_REJECTED, "negative samples", 0},
+		{"artefact gone", declined, fault.As(fault.Input, spool.ErrNotFound), 0, "no such artefact", codes.Unavailable},
+		{"journal broken", declined, errors.New("disk full"), 0, "disk full", codes.Internal},
+		{"coordinator stopping", declined, fault.As(fault.Unavailable, errors.New("stopped")), 0, "stopped", codes.Unavailable},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{answer: func(participant string, r exchange.Reply) (exchange.Receipt, error) {
+					if participant != "a" {
+						t.Errorf("attributed to %q", participant)
+					}
+					return exchange.Receipt{Task: r.Task, Verdict: exchange.Noted, Reason: "noted: " + r.Reason}, test.err
+				}}
+				p := serve(t, f, nil, nil).attend("a")
+				p.reply("t", test.document)
+				m, err := p.Recv()
+				if test.code != 0 {
+					wantStatus(t, err, test.code, test.reason)
+					return
+				}
+				if r := m.GetReceipt(); err != nil || r.GetTask() != "t" || r.GetVerdict() != test.verdict || !strings.Contains(r.GetReason(), test.reason) {
+					t.Errorf("got %v (%v), want %v with %q", m, err, test.verdict, test.reason)
+				}
+			})
+		})
+	}
+}
+
+func TestAMessageOutOfPlaceEndsTheStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		p := serve(t, f, nil, nil).attend("a")
+		p.say(hello("b", exchange.Protocol))
+		wantStatus(t, p.end(), codes.InvalidArgument, "not expected here")
+	})
+}
+
+func TestStoppingHangsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		s := serve(t, f, nil, nil)
+		silent, attending := s.open(), s.attend("a")
+		synctest.Wait()
+		begin := time.Now()
+		if err := s.stop(); err != nil {
+			t.Errorf("Serve returned %v", err)
+		}
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("took %v", took)
+		}
+		wantStatus(t, attending.end(), codes.Unavailable, "stopping")
+		wantStatus(t, silent.end(), codes.Unavailable, "")
+		if n := f.detachments(); n != 1 {
+			t.Errorf("%d detached, want 1", n)
+		}
+	})
+}

@@ -1,0 +1,202 @@
+package rpc_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap/zaptest"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/coordinator/rpc"
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/spool"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fake is a coordinator that notes what it is asked.
+type fake struct {
+	blobs  *spool.Spool
+	limit  int64
+	answer func(participant string, r exchange.Reply) (exchange.Receipt, error)
+
+	mu       sync.Mutex
+	links    []coordinator.Link // in order of attachment
+	detached int
+}
+
+func (f *fake) Attach(l coordinator.Link) (detach func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.links = append(f.links, l)
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.detached++
+	}
+}
+
+func (f *fake) Answer(_ context.Context, participant string, r exchange.Reply) (exchange.Receipt, error) {
+	return f.answer(participant, r)
+}
+
+func (f *fake) MaxArtefact() int64  { return f.limit }
+func (f *fake) Spool() *spool.Spool { return f.blobs }
+
+// link returns the n-th link that was attached.
+func (f *fake) link(n int) coordinator.Link {
+	synctest.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.links[n]
+}
+
+func (f *fake) detachments() int {
+	synctest.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.detached
+}
+
+// server serves over connections in memory.
+type server struct {
+	t        *testing.T
+	listener *bufconn.Listener
+	cancel   context.CancelFunc
+	done     chan error
+}
+
+// serve starts a server; it stops with the test.
+func serve(t *testing.T, f rpc.Federation, r rpc.Runs, change func(*rpc.Options)) *server {
+	t.Helper()
+	o := rpc.DefaultOptions()
+	o.Prepare = func([]byte, io.ReaderAt, int64) (rpc.Submission, error) {
+		return rpc.Submission{}, errors.New("unexpected")
+	}
+	if change != nil {
+		change(&o)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &server{t: t, listener: bufconn.Listen(1 << 16), cancel: cancel, done: make(chan error, 1)}
+	go func() { s.done <- rpc.Serve(ctx, s.listener, f, r, o, zaptest.NewLogger(t)) }()
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Errorf("Serve returned %v", err)
+		}
+	})
+	return s
+}
+
+// stop ends the server and returns what Serve did.
+func (s *server) stop() error {
+	s.cancel()
+	err := <-s.done
+	s.done <- nil // for whoever stops it again
+	return err
+}
+
+func (s *server) dial(ctx context.Context, _ string) (net.Conn, error) {
+	return s.listener.DialContext(ctx)
+}
+
+// connect returns a bare client of the federation's service.
+func (s *server) connect() accordv1.FederationServiceClient {
+	conn, err := grpc.NewClient("passthrough:///test",
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(s.dial))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	return accordv1.NewFederationServiceClient(conn)
+}
+
+// peer is the bare client's end of an attendance.
+type peer struct {
+	t *testing.T
+	accordv1.FederationService_AttendClient
+}
+
+// attend says hello as name and takes the welcome.
+func (s *server) attend(name string) *peer {
+	s.t.Helper()
+	p := s.open()
+	p.say(hello(name, exchange.Protocol))
+	m, err := p.Recv()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if m.GetWelcome().GetLease().AsDuration() != rpc.DefaultOptions().Lease {
+		s.t.Errorf("got %v, want a welcome with the lease", m)
+	}
+	return p
+}
+
+// open begins an attendance without a word.
+func (s *server) open() *peer {
+	s.t.Helper()
+	stream, err := s.connect().Attend(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &peer{s.t, stream}
+}
+
+func hello(name string, protocol int32) *accordv1.AttendRequest {
+	return &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Hello{Hello: &accordv1.Hello{Name: name, Protocol: protocol}}}
+}
+
+func renewal() *accordv1.AttendRequest {
+	return &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Renewal{Renewal: &accordv1.Renewal{}}}
+}
+
+func (p *peer) say(m *accordv1.AttendRequest) {
+	p.t.Helper()
+	if err := p.Send(m); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// reply answers task with a document.
+func (p *peer) reply(task string, document any) {
+	p.t.Helper()
+	payload, ok := document.([]byte)
+	if !ok {
+		var err error
+		if payload, err = json.Marshal(document); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	p.say(&accordv1.AttendRequest{Message: &accordv1.AttendRequest_Reply{Reply: &accordv1.Reply{Task: task, Payload: payload}}})
+}
+
+// end returns how the attendance ended, skipping what is said before.
+func (p *peer) end() error {
+	for {
+		if _, err := p.Recv(); err != nil {
+			return err
+		}
+	}
+}
+
+func newSpool(t *testing.T) *spool.Spool {
+	t.Helper()
+	s, err := spool.Open(t.TempDir(), spool.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+const lease = 30 * time.Second
