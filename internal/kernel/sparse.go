@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // term is one non-zero of a sparse operand: its value, and the offset of the
 // row of B that it multiplies.
@@ -14,6 +17,10 @@ type term struct {
 type Sparse struct {
 	terms  []term
 	lo, hi []int32 // cell i is terms[lo[i]:hi[i]]
+
+	// A block of rows under way in mul: row i has flat[ends[i-1]:ends[i]].
+	flat []term
+	ends []int32
 }
 
 // NewSparse returns an operand of so many cells with room for so many terms.
@@ -103,85 +110,112 @@ func (s *Sparse) MulRaw(c []float32, ldc, n int, w Walk, b []float32, add bool) 
 	s.mul(c, ldc, n, w, b, Lanes, add)
 }
 
-// mul works panel by panel, so that a panel stays in the cache for all rows.
+// blockTerms is about how many terms are computed together: few enough to stay
+// in the nearest cache beside a panel.
+const blockTerms = 2048
+
+// mul works on blocks of rows, whose terms it first lays out one after another
+// with their bases added, and in a block panel by panel, so that both stay in the
+// cache.
 func (s *Sparse) mul(c []float32, ldc, n int, w Walk, b []float32, step int, add bool) {
 	rows := len(w.Rows) - 1
 	if rows < 1 || n < 1 || ldc < 0 || len(c) < (rows-1)*ldc+n {
 		panic(errShape)
 	}
-	whole := n / Lanes
+	whole, rest := n/Lanes, n%Lanes
 	reach := max(0, whole-1)*step + Lanes
-	if whole*Lanes < n {
-		reach = whole*step + n%Lanes
+	if rest > 0 {
+		reach = whole*step + rest
 	}
-	s.check(w, len(b)-reach)
-	for j := range whole {
-		s.mulPanel(c[j*Lanes:], ldc, w, &b[0], j*step, add)
+	if len(b) < reach {
+		panic(errShape)
 	}
-	if rest := n % Lanes; rest > 0 {
-		s.mulRest(c[whole*Lanes:], ldc, rest, w, b[whole*step:], add)
+	for first := 0; first < rows; {
+		end := s.flatten(w, first, len(b)-reach)
+		out := c[first*ldc:]
+		for j := range whole {
+			s.mulPanel(out[j*Lanes:], ldc, &b[0], j*step, add)
+		}
+		if rest > 0 {
+			s.mulRest(out[whole*Lanes:], ldc, rest, b[whole*step:], add)
+		}
+		first = end
 	}
 }
 
-// check makes sure that no term of the walk starts outside [0, last] of B.
-func (s *Sparse) check(w Walk, last int) {
-	for _, r := range w.Runs {
-		for _, t := range s.terms[s.lo[r.From]:s.hi[r.To-1]] {
-			if off := int(t.off) + int(r.Base); off < 0 || off > last {
-				panic(errShape)
+// flatten lays out the terms of the rows from first on until there are enough
+// for a block, and returns the row after the last. It makes sure that every term
+// starts in [0, last] of B.
+func (s *Sparse) flatten(w Walk, first, last int) int {
+	s.flat, s.ends = s.flat[:0], s.ends[:0]
+	row := first
+	for ; row < len(w.Rows)-1 && len(s.flat) < blockTerms; row++ {
+		for _, r := range w.Runs[w.Rows[row]:w.Rows[row+1]] {
+			ts := s.terms[s.lo[r.From]:s.hi[r.To-1]]
+			n := len(s.flat)
+			s.flat = slices.Grow(s.flat, len(ts))[:n+len(ts)]
+			to := s.flat[n:][:len(ts)]
+			for i, t := range ts {
+				off := t.off + r.Base
+				if int(uint32(off)) > last {
+					panic(errShape)
+				}
+				to[i] = term{off, t.v}
 			}
 		}
+		s.ends = append(s.ends, int32(len(s.flat)))
 	}
+	return row
 }
 
-// mulPanel is mul for one whole panel. Two terms at once keep all values in
-// registers; a wider tile makes the compiler spill. It reads B through a pointer
-// because bounds checks here cost a quarter of the speed; check has done them.
-func (s *Sparse) mulPanel(c []float32, ldc int, w Walk, b *float32, panel int, add bool) {
-	for i, begin := range w.Rows[:len(w.Rows)-1] {
+// mulPanel is mul for one block and one whole panel. Two terms at once keep all
+// values in registers; a wider tile makes the compiler spill. It reads B through a
+// pointer because bounds checks here cost a quarter of the speed; flatten has
+// done them.
+func (s *Sparse) mulPanel(c []float32, ldc int, b *float32, panel int, add bool) {
+	begin := int32(0)
+	for i, end := range s.ends {
+		ts := s.flat[begin:end]
+		begin = end
 		out := (*[Lanes]float32)(c[i*ldc:])
 		var c0, c1, c2, c3 float32
 		if add {
 			c0, c1, c2, c3 = out[0], out[1], out[2], out[3]
 		}
-		for _, r := range w.Runs[begin:w.Rows[i+1]] {
-			ts := s.terms[s.lo[r.From]:s.hi[r.To-1]]
-			base := panel + int(r.Base)
-			for ; len(ts) >= 2; ts = ts[2:] {
-				v, u := ts[0].v, ts[1].v
-				p, q := lanes(b, base+int(ts[0].off)), lanes(b, base+int(ts[1].off))
-				c0 += float32(v*p[0]) + float32(u*q[0])
-				c1 += float32(v*p[1]) + float32(u*q[1])
-				c2 += float32(v*p[2]) + float32(u*q[2])
-				c3 += float32(v*p[3]) + float32(u*q[3])
-			}
-			if len(ts) == 1 {
-				v, p := ts[0].v, lanes(b, base+int(ts[0].off))
-				c0 += float32(v * p[0])
-				c1 += float32(v * p[1])
-				c2 += float32(v * p[2])
-				c3 += float32(v * p[3])
-			}
+		for ; len(ts) >= 2; ts = ts[2:] {
+			v, u := ts[0].v, ts[1].v
+			p, q := lanes(b, panel+int(ts[0].off)), lanes(b, panel+int(ts[1].off))
+			c0 += float32(v*p[0]) + float32(u*q[0])
+			c1 += float32(v*p[1]) + float32(u*q[1])
+			c2 += float32(v*p[2]) + float32(u*q[2])
+			c3 += float32(v*p[3]) + float32(u*q[3])
+		}
+		if len(ts) == 1 {
+			v, p := ts[0].v, lanes(b, panel+int(ts[0].off))
+			c0 += float32(v * p[0])
+			c1 += float32(v * p[1])
+			c2 += float32(v * p[2])
+			c3 += float32(v * p[3])
 		}
 		out[0], out[1], out[2], out[3] = c0, c1, c2, c3
 	}
 }
 
-// mulRest is mul for the last n < Lanes columns.
-func (s *Sparse) mulRest(c []float32, ldc, n int, w Walk, b []float32, add bool) {
-	for i, begin := range w.Rows[:len(w.Rows)-1] {
+// mulRest is mul for one block and the last n < Lanes columns.
+func (s *Sparse) mulRest(c []float32, ldc, n int, b []float32, add bool) {
+	begin := int32(0)
+	for i, end := range s.ends {
 		var sum [Lanes]float32
 		out := c[i*ldc:][:n]
 		if add {
 			copy(sum[:], out)
 		}
-		for _, r := range w.Runs[begin:w.Rows[i+1]] {
-			for _, t := range s.terms[s.lo[r.From]:s.hi[r.To-1]] {
-				for j, v := range b[int(t.off)+int(r.Base):][:n] {
-					sum[j] += float32(t.v * v)
-				}
+		for _, t := range s.flat[begin:end] {
+			for j, v := range b[t.off:][:n] {
+				sum[j] += float32(t.v * v)
 			}
 		}
+		begin = end
 		copy(out, sum[:])
 	}
 }

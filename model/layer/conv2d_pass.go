@@ -39,13 +39,16 @@ func (p *convPass) Forward(x []float32, n int) []float32 {
 		y := p.y[s*out:][:out]
 		if p.pool == nil {
 			p.convolve(y, p.sample(s))
-			continue
+		} else {
+			p.convolve(p.z, p.sample(s))
+			p.maximum(y, p.arg[s*out:][:out])
 		}
-		p.convolve(p.z, p.sample(s))
-		arg := p.arg[s*out:][:out]
-		for i, taps := range p.taps {
-			at := i * p.filters
-			kernel.MaxPool(y[at:at+p.filters], arg[at:at+p.filters], p.z, taps)
+		// Bias and ReLU do not change which element is the largest, so they
+		// come after the pool, where there is less to do.
+		if p.relu {
+			kernel.AddBiasReLU(y, p.bias)
+		} else {
+			kernel.AddBias(y, p.bias)
 		}
 	}
 	return p.y[:n*out]
@@ -64,7 +67,15 @@ func (p *convPass) sample(s int) []float32 {
 	return p.border
 }
 
-// convolve computes one sample up to the activation.
+// maximum pools one sample.
+func (p *convPass) maximum(y []float32, arg []uint8) {
+	for i, taps := range p.taps {
+		at := i * p.filters
+		kernel.MaxPool(y[at:at+p.filters], arg[at:at+p.filters], p.z, taps)
+	}
+}
+
+// convolve computes one sample without bias and activation.
 func (p *convPass) convolve(z, x []float32) {
 	if kernel.SparsePays(p.pixels.Compress(x, p.in.C), len(x)) {
 		p.pixels.Mul(z, p.filters, p.forward, p.w, false)
@@ -74,11 +85,6 @@ func (p *convPass) convolve(z, x []float32) {
 			a := kernel.Strided{Data: x[p.sources[oy*across]:], Row: p.cols.stride * p.in.C, Col: 1}
 			kernel.GEMM(z[oy*across*p.filters:], p.filters, across, p.rowDepth(), a, p.w, p.segments, false)
 		}
-	}
-	if p.relu {
-		kernel.AddBiasReLU(z, p.bias)
-	} else {
-		kernel.AddBias(z, p.bias)
 	}
 }
 
