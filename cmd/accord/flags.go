@@ -1,0 +1,57 @@
+package main
+
+import (
+	"github.com/spf13/pflag"
+
+	"github.com/accord-fl/accord/internal/config"
+)
+
+// dataFlags adds the flags that name a data set; d holds their defaults.
+func dataFlags(flags *pflag.FlagSet, d *config.Data) {
+	flags.StringVar(&d.Dataset, "dataset", d.Dataset, "data set: digits, mnist, idx:DIR, npz:FILE, safetensors:FILE or images:DIR")
+	flags.StringVar(&d.Dir, "data", d.Dir, "folder of the data set's files")
+}
+
+// shardFlags adds the flags that say who holds what; s holds their defaults.
+func shardFlags(flags *pflag.FlagSet, s *config.Simulation) {
+	flags.IntVar(&s.Sites, "sites", s.Sites, "number of sites")
+	flags.StringVar(&s.Partition, "partition", s.Partition, "who holds what: iid, shards:K, dirichlet:A, quantity:A or by:site (default by:site for digits, iid for other sets)")
+	flags.IntVar(&s.SamplesPerSite, "samples-per-site", s.SamplesPerSite, "digits only: training images drawn for each site, 0 for the default")
+	flags.IntVar(&s.TestSamples, "test-samples", s.TestSamples, "digits only: test images drawn, 0 for the default")
+}
+
+// localFlags adds the flags that say how to train. The returned function
+// writes the flags that were given into l and leaves the rest of it alone.
+func localFlags(flags *pflag.FlagSet, defaults config.Local) (apply func(l *config.Local)) {
+	given := defaults
+	flags.IntVar(&given.Epochs, "epochs", given.Epochs, "passes over the training data")
+	flags.IntVar(&given.Batch, "batch", given.Batch, "samples a step, 0 for all of them at once")
+	flags.IntVar(&given.Steps, "steps", given.Steps, "stop after so many steps, 0 for no limit")
+	flags.BoolVar(&given.Shuffle, "shuffle", given.Shuffle, "draw a new order of the samples for every epoch")
+	flags.StringVar(&given.Optimizer, "optimizer", given.Optimizer, "sgd or adam")
+	lr := flags.Float64("lr", 0, "learning rate (default 0.1 for sgd, 0.001 for adam)")
+	flags.Float64Var(&given.Momentum, "momentum", given.Momentum, "of sgd")
+	flags.Float64Var(&given.WeightDecay, "weight-decay", given.WeightDecay, "of sgd: L2 added to the gradient")
+	return func(l *config.Local) {
+		if flags.Changed("optimizer") && given.Optimizer != l.Optimizer {
+			l.Optimizer = given.Optimizer
+			l.LR = config.DefaultLocal(given.Optimizer).LR
+		}
+		for _, f := range []struct {
+			name string
+			copy func()
+		}{
+			{"epochs", func() { l.Epochs = given.Epochs }},
+			{"batch", func() { l.Batch = given.Batch }},
+			{"steps", func() { l.Steps = given.Steps }},
+			{"shuffle", func() { l.Shuffle = given.Shuffle }},
+			{"lr", func() { l.LR = *lr }},
+			{"momentum", func() { l.Momentum = given.Momentum }},
+			{"weight-decay", func() { l.WeightDecay = given.WeightDecay }},
+		} {
+			if flags.Changed(f.name) {
+				f.copy()
+			}
+		}
+	}
+}

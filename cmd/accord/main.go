@@ -1,0 +1,19 @@
+// Command accord trains one model across institutions without moving their
+// data: it simulates a federation, coordinates a real one, and is the
+// participant at each site. Start with `accord --help`.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	// The first signal asks for an orderly end; after it, the second one gets
+	// its default effect and ends the process at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/version"
+)
+
+// run executes one command line: results go to stdout, progress, logs and
+// errors to stderr. It returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil {
+		printError(stderr, cmd, err)
+	}
+	return exitCode(err)
+}
+
+// newRoot builds the command tree. This is the one place that lists the verbs.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "accord",
+		Short: "Train one model together without moving the data",
+		Long: `Accord lets institutions train one model together without moving their data.
+Each site runs a participant beside its private data; a coordinator sends out
+the global model, takes back updates, averages them, measures the result and
+publishes it version by version.
+
+Results are printed on stdout, progress and logs on stderr.
+
+` + exitHelp,
+		Example:       "  accord simulate                 # a whole federation on this machine, in two minutes\n  accord train --dataset digits   # the same network trained in one place",
+		Version:       version.Get().String(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddGroup(&cobra.Group{ID: "train", Title: "Training:"}, &cobra.Group{ID: "look", Title: "Data and models:"})
+	addGroup(root, "train",
+		newTrainCmd(),
+	)
+	addGroup(root, "look",
+		newDataCmd(),
+		newModelCmd(),
+	)
+	root.AddCommand(newVersionCmd())
+	root.InitDefaultCompletionCmd()
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fault.As(fault.Usage, err) })
+	strict(root)
+	return root
+}
+
+// addGroup adds verbs under a heading of the help text.
+func addGroup(root *cobra.Command, group string, verbs ...*cobra.Command) {
+	for _, verb := range verbs {
+		verb.GroupID = group
+		root.AddCommand(verb)
+	}
+}
+
+// strict gives every mistake in the command line the class fault.Usage, and
+// makes verbs with sub-verbs explain themselves when called alone.
+func strict(cmd *cobra.Command) {
+	if cmd.HasSubCommands() && !cmd.Runnable() {
+		cmd.Args = noSuchVerb
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+	check := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if check != nil {
+			if err := check(cmd, args); err != nil {
+				return fault.As(fault.Usage, err)
+			}
+		}
+		if err := cmd.ValidateRequiredFlags(); err != nil {
+			return fault.As(fault.Usage, err)
+		}
+		return fault.As(fault.Usage, cmd.ValidateFlagGroups())
+	}
+	for _, sub := range cmd.Commands() {
+		strict(sub)
+	}
+}
+
+// noSuchVerb refuses the arguments of a command that only has sub-verbs.
+func noSuchVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf("; did you mean %s?", strings.Join(near, " or "))
+	}
+	return fmt.Errorf("%s has no command %q%s", cmd.CommandPath(), args[0], hint)
+}
+
+// printError writes err once, each of its lines marked, with a hint where the
+// command line was wrong. An interrupted command needs no explanation.
+func printError(stderr io.Writer, cmd *cobra.Command, err error) {
+	text := err.Error()
+	code := exitCode(err)
+	if code == exitInterrupted {
+		text = "interrupted"
+	}
+	for line := range strings.Lines(text) {
+		// An error that can not be written has nowhere else to go.
+		_, _ = fmt.Fprintf(stderr, "accord: %s\n", strings.TrimSuffix(line, "\n"))
+	}
+	if code == exitUsage {
+		_, _ = fmt.Fprintf(stderr, "Try '%s --help'.\n", cmd.CommandPath())
+	}
+}
