@@ -43,6 +43,11 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) error {
 	return err
 }
 
+// maxRetry bounds the mean time between two tries to reach the coordinator.
+// It is short, because a coordinator that comes back waits for its sites for
+// half a minute only before it goes on without them.
+const maxRetry = 15 * time.Second
+
 // peer is a participant while Run runs.
 type peer struct {
 	options Options
@@ -58,7 +63,7 @@ func (p *peer) attendForever(ctx context.Context) error {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval = time.Second
 	retry.Multiplier = 2
-	retry.MaxInterval = time.Minute
+	retry.MaxInterval = maxRetry
 	for {
 		event := "coordinator unreachable"
 		err := p.attend(ctx, func() {

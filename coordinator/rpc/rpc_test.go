@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"github.com/accord-fl/accord/coordinator/rpc"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/spool"
+	"github.com/accord-fl/accord/model"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -200,3 +202,15 @@ func newSpool(t *testing.T) *spool.Spool {
 }
 
 const lease = 30 * time.Second
+
+// dialing connects to whatever node now is.
+func dialing(now func() *node) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, _ string) (net.Conn, error) { return now().listener.DialContext(ctx) }
+}
+
+// fileOf writes p as the file that it would be.
+func fileOf(p *model.Params) (*bytes.Reader, error) {
+	var b bytes.Buffer
+	err := p.Write(&b)
+	return bytes.NewReader(b.Bytes()), err
+}
