@@ -9,12 +9,12 @@ import (
 
 // loadSplit loads the data set that a simulation section names. Digits are
 // drawn for its number of sites.
-func loadSplit(s config.Simulation, seed uint64) (dataset.Split, error) {
+func loadSplit(s config.Simulation) (dataset.Split, error) {
 	if s.Dataset != "digits" {
 		return dataset.Load(s.Dataset, s.Dir)
 	}
 	o := dataset.DefaultDigits()
-	o.Sites, o.Seed = s.Sites, seed
+	o.Sites = s.Sites
 	if s.SamplesPerSite > 0 {
 		o.PerSite = s.SamplesPerSite
 	}
@@ -24,11 +24,17 @@ func loadSplit(s config.Simulation, seed uint64) (dataset.Split, error) {
 	return dataset.Digits(o)
 }
 
-// assignShards says which training samples each site holds. simulate and data
+// shard is what one site holds.
+type shard struct {
+	name string
+	view *dataset.View
+}
+
+// divide says which training samples each site holds. simulate and data
 // partition share it, so that both give a site the same samples in the same
 // order.
-func assignShards(s config.Simulation, train *dataset.Set, seed uint64) ([][]int, error) {
-	if train == nil {
+func divide(split dataset.Split, s config.Simulation, seed uint64) ([]shard, error) {
+	if split.Train == nil {
 		return nil, fault.Inputf("data set %s has no training images", s.Dataset)
 	}
 	name := s.Partition
@@ -39,7 +45,15 @@ func assignShards(s config.Simulation, train *dataset.Set, seed uint64) ([][]int
 	if err != nil {
 		return nil, err
 	}
-	return scheme.Assign(train.Labels(), train.Keys(), s.Sites, seed)
+	parts, err := scheme.Assign(split.Train.Labels(), split.Train.Keys(), s.Sites, seed)
+	if err != nil {
+		return nil, err
+	}
+	shards := make([]shard, len(parts))
+	for i, indices := range parts {
+		shards[i] = shard{name: partition.SiteName(i, len(parts)), view: split.Train.View(indices)}
+	}
+	return shards, nil
 }
 
 func defaultPartition(dataset string) string {
