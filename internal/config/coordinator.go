@@ -43,7 +43,7 @@ func (cfg Coordinator) Validate() error {
 	c.address("listen", cfg.Listen, cfg.Insecure)
 	c.require(cfg.Dir != "", "dir", "want a folder for journal and artefacts")
 	if cfg.Test != (Data{}) {
-		cfg.Test.check(&c, "test")
+		cfg.Test.check(&c, "test.")
 	}
 	c.require(cfg.Threads >= 0, "threads", "want 1 or more, or 0 for one a core, got %d", cfg.Threads)
 	c.logLevel(cfg.LogLevel)

@@ -23,17 +23,24 @@ func (d *Data) resolve(base string) {
 	}
 }
 
-// check notes what is wrong with the section at path.
-func (d Data) check(c *checker, path string) {
+// Validate reports, as Problems, every field that makes no sense.
+func (d Data) Validate() error {
+	var c checker
+	d.check(&c, "")
+	return c.err()
+}
+
+// check notes what is wrong with the section that prefix leads to.
+func (d Data) check(c *checker, prefix string) {
 	kind, file, hasFile := strings.Cut(d.Dataset, ":")
 	switch kind {
 	case "digits", "mnist":
-		c.require(!hasFile, path+".dataset", "%s takes nothing after a colon", kind)
-		c.require(kind != "mnist" || d.Dir != "", path+".data", "mnist needs the folder that its files are in")
+		c.require(!hasFile, prefix+"dataset", "%s takes nothing after a colon", kind)
+		c.require(kind != "mnist" || d.Dir != "", prefix+"data", "mnist needs the folder that its files are in")
 	case "idx", "npz", "safetensors", "images":
-		c.require(file != "" || d.Dir != "", path+".dataset", "want %s:PATH", kind)
+		c.require(file != "" || d.Dir != "", prefix+"dataset", "want %s:PATH", kind)
 	default:
-		c.require(false, path+".dataset", "%q is not known; want digits, mnist, idx:DIR, npz:FILE, safetensors:FILE or images:DIR", d.Dataset)
+		c.require(false, prefix+"dataset", "%q is not known; want digits, mnist, idx:DIR, npz:FILE, safetensors:FILE or images:DIR", d.Dataset)
 	}
 }
 

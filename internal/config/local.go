@@ -37,18 +37,25 @@ func (l Local) Plan() train.Plan {
 	return train.Plan{Epochs: l.Epochs, Steps: l.Steps, Batch: l.Batch, Shuffle: l.Shuffle, Optimizer: o}
 }
 
-// check notes what is wrong with the section at path.
-func (l Local) check(c *checker, path string) {
-	c.require(l.Epochs >= 1, path+".epochs", "want 1 or more, got %d", l.Epochs)
-	c.require(l.Batch >= 0, path+".batch", "want 1 or more, or 0 for the whole shard, got %d", l.Batch)
-	c.require(l.Steps >= 0, path+".steps", "want 1 or more, or 0 for no limit, got %d", l.Steps)
-	c.require(l.Optimizer == optim.SGD || l.Optimizer == optim.Adam, path+".optimizer",
+// Validate reports, as Problems, every field that makes no sense.
+func (l Local) Validate() error {
+	var c checker
+	l.check(&c, "")
+	return c.err()
+}
+
+// check notes what is wrong with the section that prefix leads to.
+func (l Local) check(c *checker, prefix string) {
+	c.require(l.Epochs >= 1, prefix+"epochs", "want 1 or more, got %d", l.Epochs)
+	c.require(l.Batch >= 0, prefix+"batch", "want 1 or more, or 0 for the whole shard, got %d", l.Batch)
+	c.require(l.Steps >= 0, prefix+"steps", "want 1 or more, or 0 for no limit, got %d", l.Steps)
+	c.require(l.Optimizer == optim.SGD || l.Optimizer == optim.Adam, prefix+"optimizer",
 		"%q is not known; want %s or %s", l.Optimizer, optim.SGD, optim.Adam)
-	c.positive(l.LR, path+".lr")
-	c.require(l.Momentum >= 0 && l.Momentum < 1, path+".momentum", "want at least 0 and below 1, got %v", l.Momentum)
-	c.require(l.WeightDecay >= 0 && !math.IsInf(l.WeightDecay, 1), path+".weight_decay", "want a finite number, 0 or more, got %v", l.WeightDecay)
+	c.positive(l.LR, prefix+"lr")
+	c.require(l.Momentum >= 0 && l.Momentum < 1, prefix+"momentum", "want at least 0 and below 1, got %v", l.Momentum)
+	c.require(l.WeightDecay >= 0 && !math.IsInf(l.WeightDecay, 1), prefix+"weight_decay", "want a finite number, 0 or more, got %v", l.WeightDecay)
 	if l.Optimizer == optim.Adam {
-		c.require(l.Momentum == 0, path+".momentum", "only sgd has it; adam has its own")
-		c.require(l.WeightDecay == 0, path+".weight_decay", "only sgd has it")
+		c.require(l.Momentum == 0, prefix+"momentum", "only sgd has it; adam has its own")
+		c.require(l.WeightDecay == 0, prefix+"weight_decay", "only sgd has it")
 	}
 }

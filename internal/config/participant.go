@@ -84,12 +84,12 @@ func (cfg Participant) Validate() error {
 	switch cfg.Trainer {
 	case TrainerBuiltin:
 		c.require(len(cfg.Exec.Command) == 0, "exec.command", "is never run: trainer is %s", TrainerBuiltin)
-		cfg.Data.check(&c, "data")
+		cfg.Data.check(&c, "data.")
 	case TrainerExec:
 		c.require(len(cfg.Exec.Command) > 0 && cfg.Exec.Command[0] != "", "exec.command", "want the program to run and its arguments")
 		c.require(cfg.Exec.Timeout > 0, "exec.timeout", "want a time above 0, got %v", cfg.Exec.Timeout)
 		if cfg.Data != (Data{}) { // the program may know where its data are
-			cfg.Data.check(&c, "data")
+			cfg.Data.check(&c, "data.")
 		}
 	default:
 		c.require(false, "trainer", "%q is not known; want %s or %s", cfg.Trainer, TrainerBuiltin, TrainerExec)

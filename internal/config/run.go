@@ -146,8 +146,8 @@ func (r Run) Validate() error {
 	c.require(r.Window.Minimum >= 0, "window.minimum", "want 1 or more, or 0 for every selected site, got %d", r.Window.Minimum)
 	c.require(r.Window.Deadline > 0, "window.deadline", "want a time above 0, got %v", r.Window.Deadline)
 	c.require(r.Retries >= 0, "retries", "want 0 or more, got %d", r.Retries)
-	r.Local.check(&c, "local")
-	r.Simulation.check(&c, "simulation")
+	r.Local.check(&c, "local.")
+	r.Simulation.check(&c, "simulation.")
 	return c.err()
 }
 
