@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/accord-fl/accord/coordinator/round"
+	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/term"
+	"github.com/accord-fl/accord/model/train"
+)
+
+// simulateView shows how a simulation gets on.
+type simulateView struct {
+	term.Progress
+
+	mu       sync.Mutex
+	snapshot term.Snapshot
+	seen     map[string]int64 // samples, by site, of the training under way
+	samples  int64            // since begun
+	begun    time.Time
+}
+
+func newSimulateView(w io.Writer, cfg config.Run) *simulateView {
+	title := fmt.Sprintf("%s: %d sites train together", cfg.Name, cfg.Simulation.Sites)
+	v := &simulateView{
+		Progress: term.New(w, term.Options{Title: title, Unit: "round", Parts: "sites"}),
+		snapshot: term.Snapshot{Phase: "preparing", Round: 1, Rounds: cfg.Rounds},
+		seen:     map[string]int64{}, begun: time.Now(),
+	}
+	v.Update(v.snapshot)
+	return v
+}
+
+// observe hears of each event of the run.
+func (v *simulateView) observe(s round.State, e round.Event) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := &v.snapshot
+	now.Phase, now.Round, now.Rounds = phaseWord(s.Phase), s.Round, s.Config.Rounds
+	now.Done, now.Total = 0, int64(len(s.Tasks))
+	for _, t := range s.Tasks {
+		if t.Status != round.Open {
+			now.Done++
+		}
+	}
+	if n := len(s.Published); n > 0 && s.Published[n-1].Accuracy != nil {
+		last := s.Published[n-1]
+		now.Measured, now.Accuracy, now.Loss = last.Round, *last.Accuracy, 0
+		if last.Loss != nil {
+			now.Loss = *last.Loss
+		}
+	}
+	switch e := e.(type) {
+	case round.CohortSelected:
+		clear(v.seen)
+		if v.samples == 0 {
+			v.begun = time.Now()
+		}
+	case round.Answered:
+		if t, ok := s.Task(e.Task); ok && t.Status != round.Accepted {
+			v.Line(fmt.Sprintf("round %d: %s: %s", s.Round, e.Participant, t.Reason))
+		}
+	}
+	v.Update(*now)
+}
+
+// phaseWord says in a word what a phase does.
+func phaseWord(p round.Phase) string {
+	if p == round.Exchanging {
+		return "training"
+	}
+	return string(p)
+}
+
+// trained hears of each step of a site's training.
+func (v *simulateView) trained(site string, p train.Progress) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if p.Samples < v.seen[site] {
+		v.seen[site] = 0 // the site has begun another training
+	}
+	v.samples += p.Samples - v.seen[site]
+	v.seen[site] = p.Samples
+	if elapsed := time.Since(v.begun).Seconds(); elapsed > 0 {
+		v.snapshot.Rate = float64(v.samples) / elapsed
+	}
+	v.Update(v.snapshot)
+}
+
+// baselines turns the display to what comes after the run.
+func (v *simulateView) baselines(o outcome) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	clear(v.seen)
+	v.snapshot.Phase = "training baselines: every site alone, and all data in one place"
+	v.Update(v.snapshot)
+}
