@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/gofrs/flock"
+
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/participant/trainer"
@@ -30,4 +32,16 @@ func names(t *testing.T, dir string) []string {
 		names = append(names, f.Name())
 	}
 	return names
+}
+
+// locked returns the folder of a participant that runs.
+func locked(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	lock := flock.New(dir + "/lock")
+	if ok, err := lock.TryLock(); !ok || err != nil {
+		t.Fatalf("lock: %v, %v", ok, err)
+	}
+	t.Cleanup(func() { _ = lock.Close() })
+	return dir
 }

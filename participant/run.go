@@ -16,7 +16,7 @@ import (
 // the coordinator refuses this participant, or its own disk fails. While the
 // coordinator can not be reached it tries again, more and more slowly, and
 // trains on meanwhile.
-func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) error {
+func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error) {
 	if err := o.Validate(); err != nil {
 		return err
 	}
@@ -24,6 +24,7 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) error {
 	if err != nil {
 		return fmt.Errorf("participant %s: %w", o.Name, err)
 	}
+	defer func() { err = errors.Join(err, s.close()) }()
 	p := &peer{
 		options: o,
 		state:   s,

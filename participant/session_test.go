@@ -391,6 +391,7 @@ func TestRunRefusesBadOptions(t *testing.T) {
 		{"no folder", func(o *participant.Options) { o.Dir = "" }, "dir"},
 		{"no certificates", func(o *participant.Options) { o.Insecure = false }, "insecure: true"},
 		{"a plain connection over a network", func(o *participant.Options) { o.Coordinator = "10.0.0.1:7443" }, "loopback"},
+		{"a folder in use", func(o *participant.Options) { o.Dir = locked(t) }, "in use by another process"},
 		{"a damaged outbox", func(o *participant.Options) { o.Dir = damaged }, "x.json"},
 	}
 	for _, test := range tests {

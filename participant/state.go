@@ -6,20 +6,40 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gofrs/flock"
+
+	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
 )
 
 // state is what a participant keeps on disk: artefacts, and the replies that
-// name some of them.
+// name some of them. A lock keeps a second process out.
 type state struct {
 	spool    *spool.Spool
 	spoolDir string
 	outbox   *outbox
+	lock     *flock.Flock
 }
 
-func openState(dir string) (*state, error) {
-	s := &state{spoolDir: filepath.Join(dir, "artefacts")}
-	var err error
+// openState opens the participant's folder, creating it when needed. The
+// caller closes it.
+func openState(dir string) (_ *state, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fault.As(fault.Input, err)
+	}
+	s := &state{spoolDir: filepath.Join(dir, "artefacts"), lock: flock.New(filepath.Join(dir, "lock"))}
+	locked, err := s.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	if !locked {
+		return nil, fault.As(fault.Unavailable, fmt.Errorf("folder %s is in use by another process", dir))
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
 	if s.outbox, err = openOutbox(filepath.Join(dir, "outbox")); err != nil {
 		return nil, err
 	}
@@ -28,6 +48,8 @@ func openState(dir string) (*state, error) {
 	}
 	return s, nil
 }
+
+func (s *state) close() error { return s.lock.Close() }
 
 // sweep removes every artefact but keep and those that a reply in the outbox
 // names. Only the goroutine that makes artefacts may call it.
