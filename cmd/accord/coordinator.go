@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/coordinator/journal"
+	"github.com/accord-fl/accord/coordinator/rpc"
+	"github.com/accord-fl/accord/dataset"
+	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/report"
+	"github.com/accord-fl/accord/internal/spool"
+	"github.com/accord-fl/accord/internal/version"
+)
+
+func newCoordinatorCmd() *cobra.Command {
+	var file, listen, dir string
+	cmd := &cobra.Command{
+		Use:   "coordinator",
+		Short: "Run the coordinator that participants dial",
+		Long: `Run a coordinator until Ctrl-C. It waits for participants and for runs, which
+` + "`accord run submit`" + ` brings, trains them one after another, measures every
+version on its test set and publishes it in the folder runs/NAME of its own
+folder. Started again on the same folder it goes on where it was, even after a
+crash.`,
+		Example: "  accord coordinator -f configs/coordinator.yaml\n  accord coordinator -f configs/coordinator.yaml --listen 127.0.0.1:0 --dir /tmp/coordinator",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.LoadCoordinator(file)
+			if err != nil {
+				return err
+			}
+			if listen != "" {
+				cfg.Listen = listen
+			}
+			if dir != "" {
+				cfg.Dir = dir
+			}
+			if err := cfg.Validate(); err != nil {
+				return err
+			}
+			return coordinate(cmd.Context(), cfg, cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "configuration, YAML (see configs/coordinator.yaml)")
+	cmd.Flags().StringVar(&listen, "listen", "", "address to serve at, in place of the file's; port 0 picks a free one")
+	cmd.Flags().StringVar(&dir, "dir", "", "folder of journal and artefacts, in place of the file's")
+	if err := cmd.MarkFlagRequired("file"); err != nil {
+		panic("accord: " + err.Error()) // the flag was added above
+	}
+	return cmd
+}
+
+// coordinate serves until ctx ends, which is a clean end.
+func coordinate(ctx context.Context, cfg config.Coordinator, stderr io.Writer) (err error) {
+	log, err := newLog(stderr, cfg.LogLevel)
+	if err != nil {
+		return err
+	}
+	tests, err := loadTests(cfg)
+	if err != nil {
+		return err
+	}
+	defer tests.Close()
+	listener, err := rpc.Listen(cfg.Listen, cfg.Insecure)
+	if err != nil {
+		return err
+	}
+	n, err := openNode(ctx, cfg, tests, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, n.journal.Close()) }()
+
+	options := rpc.DefaultOptions()
+	options.Version, options.Prepare = version.Get().String(), tests.prepare
+	log.Info("coordinator ready", zap.String("address", listener.Addr().String()), zap.String("dir", cfg.Dir),
+		zap.Int("test_samples", tests.samples()), zap.String("version", options.Version))
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.Run(ctx) })
+	g.Go(func() error { return rpc.Serve(ctx, listener, n.Coordinator, n.Coordinator, options, log) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	log.Info("coordinator stopped")
+	return nil
+}
+
+// node is a coordinator on its folder.
+type node struct {
+	*coordinator.Coordinator
+	journal *journal.File
+}
+
+// openNode recovers the coordinator from its folder, which it makes when
+// needed. The caller closes the journal.
+func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *zap.Logger) (_ *node, err error) {
+	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
+		return nil, fault.As(fault.Input, err)
+	}
+	records, err := journal.OpenFile(filepath.Join(cfg.Dir, "journal.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, records.Close())
+		}
+	}()
+	blobs, err := spool.Open(filepath.Join(cfg.Dir, "spool"), spool.Options{Sync: true})
+	if err != nil {
+		return nil, err
+	}
+	options := coordinator.Options{
+		Journal: records, Spool: blobs, Log: log.Named("coordinator"), Grace: coordinator.DefaultGrace,
+		Publisher: &coordinator.Archive{
+			Folder:     func(run string) (report.Folder, error) { return runFolder(filepath.Join(cfg.Dir, "runs", run)) },
+			Code:       version.Get().String(),
+			ClassNames: tests.names,
+		},
+	}
+	if tests.Test != nil {
+		options.Evaluator = tests
+	}
+	c, err := coordinator.New(ctx, options)
+	return &node{c, records}, err
+}
+
+// runFolder opens the folder of a run, making it for the first publication.
+func runFolder(dir string) (report.Folder, error) {
+	folder, err := report.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return report.Create(dir)
+	}
+	return folder, err
+}
+
+// testSet is what versions are measured on, if on anything.
+type testSet struct {
+	*coordinator.TestSet
+	names []string // of the classes
+}
+
+func loadTests(cfg config.Coordinator) (*testSet, error) {
+	threads := cfg.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	t := &testSet{TestSet: &coordinator.TestSet{Threads: threads}}
+	if cfg.Test == (config.Data{}) {
+		return t, nil
+	}
+	split, err := dataset.Load(cfg.Test.Dataset, cfg.Test.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if split.Test == nil {
+		return nil, fault.Inputf("test: data set %s has no test images", cfg.Test.Dataset)
+	}
+	t.Test, t.names = split.Test.All(), split.Test.ClassNames()
+	if split.Val != nil {
+		t.Validation = split.Val.All()
+	}
+	return t, nil
+}
+
+func (t *testSet) samples() int {
+	if t.Test == nil {
+		return 0
+	}
+	return t.Test.Len()
+}
+
+// prepare is an rpc.Prepare: it settles what a submitted run leaves to the
+// coordinator. The reference network is made for the test set's images.
+func (t *testSet) prepare(run []byte, initial io.ReaderAt, size int64) (rpc.Submission, error) {
+	cfg, err := config.Parse("submitted run", run)
+	if err != nil {
+		return rpc.Submission{}, err
+	}
+	shape, classes := [3]int{28, 28, 1}, 10
+	if t.Test != nil {
+		shape, classes = t.Test.Shape(), t.Test.Classes()
+	}
+	spec, err := cfg.Model.Resolve(shape[0], shape[1], shape[2], classes)
+	if err != nil {
+		return rpc.Submission{}, err
+	}
+	if spec != nil {
+		if err := t.Suits(spec); err != nil {
+			return rpc.Submission{}, fmt.Errorf("run %s: %w", cfg.Name, err)
+		}
+	}
+	contract, weights, how, err := startFrom(spec, initial, size)
+	if err != nil {
+		return rpc.Submission{}, fmt.Errorf("run %s: %w", cfg.Name, err)
+	}
+	return rpc.Submission{Definition: define(cfg, spec, contract), Initial: weights, Note: how}, nil
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/accord-fl/accord/dataset"
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/version"
+	"github.com/accord-fl/accord/model/train"
+	"github.com/accord-fl/accord/participant"
+	"github.com/accord-fl/accord/participant/trainer"
+)
+
+func newParticipantCmd() *cobra.Command {
+	var file, address, dir string
+	cmd := &cobra.Command{
+		Use:   "participant",
+		Short: "Take part as a site, with data that stays here",
+		Long: `Take part in a coordinator's runs until Ctrl-C. The participant dials the
+coordinator, trains on its own data when asked, and sends back what training
+changed in the model, never the data. While the coordinator can not be reached
+it keeps trying; a finished update waits on disk until it is acknowledged.`,
+		Example: "  accord participant -f configs/participant.yaml\n  accord participant -f configs/participant-exec.yaml   # trains with PyTorch",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.LoadParticipant(file)
+			if err != nil {
+				return err
+			}
+			if address != "" {
+				cfg.Coordinator = address
+			}
+			if dir != "" {
+				cfg.Dir = dir
+			}
+			if err := cfg.Validate(); err != nil {
+				return err
+			}
+			return participate(cmd.Context(), cfg, cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "configuration, YAML (see configs/participant.yaml)")
+	cmd.Flags().StringVar(&address, "coordinator", "", "host:port to dial, in place of the file's")
+	cmd.Flags().StringVar(&dir, "dir", "", "folder of tasks under way, in place of the file's")
+	if err := cmd.MarkFlagRequired("file"); err != nil {
+		panic("accord: " + err.Error()) // the flag was added above
+	}
+	return cmd
+}
+
+// participate attends until ctx ends, which is a clean end.
+func participate(ctx context.Context, cfg config.Participant, stderr io.Writer) (err error) {
+	log, err := newLog(stderr, cfg.LogLevel)
+	if err != nil {
+		return err
+	}
+	threads := cfg.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	options := participant.DefaultOptions()
+	options.Name, options.Coordinator, options.Insecure, options.Dir = cfg.Name, cfg.Coordinator, cfg.Insecure, cfg.Dir
+	options.Version = version.Get().String()
+	options.Capabilities = exchange.Capabilities{Trainer: cfg.Trainer, Cores: threads}
+	if cfg.Trainer == config.TrainerExec {
+		program, err := programOf(cfg)
+		if err != nil {
+			return err
+		}
+		return participant.Run(ctx, options, program, log)
+	}
+	data, err := shardOf(cfg)
+	if err != nil {
+		return err
+	}
+	log.Info("data loaded", zap.String("participant", cfg.Name), zap.Int("samples", data.Len()))
+	engines := trainer.NewPool(1, threads)
+	defer engines.Close()
+	return participant.Run(ctx, options, &trainer.Builtin{Data: data, Engines: engines, Progress: progressLog(log)}, log)
+}
+
+// shardOf loads the site's training data.
+func shardOf(cfg config.Participant) (*dataset.View, error) {
+	split, err := dataset.Load(cfg.Data.Dataset, cfg.Data.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if split.Train == nil {
+		return nil, fault.Inputf("data set %s has no training images", cfg.Data.Dataset)
+	}
+	return split.Train.All(), nil
+}
+
+// programOf returns the trainer that runs the site's own program. What a
+// crash left of earlier tasks goes.
+func programOf(cfg config.Participant) (*trainer.Exec, error) {
+	dir := filepath.Join(cfg.Dir, "tasks")
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+		return nil, fmt.Errorf("make the folder of tasks: %w", fault.As(fault.Input, err))
+	}
+	var env []string
+	for key, value := range cfg.Exec.Environment {
+		env = append(env, key+"="+value)
+	}
+	slices.Sort(env)
+	return &trainer.Exec{Command: cfg.Exec.Command, Env: env, Dir: dir, Limit: cfg.Exec.Timeout}, nil
+}
+
+// progressLog returns what logs, every few seconds, how a training gets on.
+// One training runs at a time.
+func progressLog(log *zap.Logger) func(exchange.Task, train.Progress) {
+	const every = 10 * time.Second
+	var task string
+	var said time.Time
+	return func(t exchange.Task, p train.Progress) {
+		if t.ID != task {
+			task, said = t.ID, time.Now()
+		}
+		if time.Since(said) < every {
+			return
+		}
+		said = time.Now()
+		log.Info("training goes on", zap.Int("round", t.Round), zap.Int64("step", p.Step), zap.Int64("steps", p.Steps),
+			zap.Int("epoch", p.Epoch), zap.Float64("loss", p.Loss))
+	}
+}

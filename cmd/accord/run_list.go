@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/term"
+)
+
+func newRunListCmd(s *steering) *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List all runs, and the sites that attend",
+		Example: "  accord run list --json",
+		Args:    cobra.NoArgs,
+		RunE: s.verb(func(ctx context.Context, _ []string) error {
+			runs, attending, err := s.client.Runs(ctx)
+			if err != nil {
+				return err
+			}
+			if s.json {
+				return json.NewEncoder(s.stdout).Encode(struct {
+					Runs      []coordinator.RunStatus `json:"runs"`
+					Attending []string                `json:"attending"`
+				}{append([]coordinator.RunStatus{}, runs...), append([]string{}, attending...)})
+			}
+			return s.printRuns(runs, attending)
+		}),
+	}
+}
+
+func (s *steering) printRuns(runs []coordinator.RunStatus, attending []string) error {
+	sites := "No site attends."
+	if len(attending) > 0 {
+		sites = fmt.Sprintf("%d attending: %s", len(attending), strings.Join(attending, ", "))
+	}
+	if _, err := fmt.Fprintln(s.stdout, sites); err != nil {
+		return err
+	}
+	if len(runs) == 0 {
+		_, err := fmt.Fprintln(s.stdout, "No run was submitted yet: accord run submit -f FILE")
+		return err
+	}
+	table := term.Table{Columns: []term.Column{{Title: "run"}, {Title: "phase"}, {Title: "round", Right: true}, {Title: "accuracy", Right: true}}}
+	for _, r := range runs {
+		accuracy := ""
+		if n := len(r.Published); n > 0 && r.Published[n-1].Accuracy != nil {
+			accuracy = term.Percent(*r.Published[n-1].Accuracy)
+		}
+		table.Rows = append(table.Rows, term.Row{
+			Cells:  []string{r.Name, string(r.Phase), fmt.Sprintf("%d/%d", r.Round, r.Rounds), accuracy},
+			Strong: !r.Phase.Final(),
+		})
+	}
+	if _, err := fmt.Fprintln(s.stdout); err != nil {
+		return err
+	}
+	return table.Print(s.stdout)
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-fl/accord/coordinator"
+)
+
+func newRunShowCmd(s *steering) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show NAME",
+		Short:   "Tell how a run stands",
+		Example: "  accord run show mnist-four-sites",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.verb(func(ctx context.Context, args []string) error {
+			run, err := s.client.Run(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			if s.json {
+				return json.NewEncoder(s.stdout).Encode(run)
+			}
+			_, err = fmt.Fprint(s.stdout, describe(run))
+			return err
+		}),
+	}
+}
+
+// describe tells all about a run, a line for each thing.
+func describe(s coordinator.RunStatus) string {
+	var b strings.Builder
+	line := func(key, format string, args ...any) { fmt.Fprintf(&b, "%-9s %s\n", key, fmt.Sprintf(format, args...)) }
+	line("run", "%s", s.Name)
+	line("phase", "%s", s.Phase)
+	if s.Reason != "" {
+		line("reason", "%s", s.Reason)
+	}
+	line("round", "%d of %d, attempt %d", s.Round, s.Rounds, s.Attempt+1)
+	if len(s.Cohort) > 0 && !s.Phase.Final() {
+		line("cohort", "%d of %d answered: %s", s.Accepted, len(s.Cohort), strings.Join(s.Cohort, ", "))
+	}
+	line("answers", "%d accepted, %d rejected, %d declined, %d late, %d lost",
+		s.Counts.Accepted, s.Counts.Rejected, s.Counts.Declined, s.Counts.Late, s.Counts.Lost)
+	line("model", "%s", s.Model)
+	for _, v := range s.Published {
+		b.WriteString(versionLine(v, s.Rounds) + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newRunStopCmd(s *steering) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:     "stop NAME",
+		Short:   "End a run where it is; what was published stays",
+		Example: "  accord run stop mnist-four-sites --reason \"wrong learning rate\"",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.verb(func(ctx context.Context, args []string) error {
+			if err := s.client.Stop(ctx, args[0], reason); err != nil {
+				return err
+			}
+			if s.json {
+				return json.NewEncoder(s.stdout).Encode(map[string]string{"stopped": args[0]})
+			}
+			_, err := fmt.Fprintf(s.stdout, "Run %s is stopped.\n", args[0])
+			return err
+		}),
+	}
+	cmd.Flags().StringVar(&reason, "reason", "asked for from a terminal", "why, for the record")
+	return cmd
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/fault"
+)
+
+func newRunSubmitCmd(s *steering) *cobra.Command {
+	var file, name string
+	var watch bool
+	cmd := &cobra.Command{
+		Use:   "submit",
+		Short: "Queue a run",
+		Long: `Queue a run. The coordinator gets the run file with its spec written out, and
+the initial model if the file names one; nothing else is sent. It trains its
+runs one after another.`,
+		Example: "  accord run submit -f configs/run.yaml\n  accord run submit -f configs/run.yaml --name second-try --watch",
+		Args:    cobra.NoArgs,
+		RunE: s.verb(func(ctx context.Context, _ []string) error {
+			run, err := config.Load(file)
+			if err != nil {
+				return err
+			}
+			if name != "" {
+				run.Name = name
+			}
+			if err := s.submit(ctx, run, watch); err != nil || !watch {
+				return err
+			}
+			return s.watch(ctx, run.Name)
+		}),
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "run file, YAML (see configs/run.yaml)")
+	cmd.Flags().StringVar(&name, "name", "", "name of the run, in place of the file's")
+	cmd.Flags().BoolVar(&watch, "watch", false, "then watch it until it ends")
+	if err := cmd.MarkFlagRequired("file"); err != nil {
+		panic("accord: " + err.Error()) // the flag was added above
+	}
+	return cmd
+}
+
+// submit sends the run and says that it is queued.
+func (s *steering) submit(ctx context.Context, run config.Run, quiet bool) error {
+	var initial io.Reader
+	if run.Init != "" {
+		f, err := os.Open(run.Init)
+		if err != nil {
+			return fmt.Errorf("init: %w", fault.As(fault.Input, err))
+		}
+		defer f.Close() // only read from
+		initial = f
+	}
+	// What concerns this machine alone stays here.
+	run.Init = filepath.Base(run.Init)
+	run.Simulation = config.Defaults().Simulation
+	if initial == nil {
+		run.Init = ""
+	}
+	document, err := run.Marshal()
+	if err != nil {
+		return err
+	}
+	name, note, err := s.client.Submit(ctx, document, initial)
+	if err != nil || quiet {
+		return err
+	}
+	if s.json {
+		return json.NewEncoder(s.stdout).Encode(struct {
+			Name string `json:"name"`
+			Note string `json:"note,omitempty"`
+		}{name, note})
+	}
+	if note != "" {
+		note = "Initial model: " + note + ".\n"
+	}
+	_, err = fmt.Fprintf(s.stdout, "Run %s is queued.\n%s\nNext:\n  accord run watch %s\n", name, note, name)
+	return err
+}

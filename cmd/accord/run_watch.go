@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/coordinator/round"
+	"github.com/accord-fl/accord/internal/term"
+)
+
+func newRunWatchCmd(s *steering) *cobra.Command {
+	return &cobra.Command{
+		Use:   "watch NAME",
+		Short: "Follow a run, round by round, until it ends",
+		Long: `Follow a run until it ends: a line for each version published. The exit code
+tells how it ended: 0 when it is complete, 1 when it failed or was stopped.
+Ctrl-C ends the watching, not the run. With --json each change of the run's
+status is a line.`,
+		Example: "  accord run watch mnist-four-sites",
+		Args:    cobra.ExactArgs(1),
+		RunE:    s.verb(func(ctx context.Context, args []string) error { return s.watch(ctx, args[0]) }),
+	}
+}
+
+// watch prints what becomes of a run. A run that failed or was stopped is an
+// error.
+func (s *steering) watch(ctx context.Context, name string) error {
+	var last coordinator.RunStatus
+	w := watcher{steering: s}
+	err := s.client.Watch(ctx, name, func(now coordinator.RunStatus) error {
+		last = now
+		if s.json {
+			return json.NewEncoder(s.stdout).Encode(now)
+		}
+		return w.see(now)
+	})
+	if err != nil {
+		return err
+	}
+	switch last.Phase {
+	case round.Completed:
+		return nil
+	case round.Stopped:
+		return fmt.Errorf("run %s was stopped: %s", name, last.Reason)
+	default:
+		return fmt.Errorf("run %s failed in round %d: %s", name, last.Round, last.Reason)
+	}
+}
+
+// watcher turns a run's states into lines.
+type watcher struct {
+	*steering
+	published int    // versions printed
+	attempt   string // last attempt told of
+}
+
+func (w *watcher) see(s coordinator.RunStatus) error {
+	var lines []string
+	for ; w.published < len(s.Published); w.published++ {
+		lines = append(lines, versionLine(s.Published[w.published], s.Rounds))
+	}
+	if attempt := fmt.Sprintf("%d.%d", s.Round, s.Attempt); s.Phase == round.Retrying && attempt != w.attempt {
+		w.attempt = attempt
+		lines = append(lines, fmt.Sprintf("round %d/%d is tried again: %s", s.Round, s.Rounds, s.Reason))
+	}
+	if s.Phase == round.Completed {
+		lines = append(lines, completedLine(s))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintln(w.stdout, strings.Join(lines, "\n"))
+	return err
+}
+
+func versionLine(v round.Version, rounds int) string {
+	return fmt.Sprintf("round %d/%d  %s  model %.12s", v.Round, rounds, quality(v), v.Model)
+}
+
+// quality says how good a version is, as far as it was measured.
+func quality(v round.Version) string {
+	if v.Accuracy == nil {
+		return "not measured"
+	}
+	text := "accuracy " + term.Percent(*v.Accuracy)
+	if v.Loss != nil {
+		text += fmt.Sprintf("  loss %.4f", *v.Loss)
+	}
+	if v.Validation != nil {
+		text += "  validation " + term.Percent(*v.Validation)
+	}
+	return text
+}
+
+func completedLine(s coordinator.RunStatus) string {
+	return fmt.Sprintf("complete: %d updates accepted, %d rejected, %d declined, %d late, %d lost",
+		s.Counts.Accepted, s.Counts.Rejected, s.Counts.Declined, s.Counts.Late, s.Counts.Lost)
+}
