@@ -1,6 +1,10 @@
 package main
 
 import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/accord-fl/accord/internal/config"
@@ -54,4 +58,16 @@ func localFlags(flags *pflag.FlagSet, defaults config.Local) (apply func(l *conf
 			}
 		}
 	}
+}
+
+// commandLine is the command with the flags that were given, in the order of
+// their names, but for those in without: what to type to do the same again.
+func commandLine(cmd *cobra.Command, without ...string) []string {
+	line := strings.Fields(cmd.CommandPath())
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if !slices.Contains(without, f.Name) {
+			line = append(line, "--"+f.Name+"="+f.Value.String())
+		}
+	})
+	return line
 }

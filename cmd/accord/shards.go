@@ -37,11 +37,7 @@ func divide(split dataset.Split, s config.Simulation, seed uint64) ([]shard, err
 	if split.Train == nil {
 		return nil, fault.Inputf("data set %s has no training images", s.Dataset)
 	}
-	name := s.Partition
-	if name == "" {
-		name = defaultPartition(s.Dataset)
-	}
-	scheme, err := partition.Parse(name)
+	scheme, err := partition.Parse(s.Scheme())
 	if err != nil {
 		return nil, err
 	}
@@ -54,11 +50,4 @@ func divide(split dataset.Split, s config.Simulation, seed uint64) ([]shard, err
 		shards[i] = shard{name: partition.SiteName(i, len(parts)), view: split.Train.View(indices)}
 	}
 	return shards, nil
-}
-
-func defaultPartition(dataset string) string {
-	if dataset == "digits" {
-		return "by:site"
-	}
-	return "iid"
 }
