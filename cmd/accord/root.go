@@ -46,6 +46,7 @@ Results are printed on stdout, progress and logs on stderr.
 	}
 	root.AddGroup(&cobra.Group{ID: "train", Title: "Training:"}, &cobra.Group{ID: "look", Title: "Data and models:"})
 	addGroup(root, "train",
+		newSimulateCmd(),
 		newTrainCmd(),
 	)
 	addGroup(root, "look",

@@ -75,17 +75,13 @@ func (o outcome) comparison() term.Table {
 // report is the page about the run.
 func (o outcome) report(args []string) report.Report {
 	s := o.cfg.Simulation
-	partition := s.Partition
-	if partition == "" {
-		partition = defaultPartition(s.Dataset)
-	}
 	l := o.cfg.Local
 	r := report.Report{
 		Title: fmt.Sprintf("%s: %d sites trained one model", o.cfg.Name, s.Sites),
 		About: fmt.Sprintf("A simulated federation: %d sites, each with a private share of the %s training images, trained one model by federated averaging. In every round, %.3g %% of the sites trained on their own images and only what training changed left them.", s.Sites, s.Dataset, 100*o.cfg.Fraction),
 		Settings: []report.Setting{
 			{Name: "data set", Value: s.Dataset}, {Name: "training images", Value: strconv.Itoa(o.split.Train.Len())},
-			{Name: "sites", Value: strconv.Itoa(s.Sites)}, {Name: "partition", Value: partition},
+			{Name: "sites", Value: strconv.Itoa(s.Sites)}, {Name: "partition", Value: s.Scheme()},
 			{Name: "rounds", Value: strconv.Itoa(o.cfg.Rounds)}, {Name: "fraction of sites in a round", Value: fmt.Sprint(o.cfg.Fraction)},
 			{Name: "local training", Value: fmt.Sprintf("%d epochs, batch %d, %s, learning rate %g", l.Epochs, l.Batch, l.Optimizer, l.LR)},
 			{Name: "strategy", Value: o.cfg.Strategy}, {Name: "seed", Value: strconv.FormatUint(o.cfg.Seed, 10)},
