@@ -44,10 +44,19 @@ Results are printed on stdout, progress and logs on stderr.
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddGroup(&cobra.Group{ID: "train", Title: "Training:"}, &cobra.Group{ID: "look", Title: "Data and models:"})
+	root.AddGroup(
+		&cobra.Group{ID: "train", Title: "Training:"},
+		&cobra.Group{ID: "federate", Title: "Federations of real processes:"},
+		&cobra.Group{ID: "look", Title: "Data and models:"},
+	)
 	addGroup(root, "train",
 		newSimulateCmd(),
 		newTrainCmd(),
+	)
+	addGroup(root, "federate",
+		newCoordinatorCmd(),
+		newParticipantCmd(),
+		newRunCmd(),
 	)
 	addGroup(root, "look",
 		newDataCmd(),
