@@ -1,0 +1,113 @@
+package accord_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/accord-fl/accord/"
+
+// rules say which of the module's packages a package may import, by the
+// prefix of their paths. Imports point downward only; ARCHITECTURE.md draws
+// them.
+var rules = []struct {
+	from string
+	may  []string
+}{
+	{"internal/kernel", nil},
+	{"internal/rng", nil},
+	{"internal/fault", nil},
+	{"internal/testdata", nil},
+	{"internal/atomicfile", nil},
+	{"internal/version", nil},
+	{"internal/term", nil},
+	{"internal/spool", []string{"internal/atomicfile", "internal/fault"}},
+	{"internal/wire", []string{"internal/", "exchange", "model", "proto/"}},
+	{"internal/report", []string{"internal/", "model"}},
+	{"internal/config", []string{"internal/", "exchange", "model"}},
+	{"model", []string{"internal/kernel", "internal/rng", "internal/fault", "internal/atomicfile", "model"}},
+	{"dataset", []string{"internal/rng", "internal/fault", "internal/atomicfile", "model/safetensors", "dataset"}},
+	{"exchange", []string{"internal/rng", "internal/fault", "internal/spool", "model"}},
+	{"aggregation", []string{"internal/fault"}},
+	{"proto", nil},
+	// The state machine imports the standard library only.
+	{"coordinator/round", []string{}},
+	{"coordinator/journal", []string{"internal/atomicfile", "internal/fault"}},
+	{"coordinator/rpc", []string{"coordinator", "exchange", "internal/", "model", "proto/"}},
+	{"coordinator", []string{"coordinator/round", "coordinator/journal", "aggregation", "exchange", "internal/", "model"}},
+	// A site runs without the coordinator's code.
+	{"participant", []string{"participant", "exchange", "internal/", "model", "proto/"}},
+	{"simulation", []string{"coordinator", "participant", "aggregation", "exchange", "internal/", "model"}},
+	{"cmd", []string{""}},
+}
+
+func TestImportsPointDownward(t *testing.T) {
+	for path, imports := range goList(t) {
+		rule := slices.IndexFunc(rules, func(r struct {
+			from string
+			may  []string
+		}) bool {
+			return within(path, r.from)
+		})
+		if rule < 0 {
+			t.Errorf("package %s: no rule says what it may import; add one, and a line to ARCHITECTURE.md", path)
+			continue
+		}
+		for _, imported := range imports {
+			inner, ours := strings.CutPrefix(imported, module)
+			if path == "coordinator/round" && strings.Contains(imported, ".") {
+				t.Errorf("%s imports %s: only the standard library is allowed", path, imported)
+			}
+			if ours && !slices.ContainsFunc(rules[rule].may, func(prefix string) bool { return within(inner, prefix) }) {
+				t.Errorf("%s must not import %s", path, inner)
+			}
+		}
+	}
+}
+
+// Generated types stop at the adapters.
+func TestGeneratedTypesStayAtTheEdge(t *testing.T) {
+	adapters := []string{"coordinator/rpc", "participant", "internal/wire"}
+	for path, imports := range goList(t) {
+		if slices.Contains(imports, module+"proto/accord/v1") && !slices.Contains(adapters, path) {
+			t.Errorf("%s imports the generated wire types; only %v do", path, adapters)
+		}
+	}
+}
+
+func within(path, prefix string) bool {
+	return prefix == "" || path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/")
+}
+
+// goList returns the module's packages, by their path in it, and what their
+// code, without tests, imports.
+func goList(t *testing.T) map[string][]string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	packages := map[string][]string{}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if path, ok := strings.CutPrefix(p.ImportPath, module); ok {
+			packages[path] = p.Imports
+		}
+	}
+}
