@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/accord-fl/accord/internal/fault"
@@ -99,10 +100,16 @@ func (b *builder) add(rest []LayerSpec) error {
 		return b.addConv(*l.Conv2D, rest[1:])
 	case "max_pooling2d":
 		p, err := layer.NewMaxPool2D(b.shape, l.MaxPooling2D.window())
-		return b.take(p, err)
+		if err != nil {
+			return err
+		}
+		return b.takeWindowed(p, l.MaxPooling2D.Pool)
 	case "average_pooling2d":
 		p, err := layer.NewAveragePool2D(b.shape, l.AveragePooling2D.window())
-		return b.take(p, err)
+		if err != nil {
+			return err
+		}
+		return b.takeWindowed(p, l.AveragePooling2D.Pool)
 	case "flatten":
 		return b.take(layer.NewFlatten(b.shape), nil)
 	case "dense":
@@ -129,16 +136,19 @@ func (b *builder) addConv(c Conv2DSpec, rest []LayerSpec) error {
 	if err != nil {
 		return err
 	}
-	// The bare convolution bounds the memory of the pooled one.
-	if _, ok := product(MaxActivations, conv.Out().H, conv.Out().W, max(c.Filters, c.Kernel[0]*c.Kernel[1])); !ok {
-		return fmt.Errorf("an output of %v is too large", conv.Out())
-	}
 	pooled := len(rest) > 0 && rest[0].kind() == "max_pooling2d" && rest[0].MaxPooling2D.Padding == Valid
 	if !pooled || c.Activation == Softmax {
-		if err := b.take(conv, nil); err != nil {
+		if err := b.takeWindowed(conv, c.Kernel); err != nil {
 			return err
 		}
 		return b.finish(c.Activation)
+	}
+	// The bare convolution bounds the memory of the pooled one.
+	if err := errors.Join(checkWindows(conv.Out(), c.Kernel), checkWindows(conv.Out(), rest[0].MaxPooling2D.Pool)); err != nil {
+		return err
+	}
+	if _, err := elements(conv.Out()); err != nil {
+		return err
 	}
 	window := rest[0].MaxPooling2D.window()
 	cfg.Pool = &window
@@ -196,11 +206,36 @@ func (b *builder) take(l layer.Layer, err error) error {
 	return nil
 }
 
-// spend counts a layer's output against MaxActivations.
-func (b *builder) spend(s layer.Shape) error {
+// takeWindowed is take for a layer that walks over its input by windows.
+func (b *builder) takeWindowed(l layer.Layer, window Pair) error {
+	if err := checkWindows(l.Out(), window); err != nil {
+		return err
+	}
+	return b.take(l, nil)
+}
+
+// checkWindows bounds the tables that say where windows look.
+func checkWindows(out layer.Shape, window Pair) error {
+	if _, ok := product(MaxActivations, out.H, out.W, window[0], window[1]); !ok {
+		return fmt.Errorf("%d×%d windows of %d×%d are too many: more than %d elements to visit", out.H, out.W, window[0], window[1], MaxActivations)
+	}
+	return nil
+}
+
+// elements counts a shape's, at most MaxActivations.
+func elements(s layer.Shape) (int, error) {
 	n, ok := product(MaxActivations, s.H, s.W, s.C)
 	if !ok {
-		return fmt.Errorf("a shape of %v is empty or has more than %d elements", s, MaxActivations)
+		return 0, fmt.Errorf("a shape of %v is empty or has more than %d elements", s, MaxActivations)
+	}
+	return n, nil
+}
+
+// spend counts a layer's output against MaxActivations.
+func (b *builder) spend(s layer.Shape) error {
+	n, err := elements(s)
+	if err != nil {
+		return err
 	}
 	if b.activations += n; b.activations > MaxActivations {
 		return fmt.Errorf("with %v the layers together have more than %d outputs a sample", s, MaxActivations)

@@ -13,8 +13,12 @@ import (
 	"github.com/accord-fl/accord/internal/fault"
 )
 
-// maxSpecBytes bounds a spec's text before it is parsed.
-const maxSpecBytes = 1 << 18
+// Limits on a spec's text before it is parsed: the YAML parser's time grows with
+// the square of both. MaxLayers layers in canonical form fit.
+const (
+	maxSpecBytes = 1 << 16
+	maxBrackets  = 32 // open at once
+)
 
 // SpecError is a mistake in a spec's text.
 type SpecError struct {
@@ -56,6 +60,9 @@ func parseSpec(data []byte) (*Spec, error) {
 	if len(data) > maxSpecBytes {
 		return nil, fault.Inputf("a spec of %d bytes is above the limit of %d", len(data), maxSpecBytes)
 	}
+	if line := tooDeep(data); line > 0 {
+		return nil, &SpecError{Line: line, Message: fmt.Sprintf("more than %d brackets are open", maxBrackets)}
+	}
 	file, err := parser.ParseBytes(withoutTabs(data), 0)
 	if err != nil {
 		return nil, syntaxError(err)
@@ -68,6 +75,25 @@ func parseSpec(data []byte) (*Spec, error) {
 		return nil, err
 	}
 	return s, s.Validate()
+}
+
+// tooDeep returns the line where too many brackets are open, or 0. It counts
+// those in comments and strings too, where a spec has no use for them.
+func tooDeep(data []byte) int {
+	line, open := 1, 0
+	for _, c := range data {
+		switch c {
+		case '\n':
+			line++
+		case '[', '{':
+			if open++; open > maxBrackets {
+				return line
+			}
+		case ']', '}':
+			open--
+		}
+	}
+	return 0
 }
 
 // withoutTabs replaces the tabs of indented JSON, which YAML forbids, by spaces.
