@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/accord-fl/accord/dataset"
@@ -202,5 +204,9 @@ func (t *training) keep(r report.Round, test *train.Evaluation) error {
 }
 
 func (t *training) title() string {
-	return fmt.Sprintf("%s in one place", t.o.data.Dataset)
+	name := t.o.data.Dataset
+	if _, path, ok := strings.Cut(name, ":"); ok {
+		name = filepath.Base(path)
+	}
+	return name + " in one place"
 }

@@ -122,7 +122,7 @@ func (r Report) reproduce(p page, files []fileDigest) {
 // meaning explains the numbers.
 func (r Report) meaning(p page) {
 	p.text("## What the numbers mean")
-	p.text("- **Test accuracy** is the share of the test images that the model names rightly. No site trains on them.\n" +
+	p.text("- **Test accuracy** is the share of the test images that the model names rightly. Nothing is trained on them.\n" +
 		"- **Test loss** is the mean cross-entropy on them: how sure the model is of wrong answers; lower is better.\n" +
 		"- **Speed** counts every image as often as it was trained on, over the time spent in training.\n" +
 		"- **The model digest** is the SHA-256 of `" + ModelFile + "`, which holds tensors and their contract only.")

@@ -39,13 +39,14 @@ func (p *plain) Update(s Snapshot) {
 		return
 	}
 	now := time.Now()
-	phase := p.t.last.Phase
-	measured := p.t.update(s)
-	if measured {
+	before := p.t.last
+	switch measured := p.t.update(s); {
+	case measured:
 		p.print(p.measured(now))
-	} else if p.wrote.IsZero() || s.Phase != phase || now.Sub(p.wrote) >= quiet {
+	case p.wrote.IsZero(), s.Phase != before.Phase, now.Sub(p.wrote) >= quiet,
+		s.Round != before.Round && s.Measured < before.Round: // a round that ended unmeasured
 		p.print(p.inside(now))
-	} else {
+	default:
 		return
 	}
 	p.wrote = now

@@ -57,6 +57,26 @@ file 1/4: checking, 9.9 MB of 9.9 MB, 2.0 MB/s, 0:00 elapsed
 	})
 }
 
+func TestPlainWritesALineARoundWithoutAccuracy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b strings.Builder
+		p := New(&b, Options{Parts: "steps"})
+		for round := 1; round <= 3; round++ {
+			for step := range 10 {
+				p.Update(Snapshot{Round: round, Rounds: 3, Done: int64(step), Total: 10, Loss: 1 / float64(round)})
+			}
+		}
+		p.Close()
+		want := `round 1/3: 0/10 steps, loss 1.0000, 0:00 elapsed
+round 2/3: 0/10 steps, loss 0.5000, 0:00 elapsed
+round 3/3: 0/10 steps, loss 0.3333, 0:00 elapsed
+`
+		if diff := cmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("lines differ (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestPlainFromManyGoroutines(t *testing.T) {
 	var b strings.Builder
 	p := New(&b, Options{Parts: "sites"})
