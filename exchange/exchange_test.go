@@ -1,0 +1,172 @@
+package exchange
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/model/optim"
+	"github.com/accord-fl/accord/model/train"
+)
+
+var digest = strings.Repeat("0a", 32)
+
+func task() Task {
+	spec := model.Reference()
+	return Task{
+		ID: "r/1.0/train/athens", Run: "r", Round: 1, Exchange: Training, Participant: "athens", Seed: 7,
+		Model: Artefact{Digest: digest, Bytes: 100}, Contract: spec.Contract(), Spec: spec,
+		Plan: train.Plan{Epochs: 1, Batch: 10, Optimizer: optim.Defaults(optim.SGD)},
+	}
+}
+
+func reply() Reply {
+	return Reply{Task: "r/1.0/train/athens", Outcome: Done, Update: &Update{
+		Task: "r/1.0/train/athens", Base: digest, Samples: 10, Steps: 1,
+		Artefacts: map[string]Artefact{Delta: {Digest: digest, Bytes: 100}}, Metrics: map[string]float64{"loss": 1},
+	}}
+}
+
+// A task and a reply arrive as they were sent, and are valid.
+func TestJSONRoundTrip(t *testing.T) {
+	sentTask, sentReply := task(), reply()
+	var gotTask Task
+	var gotReply Reply
+	for _, d := range []struct{ sent, got any }{{sentTask, &gotTask}, {sentReply, &gotReply}} {
+		data, err := json.Marshal(d.sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(data, d.got); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(sentTask, gotTask); diff != "" {
+		t.Errorf("task differs (-sent +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(sentReply, gotReply); diff != "" {
+		t.Errorf("reply differs (-sent +got):\n%s", diff)
+	}
+	if err := errors.Join(gotTask.Validate(), gotReply.Validate()); err != nil {
+		t.Errorf("valid documents were refused: %v", err)
+	}
+}
+
+func TestTaskValidate(t *testing.T) {
+	for name, spoil := range map[string]func(*Task){
+		"no id":            func(t *Task) { t.ID = "" },
+		"endless id":       func(t *Task) { t.ID = strings.Repeat("x", 257) },
+		"run is a path":    func(t *Task) { t.Run = "../r" },
+		"name has a slash": func(t *Task) { t.Participant = "a/b" },
+		"round 0":          func(t *Task) { t.Round = 0 },
+		"other exchange":   func(t *Task) { t.Exchange = "keys" },
+		"no digest":        func(t *Task) { t.Model.Digest = "model" },
+		"empty model":      func(t *Task) { t.Model.Bytes = 0 },
+		"other contract":   func(t *Task) { t.Contract.Tensors = t.Contract.Tensors[1:] },
+		"negative batch":   func(t *Task) { t.Plan.Batch = -1 },
+	} {
+		task := task()
+		spoil(&task)
+		if err := task.Validate(); !errors.Is(err, fault.Input) {
+			t.Errorf("%s: got error %v, want bad input", name, err)
+		}
+	}
+}
+
+func TestReplyValidate(t *testing.T) {
+	for name, spoil := range map[string]func(*Reply){
+		"no task":             func(r *Reply) { r.Task = "" },
+		"unknown outcome":     func(r *Reply) { r.Outcome = "maybe" },
+		"endless reason":      func(r *Reply) { r.Reason = strings.Repeat("x", MaxReason+1) },
+		"done without update": func(r *Reply) { r.Update = nil },
+		"failed with update":  func(r *Reply) { r.Outcome = Failed },
+		"update of another":   func(r *Reply) { r.Update.Task = "other" },
+		"base no digest":      func(r *Reply) { r.Update.Base = "x" },
+		"no artefact":         func(r *Reply) { r.Update.Artefacts = nil },
+		"other role":          func(r *Reply) { r.Update.Artefacts = map[string]Artefact{"weights": {digest, 1}} },
+		"one artefact more":   func(r *Reply) { r.Update.Artefacts["control"] = Artefact{digest, 1} },
+		"empty artefact":      func(r *Reply) { r.Update.Artefacts[Delta] = Artefact{digest, 0} },
+		"negative samples":    func(r *Reply) { r.Update.Samples = -1 },
+		"negative steps":      func(r *Reply) { r.Update.Steps = -1 },
+		"metric NaN":          func(r *Reply) { r.Update.Metrics["loss"] = math.NaN() },
+		"metric infinite":     func(r *Reply) { r.Update.Metrics["loss"] = math.Inf(1) },
+		"metric long name":    func(r *Reply) { r.Update.Metrics[strings.Repeat("x", 65)] = 1 },
+	} {
+		reply := reply()
+		spoil(&reply)
+		if err := reply.Validate(); !errors.Is(err, fault.Input) {
+			t.Errorf("%s: got error %v, want bad input", name, err)
+		}
+	}
+}
+
+func TestRandIsKeyed(t *testing.T) {
+	want := task().Rand().Uint64()
+	same := task()
+	same.ID, same.Deadline = "r/1.3/train/athens", same.Deadline.AddDate(1, 0, 0)
+	if got := same.Rand().Uint64(); got != want {
+		t.Error("another attempt draws otherwise")
+	}
+	for name, change := range map[string]func(*Task){
+		"seed":        func(t *Task) { t.Seed++ },
+		"run":         func(t *Task) { t.Run = "s" },
+		"round":       func(t *Task) { t.Round++ },
+		"participant": func(t *Task) { t.Participant = "berlin" },
+	} {
+		other := task()
+		change(&other)
+		if other.Rand().Uint64() == want {
+			t.Errorf("another %s draws alike", name)
+		}
+	}
+}
+
+func TestHelloValidate(t *testing.T) {
+	good := Hello{Name: "athens", Protocol: Protocol}
+	if err := good.Validate(); err != nil {
+		t.Errorf("a good hello was refused: %v", err)
+	}
+	for want, h := range map[string]Hello{
+		"name":                    {Name: "a b", Protocol: Protocol},
+		"upgrade the participant": {Name: "a", Protocol: Protocol - 1},
+		"upgrade the coordinator": {Name: "a", Protocol: Protocol + 1},
+	} {
+		if err := h.Validate(); !errors.Is(err, fault.Input) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want bad input with %q", err, want)
+		}
+	}
+}
+
+func FuzzReply(f *testing.F) {
+	data, err := json.Marshal(reply())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var r Reply
+		if json.Unmarshal(data, &r) == nil && r.Validate() == nil && r.Outcome == Done && r.Update == nil {
+			t.Error("a valid reply that is done has no update")
+		}
+	})
+}
+
+func FuzzTask(f *testing.F) {
+	data, err := json.Marshal(task())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var task Task
+		if json.Unmarshal(data, &task) == nil && task.Validate() == nil && task.Round < 1 {
+			t.Error("a valid task has no round")
+		}
+	})
+}
