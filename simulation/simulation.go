@@ -44,8 +44,9 @@ type Options struct {
 	Strategy *aggregation.Strategy
 	// Threads that train, each a site of its own; 0: one for each core.
 	Threads int
-	// Dir holds the journal and the artefacts. A run that was interrupted
-	// there goes on.
+	// Dir gets the journal and, while the run lasts, the artefacts. A run
+	// that was interrupted there goes on; one that has ended is an error of
+	// class fault.Exists.
 	Dir string
 
 	Publisher coordinator.Publisher          // nil: versions stay inside
@@ -73,13 +74,20 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err := o.prepare(); err != nil {
 		return Result{}, err
 	}
-	store, err := journal.OpenFile(filepath.Join(o.Dir, "journal.jsonl"))
+	store, err := journal.OpenFile(o.journal())
 	if err != nil {
 		return Result{}, err
 	}
 	result, err := o.run(ctx, store)
-	return result, errors.Join(err, store.Close())
+	if err := errors.Join(err, store.Close()); err != nil {
+		return result, err
+	}
+	// The journal stays as the record; the artefacts have served.
+	return result, errors.Join(os.RemoveAll(o.spool()), os.Remove(o.journal()+".lock"))
 }
+
+func (o *Options) spool() string   { return filepath.Join(o.Dir, "spool") }
+func (o *Options) journal() string { return filepath.Join(o.Dir, "journal.jsonl") }
 
 // prepare checks the options and fills in what is left to the simulation.
 func (o *Options) prepare() error {
@@ -132,7 +140,7 @@ func checkSites(sites []Site) error {
 
 // run drives a coordinator until the run has ended or ctx has.
 func (o *Options) run(ctx context.Context, store journal.Store) (_ Result, err error) {
-	blobs, err := spool.Open(filepath.Join(o.Dir, "spool"), spool.Options{})
+	blobs, err := spool.Open(o.spool(), spool.Options{})
 	if err != nil {
 		return Result{}, err
 	}
@@ -151,6 +159,9 @@ func (o *Options) run(ctx context.Context, store journal.Store) (_ Result, err e
 	c, err := coordinator.New(ctx, options)
 	if err != nil {
 		return Result{}, err
+	}
+	if s, err := c.State(o.Definition.Name); err == nil && s.Phase.Final() {
+		return Result{State: s}, fault.As(fault.Exists, fmt.Errorf("simulation: the run in %s has ended already: %s after %d versions", o.Dir, s.Phase, len(s.Published)))
 	}
 	inner, cancel := context.WithCancel(ctx)
 	driven := make(chan error, 1)

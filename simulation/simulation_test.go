@@ -169,11 +169,24 @@ func TestRunRefuses(t *testing.T) {
 			t.Errorf("%s: got error %v, want bad input with %q", name, err, tt.want)
 		}
 	}
+}
+
+func TestFolderOfAnotherRun(t *testing.T) {
 	o := options(t, 2)
+	ctx, cancel := context.WithCancel(t.Context())
+	o.Observe = func(round.State, round.Event) { cancel() }
+	if _, err := Run(ctx, o); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	o.Observe = nil
+	other := o
+	other.Definition.Plan.Batch = 7
+	if _, err := Run(t.Context(), other); !errors.Is(err, fault.Input) {
+		t.Errorf("another definition: got error %v, want bad input", err)
+	}
 	run(t, o)
-	o.Definition.Plan.Batch = 7
-	if _, err := Run(t.Context(), o); !errors.Is(err, fault.Input) {
-		t.Errorf("another definition in the same folder: got error %v, want bad input", err)
+	if _, err := Run(t.Context(), o); !errors.Is(err, fault.Exists) {
+		t.Errorf("a run that has ended: got error %v, want %v", err, fault.Exists)
 	}
 }
 

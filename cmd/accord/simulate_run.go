@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -84,7 +83,7 @@ func (s simulator) simulate(ctx context.Context, cfg config.Run, dir string) (o 
 		Folder: func(string) (report.Folder, error) { return o.folder, nil },
 		Code:   version.Get().String(), Dataset: o.split.Train.Digest(), ClassNames: o.split.Train.ClassNames(),
 	}}
-	options.Dir, options.Publisher = filepath.Join(dir, "state"), archive
+	options.Dir, options.Publisher = dir, archive
 	options.Observe, options.Progress = view.observe, view.trained
 	if o.result, err = simulation.Run(ctx, options); err != nil {
 		if errors.Is(err, context.Canceled) {
@@ -104,10 +103,7 @@ func (s simulator) simulate(ctx context.Context, cfg config.Run, dir string) (o 
 		}
 		o.baselines = &b
 	}
-	if err := o.folder.WriteReport(o.report(s.args)); err != nil {
-		return o, err
-	}
-	return o, os.RemoveAll(options.Dir) // what is worth keeping is in the folder
+	return o, o.folder.WriteReport(o.report(s.args))
 }
 
 // options turns a run file and its data into a simulation.
