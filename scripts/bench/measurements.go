@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// measurement is something that the project promises a figure for.
+type measurement struct {
+	name    string
+	measure func(*bench) ([]row, error)
+}
+
+// row is one line of the table.
+type row struct {
+	What    string `json:"what"`
+	Bar     string `json:"bar"`
+	Figure  string `json:"figure"`
+	Holds   bool   `json:"holds"`
+	Command string `json:"command"`
+}
+
+func measurements() []measurement {
+	return []measurement{
+		{"default", (*bench).defaultRun},
+		{"sites", (*bench).thousandSites},
+		{"central", (*bench).central},
+		{"fedavg", (*bench).fedavg},
+	}
+}
+
+// summary is what accord prints with --json.
+type summary struct {
+	Accuracy         *float64  `json:"accuracy"`
+	AccuracyStd      float64   `json:"accuracy_std"`
+	Seconds          float64   `json:"seconds"`
+	TrainSeconds     float64   `json:"train_seconds"`
+	SamplesPerSecond float64   `json:"samples_per_second"`
+	PeakRSS          int64     `json:"peak_rss_bytes"`
+	Digest           string    `json:"model_digest"`
+	Runs             []summary `json:"runs"`
+}
+
+// accord runs the binary and returns what it prints, and how long it took.
+func (b *bench) accord(args ...string) (out []byte, elapsed time.Duration, err error) {
+	if _, err := fmt.Fprintln(b.log, "+ accord", strings.Join(args, " ")); err != nil {
+		return nil, 0, err
+	}
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(b.ctx, b.binary, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, &stdout, &stderr
+	begin := time.Now()
+	if err := cmd.Run(); err != nil {
+		return nil, 0, fmt.Errorf("accord %s: %w\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return stdout.Bytes(), time.Since(begin), nil
+}
+
+// measureJSON runs a verb with --json.
+func (b *bench) measureJSON(args ...string) (s summary, err error) {
+	out, _, err := b.accord(append(args, "--json")...)
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(out, &s); err != nil {
+		return s, fmt.Errorf("accord %s: %w", args[0], err)
+	}
+	if s.Accuracy == nil {
+		return s, fmt.Errorf("accord %s: no accuracy", args[0])
+	}
+	return s, nil
+}
+
+// defaultRun is what a newcomer types.
+func (b *bench) defaultRun() ([]row, error) {
+	_, elapsed, err := b.accord("simulate")
+	if err != nil {
+		return nil, err
+	}
+	return []row{{
+		What: "`accord simulate` without flags, baselines included", Bar: "< 120 s on two cores",
+		Figure: fmt.Sprintf("%.0f s", elapsed.Seconds()), Holds: elapsed < 120*time.Second, Command: "accord simulate",
+	}}, nil
+}
+
+// thousandSites is about memory.
+func (b *bench) thousandSites() ([]row, error) {
+	args := []string{"simulate", "--sites", "1000", "--samples-per-site", "10", "--rounds", "1", "--epochs", "1"}
+	s, err := b.measureJSON(args...)
+	if err != nil {
+		return nil, err
+	}
+	return []row{{
+		What: "1,000 virtual sites, all of them in every round: memory at the peak", Bar: "< 1 GiB",
+		Figure: fmt.Sprintf("%.0f MiB", float64(s.PeakRSS)/(1<<20)), Holds: s.PeakRSS > 0 && s.PeakRSS < 1<<30,
+		Command: "accord " + strings.Join(args, " ") + " --json",
+	}}, nil
+}
+
+// central is the yardstick: the reference network on all of MNIST.
+func (b *bench) central() ([]row, error) {
+	var accuracies, speeds []float64
+	for _, seed := range []string{"1", "2", "3"} {
+		s, err := b.measureJSON("train", "--dataset", "mnist", "--data", b.mnist, "--epochs", "5", "--batch", "32", "--optimizer", "adam", "--seed", seed, "--out", "central-"+seed)
+		if err != nil {
+			return nil, err
+		}
+		accuracies, speeds = append(accuracies, 100**s.Accuracy), append(speeds, s.SamplesPerSecond)
+	}
+	m := mean(accuracies)
+	return []row{{
+		What: "reference network in one place, MNIST, 5 epochs, Adam, batch 32, mean of 3 seeds",
+		Bar:  "≥ 99.0 % (PyTorch 2.15: 99.10, 99.12, 98.99)",
+		Figure: fmt.Sprintf("%.2f %% (%.2f, %.2f, %.2f) at %.0f samples/s",
+			m, accuracies[0], accuracies[1], accuracies[2], mean(speeds)),
+		Holds:   m >= 99,
+		Command: "accord train --dataset mnist --data DIR --epochs 5 --batch 32 --optimizer adam --seed 1 --json",
+	}}, nil
+}
+
+// peerByRound is Flower 1.41 with PyTorch 2.15 on the same work, rounds 1–5.
+var peerByRound = []float64{92.0, 96.0, 96.5, 97.5, 97.7}
+
+// loopByRound is a plain PyTorch loop on the same work.
+var loopByRound = map[int]float64{5: 97.5, 10: 98.2, 20: 98.6}
+
+// fedavg is the accuracy by round on MNIST over 100 sites.
+func (b *bench) fedavg() ([]row, error) {
+	out := "fedavg"
+	args := []string{"simulate", "--dataset", "mnist", "--data", b.mnist, "--sites", "100", "--fraction", "0.1", "--partition", "iid",
+		"--rounds", "20", "--epochs", "5", "--batch", "10", "--optimizer", "sgd", "--lr", "0.1", "--seed", "1", "--out", out}
+	s, err := b.measureJSON(args...)
+	if err != nil {
+		return nil, err
+	}
+	accuracy, err := byRound(filepath.Join(b.dir, out, "metrics.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	command := strings.ReplaceAll("accord "+strings.Join(args, " ")+" --json", b.mnist, "DIR")
+	var figures, bars []string
+	holds := true
+	for i, bar := range peerByRound {
+		figures, bars = append(figures, fmt.Sprintf("%.1f", accuracy[i+1])), append(bars, fmt.Sprintf("%.1f", bar))
+		holds = holds && accuracy[i+1] >= bar
+	}
+	rows := []row{{
+		What: "FedAvg, MNIST, 100 sites, C = 0.1, E = 5, B = 10, SGD 0.1, IID: accuracy after rounds 1–5",
+		Bar:  "≥ " + strings.Join(bars, ", ") + " % (Flower 1.41 + PyTorch 2.15)", Figure: strings.Join(figures, ", ") + " %",
+		Holds: holds, Command: command,
+	}}
+	for _, n := range []int{5, 10, 20} {
+		rows = append(rows, row{
+			What: fmt.Sprintf("the same after round %d", n), Bar: fmt.Sprintf("≥ %.1f %% (plain PyTorch loop)", loopByRound[n]),
+			Figure: fmt.Sprintf("%.2f %%", accuracy[n]), Holds: accuracy[n] >= loopByRound[n], Command: command,
+		})
+	}
+	rows = append(rows, row{
+		What: "the same: a round, all of it", Bar: "– (Flower 1.41: 7.1–7.8 s)",
+		Figure: fmt.Sprintf("%.1f s, %.0f samples/s in training", s.Seconds/20, s.SamplesPerSecond), Holds: true, Command: command,
+	})
+	return rows, nil
+}
+
+// byRound reads the accuracies, in per cent, of a run folder's metrics.
+func byRound(path string) (map[int]float64, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	accuracy := map[int]float64{}
+	for d := json.NewDecoder(bytes.NewReader(data)); ; {
+		var line struct {
+			Round    int
+			Accuracy *float64
+		}
+		err := d.Decode(&line)
+		if errors.Is(err, io.EOF) {
+			return accuracy, nil
+		}
+		if err != nil || line.Accuracy == nil {
+			return nil, fmt.Errorf("%s: round %d has no accuracy (%w)", path, line.Round, err)
+		}
+		accuracy[line.Round] = math.Round(10000**line.Accuracy) / 100
+	}
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
+}
