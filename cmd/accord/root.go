@@ -15,10 +15,8 @@ import (
 // run executes one command line: results go to stdout, progress, logs and
 // errors to stderr. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := newRoot()
+	root := newRoot(stdout, stderr)
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil {
 		printError(stderr, cmd, err)
@@ -27,7 +25,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // newRoot builds the command tree. This is the one place that lists the verbs.
-func newRoot() *cobra.Command {
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "accord",
 		Short: "Train one model together without moving the data",
@@ -44,6 +42,8 @@ Results are printed on stdout, progress and logs on stderr.
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	root.AddGroup(
 		&cobra.Group{ID: "train", Title: "Training:"},
 		&cobra.Group{ID: "federate", Title: "Federations of real processes:"},
@@ -63,7 +63,7 @@ Results are printed on stdout, progress and logs on stderr.
 		newModelCmd(),
 	)
 	root.AddCommand(newVersionCmd())
-	root.InitDefaultCompletionCmd()
+	root.InitDefaultCompletionCmd() // it keeps the stdout of this moment
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fault.As(fault.Usage, err) })
 	strict(root)
 	return root
@@ -80,6 +80,7 @@ func addGroup(root *cobra.Command, group string, verbs ...*cobra.Command) {
 // strict gives every mistake in the command line the class fault.Usage, and
 // makes verbs with sub-verbs explain themselves when called alone.
 func strict(cmd *cobra.Command) {
+	cmd.SuggestionsMinimumDistance = 2
 	if cmd.HasSubCommands() && !cmd.Runnable() {
 		cmd.Args = noSuchVerb
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
