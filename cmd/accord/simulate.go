@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -84,7 +85,7 @@ on with --resume.`,
 // runFlags adds the flags that mirror a run file; given holds their defaults.
 // The returned function writes the flags that were given into cfg.
 func runFlags(flags *pflag.FlagSet, given *config.Run) (apply func(cfg *config.Run)) {
-	flags.StringVar(&given.Name, "name", given.Name, "of the run; keys all training randomness, together with the seed")
+	flags.StringVar(&given.Name, "name", given.Name, "of the run; keys all training randomness, together with the seed (default the data set's)")
 	flags.Uint64Var(&given.Seed, "seed", given.Seed, "of everything that is drawn")
 	flags.StringVar(&given.Init, "init", given.Init, "safetensors file to start from")
 	flags.IntVar(&given.Rounds, "rounds", given.Rounds, "rounds to train")
@@ -137,7 +138,11 @@ func (f simulateFlags) config(apply func(*config.Run)) (config.Run, error) {
 	if err != nil {
 		return cfg, err
 	}
+	before := cfg.Name
 	apply(&cfg)
+	if f.file == "" && f.resume == "" && cfg.Name == before {
+		cfg.Name, _, _ = strings.Cut(cfg.Simulation.Dataset, ":")
+	}
 	if f.spec != "" {
 		data, err := os.ReadFile(f.spec)
 		if err != nil {
