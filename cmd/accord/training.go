@@ -83,6 +83,7 @@ func (t *training) fit(ctx context.Context, engine *train.Engine) error {
 			if err := t.endEpoch(ctx, p); err != nil {
 				stop(err)
 			}
+			t.show(p)
 		}
 	})
 	if cause := context.Cause(ctx); cause != nil {
@@ -128,10 +129,10 @@ func (t *training) show(p train.Progress) {
 	s := term.Snapshot{
 		Round: p.Epoch, Rounds: int((p.Steps + t.perEpoch - 1) / t.perEpoch),
 		Done: p.Step - before, Total: min(t.perEpoch, p.Steps-before),
-		Rate: float64(p.Samples) / seconds, Loss: p.Loss,
+		Rate: float64(p.Samples) / seconds, TrainLoss: p.Loss,
 	}
 	if n := len(t.rounds); n > 0 && t.rounds[n-1].Accuracy != nil {
-		s.Measured, s.Accuracy = n, *t.rounds[n-1].Accuracy
+		s.Measured, s.Accuracy, s.Loss = n, *t.rounds[n-1].Accuracy, *t.rounds[n-1].Loss
 	}
 	t.progress.Update(s)
 }

@@ -51,6 +51,14 @@ func (o Options) rate(s Snapshot) string {
 	}
 }
 
+// trainLoss formats the loss of the training going on, "" when it is not known.
+func trainLoss(s Snapshot) string {
+	if s.TrainLoss <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("training loss %.4f", s.TrainLoss)
+}
+
 // times formats elapsed and remaining time.
 func (t *tracker) times(now time.Time) []string {
 	texts := []string{Clock(now.Sub(t.started)) + " elapsed"}

@@ -19,6 +19,7 @@ const frame = 100 * time.Millisecond
 // live redraws a few lines in place.
 type live struct {
 	w       io.Writer
+	screen  screen
 	program *tea.Program
 	ended   chan struct{} // closed when program has ended
 
@@ -31,7 +32,8 @@ var _ Progress = (*live)(nil)
 
 func newLive(w io.Writer, o Options, l look) *live {
 	d := &live{w: w, ended: make(chan struct{}), t: tracker{started: time.Now()}}
-	d.program = tea.NewProgram(newScreen(d, o, l),
+	d.screen = newScreen(d, o, l)
+	d.program = tea.NewProgram(d.screen,
 		tea.WithOutput(w),
 		tea.WithInput(nil), // the terminal keeps turning Ctrl-C into a signal
 		tea.WithoutSignalHandler(),
@@ -69,16 +71,31 @@ func (d *live) Close() {
 		d.program.Quit()
 	}
 	<-d.ended
-	if first { // a visible cursor gets a shape from bubbletea: back to the user's own
-		_, _ = io.WriteString(d.w, ansi.SetCursorStyle(0))
+	if !first {
+		return
 	}
+	// The display has erased itself. The last state is written anew, because
+	// the ^C that a terminal echoes is not part of what bubbletea thinks is
+	// there. A visible cursor got a shape from it: back to the user's own.
+	s, t := d.screen, d.now()
+	if width := lookOf(d.w).width; width > 0 {
+		s.width = max(width, 20)
+	}
+	lines := s.lines(&t, true, time.Now())
+	_, _ = lipgloss.Fprint(d.w, ansi.SetCursorStyle(0)+"\r"+strings.Join(lines, "\n")+"\n")
 }
 
 // now copies what is known.
-func (d *live) now() (tracker, bool) {
+func (d *live) now() tracker {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.t, d.closed
+	return d.t
+}
+
+func (d *live) isClosed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
 }
 
 // screen is the bubbletea model: it draws what its live display knows.
@@ -123,9 +140,13 @@ func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 // View draws. The cursor is parked, visible, below the last line, and no mode
 // of the terminal is changed.
 func (s screen) View() tea.View {
-	t, closed := s.d.now()
-	lines := s.lines(&t, closed, time.Now())
-	view := tea.NewView(strings.Join(lines, "\n") + "\n")
+	var lines []string
+	text := ""
+	if t := s.d.now(); !s.d.isClosed() {
+		lines = s.lines(&t, false, time.Now())
+		text = strings.Join(lines, "\n") + "\n"
+	}
+	view := tea.NewView(text)
 	view.Cursor = tea.NewCursor(0, len(lines))
 	view.DisableBracketedPasteMode = true
 	return view
@@ -146,7 +167,7 @@ func (s screen) lines(t *tracker, closed bool, now time.Time) []string {
 	if closed {
 		long = long[:1] // nothing is left
 	} else {
-		far = append([]string{s.o.parts(t.last), t.last.Phase}, far...)
+		far = append([]string{s.o.parts(t.last), t.last.Phase, trainLoss(t.last)}, far...)
 	}
 	long[0] = faint.Render(long[0])
 	for _, row := range [][]string{s.quality(t), far, long} {

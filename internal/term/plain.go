@@ -77,11 +77,7 @@ func (p *plain) measured(now time.Time) string {
 // inside tells how far the current round is.
 func (p *plain) inside(now time.Time) string {
 	s := p.t.last
-	texts := []string{s.Phase, p.o.parts(s), p.o.rate(s)}
-	if s.Measured == 0 && s.Loss > 0 {
-		texts = append(texts, fmt.Sprintf("loss %.4f", s.Loss))
-	}
-	return p.line(s.Round, texts, now)
+	return p.line(s.Round, []string{s.Phase, p.o.parts(s), trainLoss(s), p.o.rate(s)}, now)
 }
 
 func (p *plain) line(round int, texts []string, now time.Time) string {

@@ -63,13 +63,13 @@ func TestPlainWritesALineARoundWithoutAccuracy(t *testing.T) {
 		p := New(&b, Options{Parts: "steps"})
 		for round := 1; round <= 3; round++ {
 			for step := range 10 {
-				p.Update(Snapshot{Round: round, Rounds: 3, Done: int64(step), Total: 10, Loss: 1 / float64(round)})
+				p.Update(Snapshot{Round: round, Rounds: 3, Done: int64(step), Total: 10, TrainLoss: 1 / float64(round)})
 			}
 		}
 		p.Close()
-		want := `round 1/3: 0/10 steps, loss 1.0000, 0:00 elapsed
-round 2/3: 0/10 steps, loss 0.5000, 0:00 elapsed
-round 3/3: 0/10 steps, loss 0.3333, 0:00 elapsed
+		want := `round 1/3: 0/10 steps, training loss 1.0000, 0:00 elapsed
+round 2/3: 0/10 steps, training loss 0.5000, 0:00 elapsed
+round 3/3: 0/10 steps, training loss 0.3333, 0:00 elapsed
 `
 		if diff := cmp.Diff(want, b.String()); diff != "" {
 			t.Errorf("lines differ (-want +got):\n%s", diff)

@@ -31,7 +31,9 @@ type Snapshot struct {
 	// Measured is the newest round with an accuracy, 0 for none yet.
 	Measured int
 	Accuracy float64 // in [0, 1], of round Measured
-	Loss     float64 // 0: not known
+	Loss     float64 // of round Measured, on the test set; 0: not known
+	// TrainLoss is that of the training just going on; 0: not known.
+	TrainLoss float64
 }
 
 // New returns a display for work on w: a live one when w is a terminal, plain
