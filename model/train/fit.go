@@ -114,7 +114,7 @@ func (f *fit) epoch(ctx context.Context) error {
 			return err
 		}
 		seen += len(idx)
-		sum += loss * float64(len(idx))
+		sum += float64(loss * float64(len(idx)))
 		f.progress.Samples += int64(len(idx))
 		f.progress.Loss = sum / float64(seen)
 		if f.report != nil {

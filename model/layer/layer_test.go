@@ -1,0 +1,125 @@
+package layer
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+func window(size, stride int, same bool) Window {
+	return Window{Size: [2]int{size, size}, Strides: [2]int{stride, stride}, Same: same}
+}
+
+func TestOutputShapes(t *testing.T) {
+	in := Shape{28, 13, 3}
+	pool := window(2, 2, false)
+	conv := func(c ConvConfig) Layer {
+		l, err := NewConv2D(in, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	maxPool, err := NewMaxPool2D(in, window(3, 2, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		l    Layer
+		want Shape
+	}{
+		"valid":            {conv(ConvConfig{Filters: 8, Window: window(3, 1, false)}), Shape{26, 11, 8}},
+		"valid, stride 2":  {conv(ConvConfig{Filters: 8, Window: window(3, 2, false)}), Shape{13, 6, 8}},
+		"same":             {conv(ConvConfig{Filters: 8, Window: window(3, 1, true)}), Shape{28, 13, 8}},
+		"same, stride 2":   {conv(ConvConfig{Filters: 8, Window: window(3, 2, true)}), Shape{14, 7, 8}},
+		"pooled":           {conv(ConvConfig{Filters: 8, Window: window(3, 1, false), Pool: &pool}), Shape{13, 5, 8}},
+		"max pool, padded": {maxPool, Shape{14, 7, 3}},
+		"flatten":          {NewFlatten(in), Shape{1, 1, 1092}},
+		"relu":             {NewReLU(in), in},
+	} {
+		if got := c.l.Out(); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestConstructorsRefuse(t *testing.T) {
+	in := Shape{5, 5, 1}
+	large, same := window(20, 1, false), window(2, 2, true)
+	for _, c := range []struct {
+		name, want string
+		build      func() error
+	}{
+		{"no filters", "filters is 0", func() error { _, err := NewConv2D(in, ConvConfig{Window: window(3, 1, false)}); return err }},
+		{"kernel too large", "6×6 does not fit into an input of 5×5×1", func() error {
+			_, err := NewConv2D(in, ConvConfig{Filters: 1, Window: window(6, 1, false)})
+			return err
+		}},
+		{"no stride", "every number must lie in", func() error { _, err := NewConv2D(in, ConvConfig{Filters: 1, Window: window(3, 0, false)}); return err }},
+		{"pool of too many", "at most 256", func() error {
+			_, err := NewConv2D(Shape{30, 30, 1}, ConvConfig{Filters: 1, Window: window(3, 1, false), Pool: &large})
+			return err
+		}},
+		{"padded pool", "padding", func() error {
+			_, err := NewConv2D(in, ConvConfig{Filters: 1, Window: window(3, 1, false), Pool: &same})
+			return err
+		}},
+		{"average pool too large", "does not fit", func() error { _, err := NewAveragePool2D(in, window(6, 1, false)); return err }},
+		{"dense on an image", "flat input, got 5×5×1", func() error { _, err := NewDense(in, 3, false); return err }},
+		{"no units", "units is 0", func() error { _, err := NewDense(Shape{1, 1, 3}, 0, false); return err }},
+	} {
+		if err := c.build(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want an error with %q", c.name, err, c.want)
+		}
+	}
+}
+
+// A convolution with its pool on top must give what both give one after the
+// other: the same output, up to the rounding of max(z)+b against max(z+b), and
+// the same gradients.
+func TestPooledConvolutionEqualsBothInTurn(t *testing.T) {
+	in, w, p := Shape{9, 12, 5}, window(3, 1, false), window(2, 2, false)
+	r := rand.New(rand.NewPCG(1, 2))
+	random := func(n int) []float32 {
+		v := make([]float32, n)
+		for i := range v {
+			v[i] = float32(r.NormFloat64())
+		}
+		return v
+	}
+	fused, err := NewConv2D(in, ConvConfig{Filters: 6, Window: w, ReLU: true, Pool: &p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conv, err := NewConv2D(in, ConvConfig{Filters: 6, Window: w, ReLU: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, err := NewMaxPool2D(conv.Out(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 3
+	weights, x, dy := random(WeightSize(conv)), random(n*in.Size()), random(n*pool.Out().Size())
+	run := func(l Layer) (y, dx, grad []float32) {
+		b := l.Bind(false)
+		b.Pack(weights, true)
+		pass := b.NewPass(n)
+		grad = make([]float32, len(weights))
+		y = pass.Forward(x, n)
+		return y, pass.Backward(append([]float32(nil), dy...), n, grad), grad
+	}
+	y1, dx1, grad1 := run(fused)
+	y2, dx2, grad2 := run(NewSequence([]Layer{conv, pool}))
+	for name, pair := range map[string][2][]float32{"output": {y1, y2}, "input gradient": {dx1, dx2}, "weight gradient": {grad1, grad2}} {
+		if len(pair[0]) != len(pair[1]) {
+			t.Fatalf("%s: %d and %d elements", name, len(pair[0]), len(pair[1]))
+		}
+		for i, v := range pair[0] {
+			if math.Abs(float64(v-pair[1][i])) > 1e-4 {
+				t.Fatalf("%s[%d]: got %v, want %v", name, i, v, pair[1][i])
+			}
+		}
+	}
+}
