@@ -4,6 +4,7 @@ import "math"
 
 // AddBias adds bias to every row of y, [rows, len(bias)].
 func AddBias(y, bias []float32) {
+	checkRows(y, bias)
 	for len(y) > 0 {
 		row := y[:len(bias)]
 		for j, b := range bias {
@@ -15,12 +16,20 @@ func AddBias(y, bias []float32) {
 
 // AddBiasReLU is AddBias followed by max(·, 0).
 func AddBiasReLU(y, bias []float32) {
+	checkRows(y, bias)
 	for len(y) > 0 {
 		row := y[:len(bias)]
 		for j, b := range bias {
 			row[j] = max(row[j]+b, 0)
 		}
 		y = y[len(bias):]
+	}
+}
+
+// checkRows panics unless x consists of whole rows.
+func checkRows(x, row []float32) {
+	if len(row) == 0 || len(x)%len(row) != 0 {
+		panic(errLength)
 	}
 }
 
@@ -45,7 +54,7 @@ func ReLUGrad(dx, dy, y []float32) {
 	}
 }
 
-// positive is 1 for v > 0 and for a NaN without sign, otherwise 0; v is not −0.
+// positive is 1 for v > 0 and for a NaN without sign, otherwise 0.
 func positive(v float32) int {
 	return int(-math.Float32bits(v)>>31) &^ int(math.Float32bits(v)>>31)
 }
@@ -62,6 +71,7 @@ func AddTo(dst, s []float32) {
 
 // AddRows adds every row of x, [rows, len(dst)], to dst.
 func AddRows(dst, x []float32) {
+	checkRows(x, dst)
 	for len(x) > 0 {
 		AddTo(dst, x[:len(dst)])
 		x = x[len(dst):]

@@ -85,12 +85,13 @@ func NewEngine(net *model.Network, threads int) (*Engine, error) {
 	return e, nil
 }
 
-// Close stops the engine's goroutines and waits for them. The engine can not be
-// used afterwards.
+// Close stops the engine's goroutines and waits for them. It must not be called
+// during other calls.
 func (e *Engine) Close() {
 	for _, w := range e.workers[1:] {
 		close(w.jobs)
 	}
+	e.workers = e.workers[:1] // which needs no goroutine
 	e.closed.Wait()
 }
 
