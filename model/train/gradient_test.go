@@ -145,7 +145,7 @@ func TestGradientOfReferenceNetwork(t *testing.T) {
 }
 
 // sampled is how many elements of a tensor are differenced at most.
-const sampled = 30
+const sampled = 20
 
 // checkGradient compares the engine's gradient with central differences of the
 // float64 reference, tensor by tensor.
