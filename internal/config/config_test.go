@@ -107,9 +107,10 @@ func TestParseRunErrors(t *testing.T) {
 		{"dataset", "simulation: {dataset: minst}\n", `run.yaml:1: simulation.dataset: "minst" is not known`},
 		{"mnist without folder", "simulation:\n  dataset: mnist\n", "run.yaml:1: simulation.data: mnist needs the folder"},
 		{"sites", "simulation: {sites: 0}\n", "run.yaml:1: simulation.sites: want 1 or more"},
-		{"model by another name", "model: resnet\n", "run.yaml:1: model: want reference, {spec: FILE} or a spec"},
+		{"model by another name", "model: resnet\n", "run.yaml:1: model: want reference, {spec: FILE}, a spec"},
 		{"key of an inline spec", "seed: 1\nmodel:\n  # a comment\n\n  input: [28, 28, 1]\n  layerz: []\nrounds: 3\n", "run.yaml:6: "},
 		{"layer of an inline spec", "model: {input: [28, 28, 1],\n  layers: [{dens: {units: 3}}]}\nrounds: 3\n", "run.yaml:2: "},
+		{"opaque, from nothing", "model: opaque\n", "run.yaml:1: model: opaque needs an initial model"},
 		{"spec in a file", "model: {spec: net.yaml}\n", "run.yaml:1: model.spec: the spec must be written out here"},
 		{"spec without a file", "model: {spec: 3}\n", "run.yaml:1: model.spec: want the path of a file"},
 	} {
@@ -213,6 +214,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("name: x\nlocal: {lr: 0.1}\n"))
 	f.Add([]byte("model: {input: [28, 28, 1], layers: [{flatten: {}}, {dense: {units: 10, activation: softmax}}]}\n"))
 	f.Add([]byte("model: {spec: x}\nwindow: {deadline: 5m}\n"))
+	f.Add([]byte("model: opaque\ninit: w.safetensors\n"))
 	f.Add([]byte("a: &a [*a]\n<<: *a\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		run, err := Parse("fuzz", data)

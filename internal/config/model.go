@@ -9,9 +9,9 @@ import (
 )
 
 // Model says which network a run trains. In YAML it is the word reference, a
-// file ({spec: FILE}) or a spec written out ({input: …, layers: …}). At most
-// one field is set; none, in a run with an initial model, means that only the
-// names and shapes of its tensors are known.
+// file ({spec: FILE}), a spec written out ({input: …, layers: …}) or the word
+// opaque. At most one field is set; none, for opaque, means that only the names
+// and shapes of the initial model's tensors are known.
 type Model struct {
 	Reference bool   // the reference network, fitted to the data's image size and classes
 	File      string // a spec that was not read yet
@@ -39,6 +39,8 @@ func (m Model) IsZero() bool { return m == Model{} }
 // MarshalYAML gives the form that UnmarshalYAML reads.
 func (m Model) MarshalYAML() (any, error) {
 	switch {
+	case m.IsZero():
+		return "opaque", nil
 	case m.Reference:
 		return "reference", nil
 	case m.File != "":
@@ -53,8 +55,12 @@ func (m Model) MarshalYAML() (any, error) {
 func (m *Model) UnmarshalYAML(n ast.Node) error {
 	switch n := n.(type) {
 	case *ast.StringNode:
-		if n.Value == "reference" {
+		switch n.Value {
+		case "reference":
 			*m = Model{Reference: true}
+			return nil
+		case "opaque":
+			*m = Model{}
 			return nil
 		}
 	case *ast.MappingNode:
@@ -69,7 +75,7 @@ func (m *Model) UnmarshalYAML(n ast.Node) error {
 		m.File = file.Value
 		return nil
 	}
-	return Problems{{Path: "model", Line: line(n), Text: "want reference, {spec: FILE} or a spec with input and layers"}}
+	return Problems{{Path: "model", Line: line(n), Text: "want reference, {spec: FILE}, a spec with input and layers, or opaque"}}
 }
 
 // readSpec fills in m.Spec when the document's model section is a spec written
