@@ -219,3 +219,14 @@ func TestStoppingHangsUp(t *testing.T) {
 		}
 	})
 }
+
+func TestStoppingBeforeTheStart(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{}
+			if err := serve(t, f, nil, nil).stop(); err != nil {
+				t.Errorf("Serve returned %v", err)
+			}
+		})
+	}
+}

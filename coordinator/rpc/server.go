@@ -121,5 +121,8 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 	limit := time.AfterFunc(o.StopWithin, server.Stop)
 	defer limit.Stop()
 	server.GracefulStop()
-	return <-served
+	if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // stopped before it had begun
+		return err
+	}
+	return nil
 }
