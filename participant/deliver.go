@@ -84,7 +84,7 @@ func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefac
 	if err != nil {
 		return err
 	}
-	defer blob.Close() //nolint:errcheck // only read from
+	defer blob.Close() // only read from
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the stream when it is left early

@@ -39,7 +39,7 @@ func (p *peer) attend(ctx context.Context, welcomed func()) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // nothing is lost with it
+	defer conn.Close() // nothing is lost with it
 
 	// The stream outlives ctx for as long as a farewell takes.
 	streaming, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -51,7 +51,7 @@ func (p *peer) attend(ctx context.Context, welcomed func()) error {
 		incoming: make(chan *accordv1.AttendResponse),
 		outgoing: make(chan exchange.Reply),
 	}
-	connected := context.AfterFunc(ctx, cancel)
+	connected := context.AfterFunc(ctx, cancel) // but a dial need not
 	s.stream, err = s.client.Attend(streaming)
 	connected()
 	if err != nil {

@@ -46,7 +46,7 @@ func TestChunkErrors(t *testing.T) {
 	if err := wire.SendChunks(iotest.ErrReader(broken), func([]byte) error { return nil }); !errors.Is(err, broken) {
 		t.Errorf("a reader's error came back as %v", err)
 	}
-	if err := wire.SendChunks(bytes.NewReader([]byte("x")), func([]byte) error { return broken }); err != broken {
+	if err := wire.SendChunks(bytes.NewReader([]byte("x")), func([]byte) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("a sender's error came back as %v", err)
 	}
 	if _, err := io.ReadAll(wire.ChunkReader(func() ([]byte, error) { return nil, broken })); !errors.Is(err, broken) {

@@ -107,7 +107,7 @@ func (e *Exec) run(ctx context.Context, dir string) error {
 	case limited.Err() != nil:
 		return fmt.Errorf("%s: killed after the time limit of %v%s", e.Command[0], e.Limit, lastWords(&stdout, &stderr))
 	case errors.As(err, &exit):
-		return fmt.Errorf("%s: %v%s", e.Command[0], exit, lastWords(&stdout, &stderr))
+		return fmt.Errorf("%s: %w%s", e.Command[0], exit, lastWords(&stdout, &stderr))
 	default:
 		return fmt.Errorf("start %s: %w", e.Command[0], err)
 	}
