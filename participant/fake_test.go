@@ -69,12 +69,16 @@ func (f *fake) Attend(stream accordv1.FederationService_AttendServer) error {
 	if f.answer != nil {
 		return f.answer(s)
 	}
-	if err := s.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: &accordv1.Welcome{
-		Version: "test", Protocol: exchange.Protocol, Lease: durationpb.New(lease),
-	}}}); err != nil {
+	if err := s.welcome(); err != nil {
 		return err
 	}
 	return f.attend(n, s)
+}
+
+func (s *talk) welcome() error {
+	return s.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: &accordv1.Welcome{
+		Version: "test", Protocol: exchange.Protocol, Lease: durationpb.New(lease),
+	}}})
 }
 
 func (s *talk) say(m *accordv1.AttendResponse) error { return s.Send(m) }

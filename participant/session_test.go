@@ -147,6 +147,9 @@ func TestOddCoordinatorsAreTriedAgain(t *testing.T) {
 		"no welcome":  func(s *talk) error { return errors.Join(s.receipt("x", accordv1.Verdict_VERDICT_LATE), s.rest()) },
 		"hangs up":    func(*talk) error { return nil },
 		"is stopping": func(*talk) error { return lost },
+		"offers a task without an id": func(s *talk) error {
+			return errors.Join(s.welcome(), s.offer(exchange.Task{}), s.rest())
+		},
 		"says nothing": func(s *talk) error {
 			return errors.Join(s.say(&accordv1.AttendResponse{}), s.rest())
 		},

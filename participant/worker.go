@@ -12,8 +12,10 @@ import (
 	"github.com/accord-fl/accord/exchange"
 )
 
-// maxQueue bounds the tasks that wait for the one in training.
-const maxQueue = 64
+const (
+	maxQueue  = 64  // tasks that wait for the one in training
+	maxTaskID = 256 // bytes, as exchange.Reply allows
+)
 
 // worker trains the tasks that were offered, one at a time, in the order of
 // the offers, and puts the answers into the outbox. offer and cancel may be
@@ -35,8 +37,12 @@ func newWorker(site *Site, s *state, log *zap.Logger) *worker {
 }
 
 // offer queues a task, or, when refusal is not nil, answers it with that. A
-// task that is queued, in training or answered already is not taken again.
+// task that is queued, in training or answered already is not taken again, and
+// one whose id no reply could carry is an error.
 func (w *worker) offer(t exchange.Task, refusal *exchange.Reply) error {
+	if t.ID == "" || len(t.ID) > maxTaskID {
+		return fmt.Errorf("the coordinator offers a task whose id %.20q is empty or too long", t.ID)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.knows(t.ID) {
