@@ -48,7 +48,7 @@ func (c *Coordinator) activate(ctx context.Context) {
 		runCtx, cancel := context.WithCancel(ctx)
 		c.active = active{run: name, ctx: runCtx, cancel: cancel}
 		for _, e := range round.Pending(r.state) {
-			c.execute(ctx, r, input{run: name}, e)
+			c.execute(r, input{run: name}, e)
 		}
 		// Who was asked before a restart and does not come back is lost.
 		for _, t := range r.state.Tasks {
@@ -61,7 +61,7 @@ func (c *Coordinator) activate(ctx context.Context) {
 }
 
 // attendance acts on a change in who attends.
-func (c *Coordinator) attendance(ctx context.Context, in input) {
+func (c *Coordinator) attendance(in input) {
 	r := c.runs[c.active.run]
 	if r == nil {
 		return
@@ -73,7 +73,7 @@ func (c *Coordinator) attendance(ctx context.Context, in input) {
 				c.offer(r, round.Offer{Round: r.state.Round, Model: r.state.Model, Deadline: r.state.Deadline, Task: t})
 			}
 		}
-		c.trySelect(ctx)
+		c.trySelect()
 	case in.gone != "":
 		if _, ok := c.roster.get(in.gone); ok {
 			return
@@ -85,14 +85,14 @@ func (c *Coordinator) attendance(ctx context.Context, in input) {
 			}
 		}
 	case in.look:
-		c.trySelect(ctx)
+		c.trySelect()
 	}
 }
 
 // trySelect selects a cohort once enough sites attend. The first round waits
 // for MinSites as long as it takes; later ones go on without the missing
 // after Options.Grace, when those who are there can make the round succeed.
-func (c *Coordinator) trySelect(ctx context.Context) {
+func (c *Coordinator) trySelect() {
 	sel := c.active.selection
 	if sel == nil {
 		return

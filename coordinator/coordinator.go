@@ -202,7 +202,7 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 		c.commit(ctx, s)
 	}
 	for _, in := range batch {
-		c.attendance(ctx, in)
+		c.attendance(in)
 	}
 	return nil
 }
@@ -257,6 +257,12 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 		}
 	}
 
+	if s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
+		c.discard(r, c.needed(before))
+	}
+	if e, ok := s.in.event.(round.Answered); ok {
+		c.discard(r, []string{e.Digest}) // unless it was accepted
+	}
 	c.logTransition(s)
 	if c.o.Observe != nil {
 		c.o.Observe(s.state, s.in.event)
@@ -270,14 +276,8 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	case round.StopRequested:
 		s.in.tell(answer{})
 	}
-	if s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
-		c.discard(r, c.needed(before))
-	}
-	if e, ok := s.in.event.(round.Answered); ok {
-		c.discard(r, []string{e.Digest}) // unless it was accepted
-	}
 	for _, e := range s.effects {
-		c.execute(ctx, r, s.in, e)
+		c.execute(r, s.in, e)
 	}
 	if s.state.Phase.Final() && c.active.run == s.in.run {
 		c.active.stop()

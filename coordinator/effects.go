@@ -59,21 +59,19 @@ type Publication struct {
 
 // execute carries out one effect of the active run, without blocking the
 // loop.
-func (c *Coordinator) execute(ctx context.Context, r *run, in input, e round.Effect) {
+func (c *Coordinator) execute(r *run, in input, e round.Effect) {
 	switch e := e.(type) {
 	case round.Select:
 		c.active.selection, c.active.since, c.active.told = &e, time.Now(), -1
 		c.after(c.o.Grace, input{look: true})
-		c.trySelect(ctx)
+		c.trySelect()
 	case round.Offer:
 		c.offer(r, e)
 	case round.Arm:
 		if c.active.timer != nil {
 			c.active.timer.Stop()
 		}
-		c.active.timer = c.after(time.Until(e.At), input{run: r.state.Run, event: round.DeadlinePassed{
-			Round: e.Round, Attempt: e.Attempt, Exchange: e.Exchange, At: e.At,
-		}})
+		c.active.timer = c.after(time.Until(e.At), input{run: r.state.Run, event: round.DeadlinePassed(e)})
 	case round.Aggregate:
 		c.background(r, "aggregate", e.Round, e.Attempt, func(ctx context.Context) (round.Event, error) {
 			digest, err := c.aggregate(ctx, r.definition, e)

@@ -96,7 +96,7 @@ func (s simulator) simulate(ctx context.Context, cfg config.Run, dir string) (o 
 	}
 	o.summarise(time.Since(start), archive.test)
 	if cfg.Simulation.Baselines {
-		view.baselines(o)
+		view.baselines()
 		b, err := simulation.Compare(ctx, options, o.split.Train.All(), len(o.rounds), view.trained)
 		if err != nil {
 			return o, err

@@ -91,7 +91,7 @@ func (v *simulateView) trained(site string, p train.Progress) {
 }
 
 // baselines turns the display to what comes after the run.
-func (v *simulateView) baselines(o outcome) {
+func (v *simulateView) baselines() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	clear(v.seen)

@@ -66,11 +66,11 @@ func newAtelier(seed uint64, sites int) (*atelier, error) {
 	var a atelier
 	for i := range sites {
 		own := faces[2*(i%pairs):][:2]
-		a.sites = append(a.sites, newStyle(own, (i+i/pairs)%2 == 1, rng.New(seed, "digits", "site", strconv.Itoa(i))))
+		a.sites = append(a.sites, newStyle(own, false, rng.New(seed, "digits", "site", strconv.Itoa(i))))
 	}
 	for i := range 2 * len(strange) {
 		own := strange[i%len(strange):][:1]
-		a.strangers = append(a.strangers, newStyle(own, i < len(strange), rng.New(seed, "digits", "stranger", strconv.Itoa(i))))
+		a.strangers = append(a.strangers, newStyle(own, false, rng.New(seed, "digits", "stranger", strconv.Itoa(i))))
 	}
 	return &a, nil
 }

@@ -38,16 +38,16 @@ func newStyle(faces []*typeface, negative bool, r *rand.Rand) style {
 		stroke: between(r, -px*35/100, px*80/100),
 		soft:   between(r, px, 2*px),
 		wobble: between(r, px*30/100, px*130/100),
-		lightX: between(r, -40, 40),
-		lightY: between(r, -40, 40),
+		lightX: between(r, -30, 30),
+		lightY: between(r, -30, 30),
 		blur:   r.IntN(3),
-		noise:  between(r, 4, 28),
+		noise:  between(r, 4, 22),
 		grain:  r.IntN(2) == 0,
 		bands:  between(r, -10, 14),
 		specks: between(r, -3, 6),
 	}
 	contrast := between(r, 80, 190)
-	dark := between(r, 10, 240-contrast)
+	dark := between(r, 5, min(100, 240-contrast))
 	s.paper, s.ink = dark, dark+contrast
 	if negative {
 		s.paper, s.ink = s.ink, s.paper
