@@ -136,7 +136,7 @@ func startOf(r *http.Response, p *partial) (int64, error) {
 		return 0, fault.As(errWrong, fault.As(fault.Unavailable, errors.New(r.Status)))
 	}
 	if r.ContentLength >= 0 && r.ContentLength != p.file.Size-start {
-		return 0, fault.As(errWrong, fault.Inputf("it sends %d bytes, the file has %d more", r.ContentLength, p.file.Size-start))
+		return 0, fault.As(errWrong, fault.Inputf("another file: %d bytes, want %d", r.ContentLength, p.file.Size-start))
 	}
 	return start, nil
 }

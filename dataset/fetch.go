@@ -128,7 +128,7 @@ func (f *fetcher) fetch(ctx context.Context, file SourceFile) error {
 	failed := map[string]error{} // by mirror, the last error
 	var last error
 	for round := range f.Rounds {
-		if round > 0 {
+		if round > 0 && slices.ContainsFunc(f.mirrors, func(m string) bool { return !errors.Is(failed[m], errWrong) }) {
 			if err := sleep(ctx, f.Pause); err != nil {
 				return fmt.Errorf("fetch %s: %w", file.Name, err)
 			}

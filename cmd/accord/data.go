@@ -8,6 +8,6 @@ func newDataCmd() *cobra.Command {
 		Short:   "Look at, divide and fetch data sets",
 		Example: "  accord data stats --dataset digits",
 	}
-	cmd.AddCommand(newDataStatsCmd(), newDataPartitionCmd())
+	cmd.AddCommand(newDataStatsCmd(), newDataPartitionCmd(), newDataFetchCmd())
 	return cmd
 }
