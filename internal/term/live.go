@@ -193,8 +193,8 @@ func (s screen) quality(t *tracker) []string {
 	var texts []string
 	if t.last.Measured > 0 {
 		texts = append(texts, "accuracy "+green.Render(Percent(t.last.Accuracy)))
-		if s.look.unicode {
-			texts = append(texts, green.Render(sparkline(t.accuracy, 12)))
+		if curve := sparkline(t.accuracy, 12); s.look.unicode && curve != "" {
+			texts = append(texts, green.Render(curve))
 		}
 	}
 	if t.last.Loss > 0 {

@@ -11,7 +11,8 @@ import (
 // quiet is how long a plain display says nothing inside a round.
 const quiet = 5 * time.Second
 
-// plain writes a line for every round, and one every few seconds inside it.
+// plain writes a line at once, one for every round, and one every few seconds
+// inside a round. That another phase begins is no reason for a line of its own.
 type plain struct {
 	w io.Writer
 	o Options
@@ -19,6 +20,7 @@ type plain struct {
 	mu     sync.Mutex
 	t      tracker
 	wrote  time.Time // when the last line about a snapshot was written
+	unsaid bool      // the last snapshot was not written
 	closed bool
 }
 
@@ -43,13 +45,14 @@ func (p *plain) Update(s Snapshot) {
 	switch measured := p.t.update(s); {
 	case measured:
 		p.print(p.measured(now))
-	case p.wrote.IsZero(), s.Phase != before.Phase, now.Sub(p.wrote) >= quiet,
+	case p.wrote.IsZero(), now.Sub(p.wrote) >= quiet,
 		s.Round != before.Round && s.Measured < before.Round: // a round that ended unmeasured
 		p.print(p.inside(now))
 	default:
+		p.unsaid = true
 		return
 	}
-	p.wrote = now
+	p.wrote, p.unsaid = now, false
 }
 
 func (p *plain) Line(text string) {
@@ -61,6 +64,10 @@ func (p *plain) Line(text string) {
 func (p *plain) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	// Where rounds are measured, the last of those lines was the result.
+	if !p.closed && p.unsaid && p.t.last.Measured == 0 {
+		p.print(p.inside(time.Now()))
+	}
 	p.closed = true
 }
 

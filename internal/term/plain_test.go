@@ -41,15 +41,17 @@ round 2/2: accuracy 75.00 %, loss 0.5000, 1,234 samples/s, 0:20 elapsed, about 0
 	})
 }
 
-func TestPlainShowsBytesAndPhases(t *testing.T) {
+func TestPlainShowsBytesAndFewPhases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b strings.Builder
 		p := New(&b, Options{Unit: "file", Parts: "bytes"})
 		p.Update(Snapshot{Phase: "fetching", Round: 1, Rounds: 4, Done: 1_000_000, Total: 9_912_422, Rate: 2e6})
+		p.Update(Snapshot{Phase: "opening", Round: 1, Rounds: 4, Done: 9_912_422, Total: 9_912_422, Rate: 2e6})
+		time.Sleep(6 * time.Second)
 		p.Update(Snapshot{Phase: "checking", Round: 1, Rounds: 4, Done: 9_912_422, Total: 9_912_422, Rate: 2e6})
 		p.Close()
 		want := `file 1/4: fetching, 1.0 MB of 9.9 MB, 2.0 MB/s, 0:00 elapsed
-file 1/4: checking, 9.9 MB of 9.9 MB, 2.0 MB/s, 0:00 elapsed
+file 1/4: checking, 9.9 MB of 9.9 MB, 2.0 MB/s, 0:06 elapsed, about 0:20 left
 `
 		if diff := cmp.Diff(want, b.String()); diff != "" {
 			t.Errorf("lines differ (-want +got):\n%s", diff)
@@ -70,6 +72,29 @@ func TestPlainWritesALineARoundWithoutAccuracy(t *testing.T) {
 		want := `round 1/3: 0/10 steps, training loss 1.0000, 0:00 elapsed
 round 2/3: 0/10 steps, training loss 0.5000, 0:00 elapsed
 round 3/3: 0/10 steps, training loss 0.3333, 0:00 elapsed
+round 3/3: 9/10 steps, training loss 0.3333, 0:00 elapsed
+`
+		if diff := cmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("lines differ (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Work that is not divided into rounds.
+func TestPlainWithoutRounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b strings.Builder
+		p := New(&b, Options{Title: "baselines", Parts: "images"})
+		for done := range int64(12) {
+			p.Update(Snapshot{Done: 100 * done, Total: 1200})
+			time.Sleep(time.Second)
+		}
+		p.Close()
+		want := `baselines
+0/1200 images, 0:00 elapsed
+500/1200 images, 0:05 elapsed, about 0:07 left
+1000/1200 images, 0:10 elapsed, about 0:02 left
+1100/1200 images, 0:12 elapsed, about 0:01 left
 `
 		if diff := cmp.Diff(want, b.String()); diff != "" {
 			t.Errorf("lines differ (-want +got):\n%s", diff)

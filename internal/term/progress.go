@@ -25,8 +25,8 @@ type Options struct {
 // Snapshot is where the work stands.
 type Snapshot struct {
 	Phase         string // what is being done just now; may be ""
-	Round, Rounds int    // the current one, from 1, of so many
-	Done, Total   int64  // parts of the current round
+	Round, Rounds int    // the current one, from 1, of so many; 0: there are none
+	Done, Total   int64  // parts of the current round, or of all the work
 	Rate          float64
 	// Measured is the newest round with an accuracy, 0 for none yet.
 	Measured int

@@ -105,7 +105,10 @@ func border(l look) lipgloss.Border {
 
 // style aligns the cell at row, column, and colours it on a terminal.
 func (t Table) style(row, column int, l look) lipgloss.Style {
-	style := lipgloss.NewStyle().PaddingRight(2)
+	style := lipgloss.NewStyle()
+	if column < len(t.Columns)-1 {
+		style = style.PaddingRight(2)
+	}
 	if t.Columns[column].Right {
 		style = style.AlignHorizontal(lipgloss.Right)
 	}

@@ -22,7 +22,7 @@ func TestTableElsewhereIsPlain(t *testing.T) {
 		{"C.UTF-8", `What the federation was worth
 
 trained on             accuracy
-───────────────────────────────────────────────────────────
+─────────────────────────────────────────────────────────
 site-01 alone           78.20 %  ██████████████████▊
 all sites, federated    95.41 %  ██████████████████████▉
 all data in one place  100.00 %  ████████████████████████
@@ -30,7 +30,7 @@ all data in one place  100.00 %  ███████████████�
 		{"C", `What the federation was worth
 
 trained on             accuracy
------------------------------------------------------------
+---------------------------------------------------------
 site-01 alone           78.20 %  ###################
 all sites, federated    95.41 %  #######################
 all data in one place  100.00 %  ########################
@@ -51,7 +51,7 @@ func TestTableDropsBarsThatDoNotFit(t *testing.T) {
 	narrow := look{width: 40, unicode: true}
 	want := strings.Join([]string{
 		"trained on             accuracy",
-		"─────────────────────────────────",
+		"───────────────────────────────",
 		"site-01 alone           78.20 %",
 		"all sites, federated    95.41 %",
 		"all data in one place  100.00 %",

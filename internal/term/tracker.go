@@ -28,6 +28,9 @@ func (t *tracker) update(s Snapshot) bool {
 // share is how much of the work is done, in [0, 1].
 func (t *tracker) share() float64 {
 	s := t.last
+	if s.Rounds <= 0 && s.Total > 0 { // work that is not divided into rounds
+		return min(1, float64(s.Done)/float64(s.Total))
+	}
 	if s.Rounds <= 0 || s.Round <= 0 {
 		return 0
 	}
