@@ -79,11 +79,12 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	result, err := o.run(ctx, store)
-	if err := errors.Join(err, store.Close()); err != nil {
+	ended := err == nil || errors.Is(err, fault.Exists)
+	if err = errors.Join(err, store.Close()); !ended {
 		return result, err
 	}
 	// The journal stays as the record; the artefacts have served.
-	return result, errors.Join(os.RemoveAll(o.spool()), os.Remove(o.journal()+".lock"))
+	return result, errors.Join(err, os.RemoveAll(o.spool()), os.Remove(o.journal()+".lock"))
 }
 
 func (o *Options) spool() string   { return filepath.Join(o.Dir, "spool") }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,6 +15,16 @@ import (
 func dataFlags(flags *pflag.FlagSet, d *config.Data) {
 	flags.StringVar(&d.Dataset, "dataset", d.Dataset, "data set: digits, mnist, idx:DIR, npz:FILE, safetensors:FILE or images:DIR")
 	flags.StringVar(&d.Dir, "data", d.Dir, "folder of the data set's files")
+}
+
+// dataTitle names a data set in a title: by the end of its path, if it has one.
+func dataTitle(d config.Data) string {
+	if kind, path, _ := strings.Cut(d.Dataset, ":"); path != "" {
+		return filepath.Base(path)
+	} else if d.Dir != "" && kind != "mnist" {
+		return filepath.Base(d.Dir)
+	}
+	return d.Dataset
 }
 
 // shardFlags adds the flags that say who holds what; s holds their defaults.

@@ -43,3 +43,11 @@ func (s *steering) verb(work func(ctx context.Context, args []string) error) fun
 		return work(cmd.Context(), args)
 	}
 }
+
+// again is a command line that asks the same coordinator.
+func (s *steering) again(args ...string) string {
+	if s.address != config.DefaultCoordinator().Listen {
+		args = append(args, "--coordinator", s.address)
+	}
+	return again(args...)
+}

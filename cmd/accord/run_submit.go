@@ -82,6 +82,6 @@ func (s *steering) submit(ctx context.Context, run config.Run, quiet bool) error
 	if note != "" {
 		note = "Initial model: " + note + ".\n"
 	}
-	_, err = fmt.Fprintf(s.stdout, "Run %s is queued.\n%s\nNext:\n  accord run watch %s\n", name, note, name)
+	_, err = fmt.Fprintf(s.stdout, "Run %s is queued.\n%s\nNext:\n  %s\n", name, note, s.again("run", "watch", name))
 	return err
 }

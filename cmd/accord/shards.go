@@ -13,6 +13,11 @@ func loadSplit(s config.Simulation) (dataset.Split, error) {
 	if s.Dataset != "digits" {
 		return dataset.Load(s.Dataset, s.Dir)
 	}
+	return dataset.Digits(digitsFor(s))
+}
+
+// digitsFor says which digits to draw for a simulation section.
+func digitsFor(s config.Simulation) dataset.DigitsOptions {
 	o := dataset.DefaultDigits()
 	o.Sites = s.Sites
 	if s.SamplesPerSite > 0 {
@@ -21,7 +26,7 @@ func loadSplit(s config.Simulation) (dataset.Split, error) {
 	if s.TestSamples > 0 {
 		o.Test = s.TestSamples
 	}
-	return dataset.Digits(o)
+	return o
 }
 
 // shard is what one site holds.

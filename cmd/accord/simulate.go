@@ -24,6 +24,8 @@ type simulateFlags struct {
 	spec   string
 	json   bool
 	bare   bool // no flag was given: the tour for newcomers
+
+	command []string // that does the same again, in another folder
 }
 
 func newSimulateCmd() *cobra.Command {
@@ -69,11 +71,15 @@ on with --resume.`,
 	cmd.MarkFlagsMutuallyExclusive("seed", "seeds")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		f.bare = flags.NFlag() == 0
+		f.command = commandLine(cmd, "out", "resume", "seeds", "json")
+		if f.resume != "" {
+			f.command = append(f.command, "--file="+filepath.Join(f.resume, runFile))
+		}
 		cfg, err := f.config(apply)
 		if err != nil {
 			return err
 		}
-		s := simulator{cfg: cfg, flags: f, args: os.Args[1:], stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
+		s := simulator{cfg: cfg, flags: f, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 		if f.seeds != "" {
 			return s.sweep(cmd.Context())
 		}
@@ -185,6 +191,5 @@ func openInitial(path string) (*os.File, int64, error) {
 type simulator struct {
 	cfg            config.Run
 	flags          simulateFlags
-	args           []string
 	stdout, stderr io.Writer
 }

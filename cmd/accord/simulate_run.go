@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,36 +17,35 @@ import (
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
-	"github.com/accord-fl/accord/internal/kernel"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/internal/version"
+	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/model/train"
 	"github.com/accord-fl/accord/simulation"
 )
 
-// outcome is a finished simulation.
+// outcome is a simulation, from its data to its result.
 type outcome struct {
 	cfg       config.Run
+	command   []string // that does the same again
+	split     dataset.Split
+	shards    []shard
+	options   simulation.Options
 	folder    report.Folder
-	dir       string
 	result    simulation.Result
+	test      *train.Evaluation // of the version kept; nil when not measured
 	rounds    []report.Round
 	summary   report.Summary
 	baselines *simulation.Baselines
-	split     dataset.Split
-	shards    []shard
 }
 
 // once runs one simulation and prints what came of it.
 func (s simulator) once(ctx context.Context) error {
 	dir := s.flags.out
-	if dir == "" {
-		dir = report.DefaultDir(s.cfg.Name, time.Now())
-	}
 	if s.flags.resume != "" {
 		dir = s.flags.resume
 	}
-	o, err := s.simulate(ctx, s.cfg, dir)
+	o, err := s.simulate(ctx, s.cfg, s.flags.command, dir)
 	if err != nil {
 		return err
 	}
@@ -55,55 +55,104 @@ func (s simulator) once(ctx context.Context) error {
 	return o.print(s.stdout)
 }
 
-// simulate runs cfg in the run folder dir.
-func (s simulator) simulate(ctx context.Context, cfg config.Run, dir string) (o outcome, err error) {
+// simulate runs cfg in the run folder dir; "" makes one that is named after
+// the run and the time. command is what does the same again.
+func (s simulator) simulate(ctx context.Context, cfg config.Run, command []string, dir string) (o outcome, err error) {
 	start := time.Now()
-	o = outcome{cfg: cfg, dir: dir}
-	if o.split, err = loadSplit(cfg.Simulation); err != nil {
-		return o, err
+	o = outcome{cfg: cfg, command: command}
+	if s.flags.resume == "" {
+		if err := report.Free(dir); err != nil { // say so before a long wait
+			return o, err
+		}
 	}
-	if o.shards, err = divide(o.split, cfg.Simulation, cfg.Seed); err != nil {
-		return o, err
-	}
-	options, err := s.options(cfg, o)
-	if err != nil {
+	if err := s.prepare(&o); err != nil {
 		return o, err
 	}
 	if o.folder, err = s.open(cfg, dir); err != nil {
 		return o, err
 	}
-	defer func() {
-		if err != nil && !errors.Is(err, context.Canceled) {
-			o.folder.RemoveIfEmpty()
-		}
-	}()
-	view := newSimulateView(s.stderr, cfg)
+	if err = s.federate(ctx, &o); err == nil {
+		err = o.summarise(ctx, start)
+	}
+	if err == nil && cfg.Simulation.Baselines {
+		err = s.compare(ctx, &o)
+	}
+	if err == nil {
+		err = o.folder.WriteReport(o.report())
+	}
+	if errors.Is(err, context.Canceled) {
+		// Progress is a courtesy: when it can not be written, so be it.
+		_, _ = fmt.Fprintln(s.stderr, "interrupted; go on with: "+again("simulate", "--resume", o.folder.Dir()))
+	}
+	return o, err
+}
+
+// prepare loads and checks everything that a run needs, before anything is
+// written.
+func (s simulator) prepare(o *outcome) (err error) {
+	loaded := patience(s.stderr, "loading "+o.cfg.Simulation.Dataset)
+	o.split, err = loadSplit(o.cfg.Simulation)
+	loaded()
+	if err != nil {
+		return err
+	}
+	if o.shards, err = divide(o.split, o.cfg.Simulation, o.cfg.Seed); err != nil {
+		return err
+	}
+	switch {
+	case o.cfg.Simulation.Baselines && o.split.Test == nil:
+		return fault.Inputf("--baselines: data set %s has no test images to compare on", o.cfg.Simulation.Dataset)
+	case o.cfg.StopAt > 0 && o.split.Test == nil && o.split.Val == nil:
+		return fault.Inputf("--stop-at: data set %s has no test or validation images to measure on", o.cfg.Simulation.Dataset)
+	}
+	o.options, err = s.options(o.cfg, *o)
+	return err
+}
+
+// federate runs the federation, or what is left of it.
+func (s simulator) federate(ctx context.Context, o *outcome) error {
+	view := newSimulateView(s.stderr, o.cfg)
 	defer view.Close()
 	archive := &keeper{Archive: coordinator.Archive{
 		Folder: func(string) (report.Folder, error) { return o.folder, nil },
 		Code:   version.Get().String(), Dataset: o.split.Train.Digest(), ClassNames: o.split.Train.ClassNames(),
 	}}
-	options.Dir, options.Publisher = dir, archive
+	options := o.options
+	options.Dir, options.Publisher = o.folder.Dir(), archive
 	options.Observe, options.Progress = view.observe, view.trained
-	if o.result, err = simulation.Run(ctx, options); err != nil {
-		if errors.Is(err, context.Canceled) {
-			view.Line("interrupted; go on with: " + report.ShellLine([]string{"accord", "simulate", "--resume", dir}))
+	result, err := simulation.Run(ctx, options)
+	o.result, o.test = result, archive.test
+	if errors.Is(err, fault.Exists) && result.State.Phase == round.Completed {
+		if _, missing := os.Stat(o.folder.Path(report.ReportFile)); missing != nil {
+			return o.recover() // it was interrupted after the last round
 		}
-		return o, err
 	}
-	if o.rounds, err = report.ReadMetrics(o.folder.Path(report.MetricsFile)); err != nil {
-		return o, err
+	return err
+}
+
+// recover reads the model of a run that is complete but for its report.
+func (o *outcome) recover() (err error) {
+	best, ok := o.result.State.Candidate()
+	if !ok {
+		return nil // nothing was published
 	}
-	o.summarise(time.Since(start), archive.test)
-	if cfg.Simulation.Baselines {
-		view.baselines()
-		b, err := simulation.Compare(ctx, options, o.split.Train.All(), len(o.rounds), view.trained)
-		if err != nil {
-			return o, err
-		}
-		o.baselines = &b
+	o.result.Version = best
+	o.result.Model, err = model.LoadParams(o.folder.Path(report.ModelFile), o.options.Definition.Contract)
+	if err == nil && o.result.Model.Digest() != best.Model {
+		err = fault.Inputf("%s is not the model of round %d that the journal names", o.folder.Path(report.ModelFile), best.Round)
 	}
-	return o, o.folder.WriteReport(o.report(s.args))
+	return err
+}
+
+// compare trains what the federation is measured against.
+func (s simulator) compare(ctx context.Context, o *outcome) error {
+	options := o.options
+	options.Dir = o.folder.Dir()
+	view := newBaselineView(s.stderr, o.shards, o.split.Train.Len())
+	defer view.Close()
+	b, err := simulation.Compare(ctx, options, o.split.Train.All(), len(o.rounds), view.trained)
+	o.baselines = &b
+	return err
 }
 
 // options turns a run file and its data into a simulation.
@@ -115,6 +164,9 @@ func (s simulator) options(cfg config.Run, o outcome) (simulation.Options, error
 	}
 	if spec == nil {
 		return simulation.Options{}, fault.Inputf("a simulation needs a network: set model, or use --spec")
+	}
+	if err := suits(spec, shape, o.split.Train.Classes()); err != nil {
+		return simulation.Options{}, err
 	}
 	file, size, err := openInitial(cfg.Init)
 	if err != nil {
@@ -152,7 +204,7 @@ func (s simulator) open(cfg config.Run, dir string) (report.Folder, error) {
 	if s.flags.resume != "" {
 		return report.Open(dir)
 	}
-	folder, err := report.Create(dir)
+	folder, err := newFolder(dir, cfg.Name)
 	if err != nil {
 		return folder, err
 	}
@@ -168,72 +220,21 @@ func (s simulator) open(cfg config.Run, dir string) (report.Folder, error) {
 
 // absolute makes the paths in cfg independent of the working folder and of
 // the run file's place.
-func absolute(cfg config.Run) (config.Run, error) {
-	kind, file, isFile := strings.Cut(cfg.Simulation.Dataset, ":")
+func absolute(cfg config.Run) (_ config.Run, err error) {
+	kind, file, _ := strings.Cut(cfg.Simulation.Dataset, ":")
+	if file != "" && !filepath.IsAbs(file) {
+		file = filepath.Join(cfg.Simulation.Dir, file) // as dataset.Load does
+	}
 	for _, path := range []*string{&cfg.Init, &cfg.Simulation.Dir, &file} {
 		if *path == "" {
 			continue
 		}
-		full, err := filepath.Abs(*path)
-		if err != nil {
+		if *path, err = filepath.Abs(*path); err != nil {
 			return cfg, err
 		}
-		*path = full
 	}
-	if isFile {
+	if file != "" {
 		cfg.Simulation.Dataset = kind + ":" + file
 	}
 	return cfg, nil
-}
-
-// keeper is an Archive that remembers how the kept version measured.
-type keeper struct {
-	coordinator.Archive
-	test *train.Evaluation
-}
-
-// Publish implements coordinator.Publisher.
-func (k *keeper) Publish(ctx context.Context, p coordinator.Publication) error {
-	if p.Best {
-		k.test = p.Measurement.Test
-	}
-	return k.Archive.Publish(ctx, p)
-}
-
-// summarise fills in what --json prints. test is how the kept version
-// measured; after a resumption that published nothing better it is nil, and
-// the journal's figures have to do.
-func (o *outcome) summarise(elapsed time.Duration, test *train.Evaluation) {
-	sum := report.Summary{
-		Accuracy: o.result.Version.Accuracy, BestAccuracy: report.Best(o.rounds), Rounds: len(o.rounds),
-		RoundsToTarget: roundsTo(o.cfg.StopAt, o.result.State.Published),
-		Seconds:        elapsed.Seconds(), PeakRSSBytes: report.PeakRSS(),
-		ModelDigest: o.result.Version.Model, Seed: o.cfg.Seed, Kernel: kernel.Family(),
-	}
-	if test != nil {
-		sum.Measure(test)
-	}
-	var samples int64
-	for _, r := range o.rounds {
-		sum.TrainSeconds += r.TrainSeconds
-		samples += r.Samples
-	}
-	if sum.TrainSeconds > 0 {
-		sum.SamplesPerSecond = float64(samples) / sum.TrainSeconds
-	}
-	o.summary = sum
-}
-
-// roundsTo is the first round that reached the target, nil if there is none.
-func roundsTo(target float64, versions []round.Version) *int {
-	for _, v := range versions {
-		score := v.Validation
-		if score == nil {
-			score = v.Accuracy
-		}
-		if target > 0 && score != nil && *score >= target {
-			return &v.Round
-		}
-	}
-	return nil
 }

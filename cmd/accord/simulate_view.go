@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +25,7 @@ type simulateView struct {
 }
 
 func newSimulateView(w io.Writer, cfg config.Run) *simulateView {
-	title := fmt.Sprintf("%s: %d sites train together", cfg.Name, cfg.Simulation.Sites)
+	title := fmt.Sprintf("%s: %d sites train together", title(cfg), cfg.Simulation.Sites)
 	v := &simulateView{
 		Progress: term.New(w, term.Options{Title: title, Unit: "round", Parts: "sites"}),
 		snapshot: term.Snapshot{Phase: "preparing", Round: 1, Rounds: cfg.Rounds},
@@ -90,11 +91,46 @@ func (v *simulateView) trained(site string, p train.Progress) {
 	v.Update(v.snapshot)
 }
 
-// baselines turns the display to what comes after the run.
-func (v *simulateView) baselines() {
+// title names a run: by its data, unless it was given a name of its own.
+func title(cfg config.Run) string {
+	if kind, _, _ := strings.Cut(cfg.Simulation.Dataset, ":"); cfg.Name == kind {
+		return dataTitle(cfg.Simulation.Data)
+	}
+	return cfg.Name
+}
+
+// baselineView shows how far the trainings are that a federation is compared
+// with. Each counts by the images that it trains on.
+type baselineView struct {
+	term.Progress
+
+	mu     sync.Mutex
+	images map[string]int     // by site; "" is all data in one place
+	share  map[string]float64 // of each training that is done
+	total  int
+}
+
+func newBaselineView(w io.Writer, shards []shard, all int) *baselineView {
+	v := &baselineView{
+		Progress: term.New(w, term.Options{Title: "to compare: every site alone, and all data in one place", Parts: "images learned"}),
+		images:   map[string]int{"": all}, share: map[string]float64{}, total: all,
+	}
+	for _, s := range shards {
+		v.images[s.name] = s.view.Len()
+		v.total += s.view.Len()
+	}
+	v.Update(term.Snapshot{Total: int64(v.total)})
+	return v
+}
+
+// trained hears of each step of a training; site is "" for all data.
+func (v *baselineView) trained(site string, p train.Progress) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	clear(v.seen)
-	v.snapshot.Phase = "training baselines: every site alone, and all data in one place"
-	v.Update(v.snapshot)
+	v.share[site] = float64(p.Step) / float64(p.Steps)
+	done := 0.0
+	for site, share := range v.share {
+		done += share * float64(v.images[site])
+	}
+	v.Update(term.Snapshot{Done: int64(done), Total: int64(v.total)})
 }

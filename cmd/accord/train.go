@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,9 +62,6 @@ bias, and shape; stderr says which.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		apply(&o.local)
 		o.command = commandLine(cmd, "out", "json")
-		if o.out == "" {
-			o.out = report.DefaultDir("train", time.Now())
-		}
 		return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 	}
 	return cmd
@@ -78,7 +74,9 @@ func (o trainOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
+	loaded := patience(stderr, "loading "+o.data.Dataset)
 	split, err := dataset.Load(o.data.Dataset, o.data.Dir)
+	loaded()
 	if err != nil {
 		return err
 	}
@@ -93,7 +91,7 @@ func (o trainOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	folder, err := report.Create(o.out)
+	folder, err := newFolder(o.out, "train")
 	if err != nil {
 		return err
 	}
@@ -122,11 +120,16 @@ func (o trainOptions) validate() error {
 	if o.threads < 0 {
 		return fault.Inputf("threads: want 1 or more, or 0 for one on each core, got %d", o.threads)
 	}
-	if _, err := os.Lstat(o.out); err == nil { // say so before a long wait
-		_, err := report.Create(o.out)
-		return err
+	return report.Free(o.out)
+}
+
+// newFolder makes the run folder out, or when that is "", one named after the
+// run and the time.
+func newFolder(out, name string) (report.Folder, error) {
+	if out == "" {
+		return report.CreateDefault(name, time.Now())
 	}
-	return nil
+	return report.Create(out)
 }
 
 // network returns the spec to train.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/accord-fl/accord/dataset"
@@ -204,10 +202,4 @@ func (t *training) keep(r report.Round, test *train.Evaluation) error {
 	return t.folder.WriteModel(t.params.Write, t.card)
 }
 
-func (t *training) title() string {
-	name := t.o.data.Dataset
-	if _, path, ok := strings.Cut(name, ":"); ok {
-		name = filepath.Base(path)
-	}
-	return name + " in one place"
-}
+func (t *training) title() string { return dataTitle(t.o.data) + " in one place" }

@@ -67,9 +67,9 @@ func (t *training) print(w io.Writer) error {
 	modelPath, source := t.folder.Path(report.ModelFile), t.source()
 	_, err := fmt.Fprintf(w, "test accuracy  %s\nepochs         %d, %.1f s, %.0f samples/s\nmodel          %s\ndigest         %s\n\nNext:\n  %s\n  %s\n  %s\n",
 		accuracy, t.summary.Rounds, t.summary.Seconds, t.summary.SamplesPerSecond, modelPath, t.summary.ModelDigest,
-		report.ShellLine([]string{"accord", "model", "show", modelPath}),
-		report.ShellLine(append([]string{"accord", "model", "predict", modelPath}, source...)),
-		report.ShellLine(append([]string{"accord", "simulate", "--sites", "10"}, source...)),
+		again("model", "show", modelPath),
+		again(append([]string{"model", "predict", modelPath}, source...)...),
+		again(append([]string{"simulate", "--sites", "10"}, source...)...),
 	)
 	return err
 }

@@ -30,8 +30,8 @@ type Folder struct{ dir string }
 // Create makes a new run folder, and the folders above it. A folder or file
 // that is already there is an error of class fault.Exists, and stays as it is.
 func Create(dir string) (Folder, error) {
-	if _, err := os.Lstat(dir); err == nil {
-		return Folder{}, exists(dir)
+	if err := Free(dir); err != nil {
+		return Folder{}, err
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return Folder{}, fault.As(fault.Input, err)
@@ -43,6 +43,15 @@ func Create(dir string) (Folder, error) {
 		return Folder{}, fault.As(fault.Input, err)
 	}
 	return Folder{dir: dir}, nil
+}
+
+// Free returns the error of Create when something is at dir already: for
+// saying so before a long wait.
+func Free(dir string) error {
+	if _, err := os.Lstat(dir); err == nil {
+		return exists(dir)
+	}
+	return nil
 }
 
 func exists(dir string) error {
@@ -61,11 +70,23 @@ func Open(dir string) (Folder, error) {
 	return Folder{dir: dir}, nil
 }
 
-// DefaultDir names the run folder of a run that starts now:
-// runs/<name>-<date>-<time>.
-func DefaultDir(name string, now time.Time) string {
-	return filepath.Join("runs", name+"-"+now.Format("20060102-150405"))
+// CreateDefault makes the run folder of a run that starts now:
+// runs/<name>-<date>-<time>, or the same with -2, -3, … when runs start at the
+// same time.
+func CreateDefault(name string, now time.Time) (Folder, error) {
+	base := filepath.Join("runs", name+"-"+now.Format("20060102-150405"))
+	dir := base
+	for n := 2; ; n++ {
+		folder, err := Create(dir)
+		if !errors.Is(err, fault.Exists) {
+			return folder, err
+		}
+		dir = fmt.Sprintf("%s-%d", base, n)
+	}
 }
+
+// Dir returns the path of the folder.
+func (f Folder) Dir() string { return f.dir }
 
 // Path returns the path of the named file in the folder.
 func (f Folder) Path(name string) string { return filepath.Join(f.dir, name) }

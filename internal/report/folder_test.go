@@ -66,10 +66,17 @@ func TestModelCardSurvives(t *testing.T) {
 	}
 }
 
-func TestDefaultDir(t *testing.T) {
-	got := DefaultDir("mnist", time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC))
-	if want := filepath.Join("runs", "mnist-20300102-030405"); got != want {
-		t.Errorf("got %q, want %q", got, want)
+func TestRunsThatStartTogetherGetFoldersOfTheirOwn(t *testing.T) {
+	t.Chdir(t.TempDir())
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, name := range []string{"mnist-20300102-030405", "mnist-20300102-030405-2", "mnist-20300102-030405-3"} {
+		folder, err := CreateDefault("mnist", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := folder.Dir(), filepath.Join("runs", name); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
 
