@@ -65,7 +65,9 @@ func (v *simulateView) observe(s round.State, e round.Event) {
 			v.Line(fmt.Sprintf("round %d: %s: %s", s.Round, e.Participant, t.Reason))
 		}
 	}
-	v.Update(*now)
+	if s.Phase != round.Publishing { // it is over in no time, and then there is an accuracy to show
+		v.Update(*now)
+	}
 }
 
 // phaseWord says in a word what a phase does.
