@@ -8,17 +8,21 @@ import (
 	"github.com/accord-fl/accord/internal/fault"
 )
 
-// openFile opens the regular file at path and returns its size.
+// openFile opens the regular file at path and returns its size. Anything else
+// is not opened at all: that would wait at a named pipe.
 func openFile(path string) (*os.File, int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, 0, fault.As(fault.Input, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, fault.Inputf("%s is not a file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, fault.As(fault.Input, err)
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fault.Inputf("%s is not a file", path)
-	}
-	if err != nil {
+	if info, err = f.Stat(); err != nil {
 		return nil, 0, errors.Join(err, f.Close())
 	}
 	return f, info.Size(), nil

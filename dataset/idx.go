@@ -60,17 +60,17 @@ func decodeIDX(r io.Reader, size int64) (shape []int, data []byte, err error) {
 	if _, err := io.ReadFull(r, data); err != nil {
 		return nil, nil, readError(err)
 	}
-	switch extra, err := r.Read(make([]byte, 1)); {
-	case extra > 0:
+	switch _, err := io.ReadFull(r, make([]byte, 1)); {
+	case err == nil:
 		return nil, nil, fault.Inputf("more data than the %v elements that the header declares", shape)
-	case err != nil && !errors.Is(err, io.EOF): // gzip compares its checksum here
+	case !errors.Is(err, io.EOF): // gzip compares its checksum here
 		return nil, nil, readError(err)
 	}
 	return shape, data, nil
 }
 
-// decodeIDXHeader returns the dimensions and their product, which is kept
-// from overflowing by stopping above maxBytes.
+// decodeIDXHeader returns the dimensions and their product, or maxBytes+1
+// when that is larger.
 func decodeIDXHeader(r io.Reader) (shape []int, product int64, err error) {
 	var word [4]byte
 	if _, err := io.ReadFull(r, word[:]); err != nil {
@@ -92,9 +92,11 @@ func decodeIDXHeader(r io.Reader) (shape []int, product int64, err error) {
 		}
 		n := binary.BigEndian.Uint32(word[:])
 		shape = append(shape, int(n))
-		if product <= maxBytes {
-			product *= int64(n)
+		if n > 0 && product > maxBytes/int64(n) {
+			product = maxBytes + 1
+			continue
 		}
+		product *= int64(n)
 	}
 	return shape, product, nil
 }

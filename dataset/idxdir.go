@@ -40,7 +40,11 @@ func loadIDX(dir string) (Split, error) {
 	if len(sets) == 0 {
 		return Split{}, fault.Inputf("no IDX files in %s (train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-…): %w", dir, fs.ErrNotExist)
 	}
-	return NewSplit(sets["train"], sets["val"], sets["test"])
+	split, err := NewSplit(sets["train"], sets["val"], sets["test"])
+	if err != nil {
+		return Split{}, fmt.Errorf("%s: %w", dir, err)
+	}
+	return split, nil
 }
 
 // findIDX returns the path for each "part kind" in dir. A file that is there
@@ -118,7 +122,7 @@ func loadMNIST(dir string) (Split, error) {
 		return Split{}, fault.Inputf("%s lacks the training or the test files (train-…, t10k-…): %w", dir, fs.ErrNotExist)
 	}
 	if shape := split.Train.shape; shape != [3]int{28, 28, 1} {
-		return Split{}, fault.Inputf("%s holds images of %v, want those of MNIST, 28×28×1; idx:%s reads any shape", dir, shape, dir)
+		return Split{}, fault.Inputf("%s holds images of %d×%d×%d, want those of MNIST, 28×28×1; idx:%s reads any shape", dir, shape[0], shape[1], shape[2], dir)
 	}
 	for _, s := range split.sets() {
 		for i, label := range s.labels {

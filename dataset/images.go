@@ -2,16 +2,11 @@ package dataset
 
 import (
 	"bytes"
-	"fmt"
 	"image"
 	"image/draw"
 	_ "image/gif"
 	_ "image/jpeg"
 	_ "image/png"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 
 	_ "golang.org/x/image/bmp"
 
@@ -22,64 +17,6 @@ import (
 // for what its header declares.
 const maxSide = 4096
 
-// loadImages reads dir/CLASS/FILE, or dir/PART/CLASS/FILE where there are
-// folders train, val and test. Classes are numbered in order of their names,
-// over all parts. All images must be of one size; they are kept with one
-// channel when every pixel of the whole set is grey, with three otherwise.
-// Transparent pixels count as black, and of a GIF the first frame.
-func loadImages(dir string) (Split, error) {
-	parts := [3]string{"train", "val", "test"}
-	split := false
-	for i, name := range parts {
-		parts[i] = filepath.Join(dir, name)
-		info, err := os.Stat(parts[i])
-		if err != nil || !info.IsDir() {
-			parts[i] = ""
-			continue
-		}
-		split = true
-	}
-	if !split {
-		parts[0] = dir
-	}
-	names, err := classNames(parts)
-	if err != nil {
-		return Split{}, err
-	}
-	b := imageBatch{}
-	var labels [3][]int32
-	for i, part := range parts {
-		if labels[i], err = b.addPart(part, names); err != nil {
-			return Split{}, err
-		}
-	}
-	if b.n == 0 {
-		return Split{}, fault.Inputf("no images in %s: want a folder for each class with PNG, JPEG, GIF or BMP files", dir)
-	}
-	return b.split(labels, names)
-}
-
-// classNames returns the names of the folders in all parts, sorted.
-func classNames(parts [3]string) ([]string, error) {
-	var names []string
-	for _, part := range parts {
-		if part == "" {
-			continue
-		}
-		entries, err := os.ReadDir(part)
-		if err != nil {
-			return nil, fault.As(fault.Input, err)
-		}
-		for _, e := range entries {
-			if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
-				names = append(names, e.Name())
-			}
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
-}
-
 // imageBatch collects images of one size, of all parts one after the other.
 type imageBatch struct {
 	n             int
@@ -89,40 +26,8 @@ type imageBatch struct {
 	first         string // the file that set the size
 }
 
-// addPart adds the images in a part's class folders, in order of their names,
-// and returns their labels.
-func (b *imageBatch) addPart(part string, classes []string) ([]int32, error) {
-	var labels []int32
-	if part == "" {
-		return nil, nil
-	}
-	for label, class := range classes {
-		entries, err := os.ReadDir(filepath.Join(part, class))
-		if os.IsNotExist(err) {
-			continue // a part may lack a class that another has
-		}
-		if err != nil {
-			return nil, fault.As(fault.Input, err)
-		}
-		for _, e := range entries {
-			if strings.HasPrefix(e.Name(), ".") || e.Name() == "Thumbs.db" || e.Name() == "desktop.ini" {
-				continue // left there by file managers
-			}
-			path := filepath.Join(part, class, e.Name())
-			if err := b.add(path); err != nil {
-				return nil, fmt.Errorf("%s: %w", path, err)
-			}
-			labels = append(labels, int32(label))
-		}
-	}
-	return labels, nil
-}
-
-func (b *imageBatch) add(path string) error {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return fault.As(fault.Input, err)
-	}
+// add decodes the contents of the file at path.
+func (b *imageBatch) add(path string, raw []byte) error {
 	header, _, err := image.DecodeConfig(bytes.NewReader(raw))
 	if err != nil {
 		return fault.Inputf("not a readable PNG, JPEG, GIF or BMP image: %w", err)
@@ -137,8 +42,7 @@ func (b *imageBatch) add(path string) error {
 	if size := img.Bounds().Size(); size.X != b.width || size.Y != b.height {
 		return fault.Inputf("the image is %d×%d, its header says %d×%d", size.X, size.Y, b.width, b.height)
 	}
-	b.append(img)
-	return nil
+	return b.append(img)
 }
 
 func (b *imageBatch) checkSize(path string, height, width int) error {
@@ -157,16 +61,20 @@ func (b *imageBatch) checkSize(path string, height, width int) error {
 }
 
 // append adds the pixels of an image whose size has been checked.
-func (b *imageBatch) append(img image.Image) {
+func (b *imageBatch) append(img image.Image) error {
 	rgba := image.NewRGBA(image.Rect(0, 0, b.width, b.height))
 	draw.Draw(rgba, rgba.Bounds(), img, img.Bounds().Min, draw.Src)
 	if b.channels == 1 && !isGrey(rgba.Pix) {
+		if len(b.pixels) > maxBytes/3-b.width*b.height {
+			return fault.Inputf("in colour, the images before it fill more than %d bytes", int64(maxBytes))
+		}
 		b.widen()
 	}
 	for p := rgba.Pix; len(p) >= 4; p = p[4:] {
 		b.pixels = append(b.pixels, p[:b.channels]...)
 	}
 	b.n++
+	return nil
 }
 
 // isGrey reports whether red, green and blue are equal in every RGBA pixel.

@@ -26,7 +26,8 @@ func NewSplit(train, val, test *Set) (Split, error) {
 	classes, names := 0, []string(nil)
 	for _, s := range sets {
 		if s.shape != sets[0].shape {
-			return Split{}, fault.Inputf("images of %v and of %v in one data set", sets[0].shape, s.shape)
+			a, b := sets[0].shape, s.shape
+			return Split{}, fault.Inputf("images of %d×%d×%d and of %d×%d×%d in one data set: bring them to one size first", a[0], a[1], a[2], b[0], b[1], b[2])
 		}
 		classes = max(classes, s.classes)
 		if len(s.names) > len(names) {

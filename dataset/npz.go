@@ -108,7 +108,7 @@ func (n npz) images(name string) ([]uint8, []float32, error) {
 		})
 		return nil, rowMajor(values, h), err
 	}
-	return nil, nil, fault.Inputf("images of %d-byte integers are not read, only uint8 and floats", h.size)
+	return nil, nil, fault.Inputf("images of %d-byte integers are not read, only uint8 and floats; save them with .astype('uint8') or .astype('float32')", h.size)
 }
 
 func (n npz) labels(name string) ([]int32, error) {
@@ -118,7 +118,7 @@ func (n npz) labels(name string) ([]int32, error) {
 	}
 	defer r.Close()
 	if h.kind == 'f' {
-		return nil, fault.Inputf("labels are floats, want whole numbers")
+		return nil, fault.Inputf("labels are floats, want whole numbers; save them with .astype('int64')")
 	}
 	labels := make([]int32, h.elements())
 	return labels, h.each(r, func(i int, b []byte) (err error) {
@@ -149,7 +149,7 @@ func (h npyHeader) each(r io.Reader, set func(i int, b []byte) error) error {
 
 // atEnd makes the archive's reader compare its checksum, which it does at the end.
 func atEnd(r io.Reader) error {
-	if _, err := r.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := io.ReadFull(r, make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) {
 		return readError(err)
 	}
 	return nil

@@ -55,6 +55,9 @@ func decodeSafetensors(r io.ReaderAt, size int64) (Split, error) {
 		if err := json.Unmarshal([]byte(text), &names); err != nil || len(names) != classes {
 			return Split{}, fault.Inputf("metadata %s does not name %d classes", metaNames, classes)
 		}
+		if err := checkNames(names); err != nil {
+			return Split{}, fmt.Errorf("metadata %s: %w", metaNames, err)
+		}
 	}
 	for _, s := range sets {
 		s.classes, s.names = classes, names

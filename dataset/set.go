@@ -72,7 +72,11 @@ func (s *Set) check(elements int) error {
 	if len(s.labels) == 0 {
 		return fault.Inputf("no images")
 	}
-	if size := s.size(); elements%size != 0 || elements/size != len(s.labels) {
+	size := 1
+	for _, side := range s.shape {
+		size *= min(side, elements/size+1) // above elements, when it is, but without overflow
+	}
+	if elements%size != 0 || elements/size != len(s.labels) {
 		return fault.Inputf("%d labels, but %d values of images of %d×%d×%d", len(s.labels), elements, s.shape[0], s.shape[1], s.shape[2])
 	}
 	for i, label := range s.labels {
