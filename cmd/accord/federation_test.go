@@ -45,6 +45,11 @@ func TestSimulationAndFederationAgree(t *testing.T) {
 	mustAccord(t, "run", "watch", "demo", "--coordinator", address)
 	leave()
 	stop()
+	for i := range 3 {
+		if _, err := os.Stat(filepath.Join(dir, fmt.Sprintf("site-%02d", i+1), "outbox")); err != nil {
+			t.Errorf("a site without a folder of its own: %v", err)
+		}
+	}
 
 	got, err := report.ReadModel(filepath.Join(dir, "coordinator", "runs", "demo", report.CardFile))
 	if err != nil {
@@ -75,13 +80,15 @@ func startCoordinator(t *testing.T, dir, shards string) (address string, stop fu
 
 func startParticipants(t *testing.T, dir, shards, address string, n int) (stop func()) {
 	t.Helper()
-	var stops []func()
-	for i := range n {
+	// One file serves for all sites of a machine; flags tell them apart.
+	file := filepath.Join(dir, "participant.yaml")
+	writeFile(t, file, fmt.Sprintf("name: site-01\ncoordinator: %s\ninsecure: true\ndir: site-01\ndata: {dataset: %q}\n",
+		address, "safetensors:"+filepath.Join(shards, "site-01.safetensors")))
+	stops := []func(){background(t, io.Discard, "participant", "-f", file)}
+	for i := 1; i < n; i++ {
 		name := fmt.Sprintf("site-%02d", i+1)
-		file := filepath.Join(dir, name+".yaml")
-		writeFile(t, file, fmt.Sprintf("name: %s\ncoordinator: %s\ninsecure: true\ndir: %q\ndata: {dataset: %q}\n",
-			name, address, filepath.Join(dir, name), "safetensors:"+filepath.Join(shards, name+".safetensors")))
-		stops = append(stops, background(t, io.Discard, "participant", "-f", file))
+		stops = append(stops, background(t, io.Discard, "participant", "-f", file,
+			"--name", name, "--dataset", "safetensors:"+filepath.Join(shards, name+".safetensors")))
 	}
 	return func() {
 		for _, stop := range stops {

@@ -25,7 +25,8 @@ import (
 )
 
 func newParticipantCmd() *cobra.Command {
-	var file, address, dir string
+	var file, address, dir, name string
+	var data config.Data
 	cmd := &cobra.Command{
 		Use:   "participant",
 		Short: "Take part as a site, with data that stays here",
@@ -33,7 +34,7 @@ func newParticipantCmd() *cobra.Command {
 coordinator, trains on its own data when asked, and sends back what training
 changed in the model, never the data. While the coordinator can not be reached
 it keeps trying; a finished update waits on disk until it is acknowledged.`,
-		Example: "  accord participant -f configs/participant.yaml\n  accord participant -f configs/participant-exec.yaml   # trains with PyTorch",
+		Example: "  accord participant -f configs/participant.yaml\n  accord participant -f configs/participant.yaml --name site-02 --dataset safetensors:shards/site-02.safetensors\n  accord participant -f configs/participant-exec.yaml   # trains with PyTorch",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.LoadParticipant(file)
@@ -43,8 +44,17 @@ it keeps trying; a finished update waits on disk until it is acknowledged.`,
 			if address != "" {
 				cfg.Coordinator = address
 			}
+			if name != "" { // another site of this machine needs a folder of its own
+				cfg.Name, cfg.Dir = name, filepath.Join(filepath.Dir(cfg.Dir), name)
+			}
 			if dir != "" {
 				cfg.Dir = dir
+			}
+			if data.Dataset != "" {
+				cfg.Data = config.Data{Dataset: data.Dataset}
+			}
+			if data.Dir != "" {
+				cfg.Data.Dir = data.Dir
 			}
 			if err := cfg.Validate(); err != nil {
 				return err
@@ -54,7 +64,10 @@ it keeps trying; a finished update waits on disk until it is acknowledged.`,
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "configuration, YAML (see configs/participant.yaml)")
 	cmd.Flags().StringVar(&address, "coordinator", "", "host:port to dial, in place of the file's")
-	cmd.Flags().StringVar(&dir, "dir", "", "folder of tasks under way, in place of the file's")
+	cmd.Flags().StringVar(&dir, "dir", "", "folder of tasks under way, in place of the file's (with --name: beside that one, named after the site)")
+	cmd.Flags().StringVar(&name, "name", "", "of the site, in place of the file's")
+	cmd.Flags().StringVar(&data.Dataset, "dataset", "", "private data, in place of the file's: safetensors:FILE, idx:DIR, npz:FILE or images:DIR")
+	cmd.Flags().StringVar(&data.Dir, "data", "", "folder of the data set's files, in place of the file's")
 	if err := cmd.MarkFlagRequired("file"); err != nil {
 		panic("accord: " + err.Error()) // the flag was added above
 	}

@@ -15,7 +15,7 @@ func newRunShowCmd(s *steering) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show NAME",
 		Short:   "Tell how a run stands",
-		Example: "  accord run show mnist-four-sites",
+		Example: "  accord run show digits-three-sites",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.verb(func(ctx context.Context, args []string) error {
 			run, err := s.client.Run(ctx, args[0])
@@ -40,7 +40,11 @@ func describe(s coordinator.RunStatus) string {
 	if s.Reason != "" {
 		line("reason", "%s", s.Reason)
 	}
-	line("round", "%d of %d, attempt %d", s.Round, s.Rounds, s.Attempt+1)
+	if s.Attempt > 0 {
+		line("round", "%d of %d, attempt %d", s.Round, s.Rounds, s.Attempt+1)
+	} else {
+		line("round", "%d of %d", s.Round, s.Rounds)
+	}
 	if len(s.Cohort) > 0 && !s.Phase.Final() {
 		line("cohort", "%d of %d answered: %s", s.Accepted, len(s.Cohort), strings.Join(s.Cohort, ", "))
 	}

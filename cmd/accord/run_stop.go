@@ -13,7 +13,7 @@ func newRunStopCmd(s *steering) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "stop NAME",
 		Short:   "End a run where it is; what was published stays",
-		Example: "  accord run stop mnist-four-sites --reason \"wrong learning rate\"",
+		Example: "  accord run stop digits-three-sites --reason \"wrong learning rate\"",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.verb(func(ctx context.Context, args []string) error {
 			if err := s.client.Stop(ctx, args[0], reason); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -145,12 +146,49 @@ func TestParticipantRefusesItsConfiguration(t *testing.T) {
 	}
 }
 
-func TestExampleParticipantLoads(t *testing.T) {
-	cfg, err := config.LoadParticipant(filepath.Join("..", "..", "examples", "pytorch", "participant.yaml"))
+// The examples fit each other and the shards of the command that they name.
+func TestExamplesFitTogether(t *testing.T) {
+	dir := t.TempDir()
+	for _, part := range []string{"configs", "examples"} {
+		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join("..", "..", part))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(dir)
+	coordinator, err := config.LoadCoordinator("configs/coordinator.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(cfg.Exec.Command[1]); err != nil {
-		t.Errorf("the program is not where the example says: %v", err)
+	run, err := config.Load("configs/run.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.MinSites != run.Simulation.Sites {
+		t.Errorf("run.yaml waits for %d sites and simulates %d", run.MinSites, run.Simulation.Sites)
+	}
+	mustAccord(t, "data", "partition", "--dataset", run.Simulation.Dataset, "--sites", fmt.Sprint(run.Simulation.Sites),
+		"--samples-per-site", "10", "--test-samples", "10", "--out", "shards")
+	if _, err := loadTests(coordinator); err != nil {
+		t.Error(err)
+	}
+	for _, file := range []string{"configs/participant.yaml", "configs/participant-exec.yaml", "examples/pytorch/participant.yaml"} {
+		site, err := config.LoadParticipant(file)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if site.Coordinator != coordinator.Listen {
+			t.Errorf("%s dials %s, the coordinator listens on %s", file, site.Coordinator, coordinator.Listen)
+		}
+		if site.Trainer == config.TrainerBuiltin {
+			_, err = shardOf(site)
+		} else { // python3 PROGRAM --data SHARD
+			_, programErr := os.Stat(site.Exec.Command[1])
+			_, shardErr := os.Stat(site.Exec.Command[3])
+			err = errors.Join(programErr, shardErr)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
 }

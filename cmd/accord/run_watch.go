@@ -21,7 +21,7 @@ func newRunWatchCmd(s *steering) *cobra.Command {
 tells how it ended: 0 when it is complete, 1 when it failed or was stopped.
 Ctrl-C ends the watching, not the run. With --json each change of the run's
 status is a line.`,
-		Example: "  accord run watch mnist-four-sites",
+		Example: "  accord run watch digits-three-sites",
 		Args:    cobra.ExactArgs(1),
 		RunE:    s.verb(func(ctx context.Context, args []string) error { return s.watch(ctx, args[0]) }),
 	}

@@ -28,14 +28,14 @@ type Participant struct {
 	LogLevel    string `yaml:"log_level"`         // debug, info, warn or error
 }
 
-// Exec is a program that trains. It runs in a folder of the task's own with
-// an empty environment but for what is named here.
+// Exec is a program that trains. It runs in a folder of the task's own. Of
+// this process' environment it sees PATH, HOME, LANG and TMPDIR only.
 type Exec struct {
 	// Command is the program and its arguments, not a shell line. An argument
 	// that starts with ./ or ../ is a path relative to the configuration file.
 	Command     []string          `yaml:"command"`
 	Timeout     time.Duration     `yaml:"timeout,omitempty"`     // a program that takes longer is killed
-	Environment map[string]string `yaml:"environment,omitempty"` // its whole environment
+	Environment map[string]string `yaml:"environment,omitempty"` // beside those, and ACCORD_TASK_DIR; it wins over them
 }
 
 // DefaultParticipant returns what an empty participant file means. It does not
