@@ -32,7 +32,7 @@ type trainOptions struct {
 
 func newTrainCmd() *cobra.Command {
 	o := trainOptions{data: config.Data{Dataset: "digits"}, local: config.DefaultLocal("adam")}
-	o.local.Batch = 32
+	o.local.Epochs, o.local.Batch = 5, 32
 	cmd := &cobra.Command{
 		Use:   "train",
 		Short: "Train in one place: the yardstick for a federation",

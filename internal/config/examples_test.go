@@ -1,8 +1,11 @@
 package config
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/accord-fl/accord/model"
 )
@@ -11,7 +14,7 @@ import (
 func TestExamples(t *testing.T) {
 	const dir = "../../configs"
 	load := map[string]func(path string) error{
-		"simulate.yaml":         func(path string) error { _, err := Load(path); return err },
+		"simulate.yaml":         checkDefaults,
 		"mnist.yaml":            func(path string) error { _, err := Load(path); return err },
 		"run.yaml":              func(path string) error { _, err := Load(path); return err },
 		"coordinator.yaml":      func(path string) error { _, err := LoadCoordinator(path); return err },
@@ -44,6 +47,22 @@ func checkReference(path string) error {
 	}
 	if got, want := spec.Hash(), model.Reference().Hash(); got != want {
 		return Problems{{File: path, Text: "is not the reference network"}}
+	}
+	return nil
+}
+
+// The example says what a simulation without flags does.
+func checkDefaults(path string) error {
+	got, err := Load(path)
+	if err != nil {
+		return err
+	}
+	want := Defaults()
+	want.Name = "digits"
+	want.Simulation.Partition = "by:site"
+	want.Simulation.Baselines = true
+	if diff := cmp.Diff(want, got); diff != "" {
+		return fmt.Errorf("is not what an empty file means (-empty +example):\n%s", diff)
 	}
 	return nil
 }

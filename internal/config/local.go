@@ -20,10 +20,10 @@ type Local struct {
 }
 
 // DefaultLocal returns the local plan of a run that says nothing but the
-// optimiser: 5 epochs in batches of 10, with the learning rate 0.1 for sgd and
+// optimiser: 4 epochs in batches of 10, with the learning rate 0.1 for sgd and
 // 0.001 for adam. An unknown optimiser is left for Validate to find.
 func DefaultLocal(optimizer string) Local {
-	l := Local{Epochs: 5, Batch: 10, Shuffle: true, Optimizer: optimizer, LR: 0.1}
+	l := Local{Epochs: 4, Batch: 10, Shuffle: true, Optimizer: optimizer, LR: 0.1}
 	if optimizer == optim.Adam {
 		l.LR = 0.001
 	}

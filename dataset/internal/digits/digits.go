@@ -50,8 +50,8 @@ type atelier struct {
 	pen              pen
 }
 
-// newAtelier draws the styles. A site has two of the fonts, and the same two
-// again as the site four before it, but on the opposite paper.
+// newAtelier draws the styles. A site has two of the fonts, the same two as the
+// site four before it.
 func newAtelier(seed uint64, sites int) (*atelier, error) {
 	faces, err := typefaces(siteFonts())
 	if err != nil {
@@ -66,11 +66,11 @@ func newAtelier(seed uint64, sites int) (*atelier, error) {
 	var a atelier
 	for i := range sites {
 		own := faces[2*(i%pairs):][:2]
-		a.sites = append(a.sites, newStyle(own, false, rng.New(seed, "digits", "site", strconv.Itoa(i))))
+		a.sites = append(a.sites, newStyle(own, rng.New(seed, "digits", "site", strconv.Itoa(i))))
 	}
 	for i := range 2 * len(strange) {
 		own := strange[i%len(strange):][:1]
-		a.strangers = append(a.strangers, newStyle(own, false, rng.New(seed, "digits", "stranger", strconv.Itoa(i))))
+		a.strangers = append(a.strangers, newStyle(own, rng.New(seed, "digits", "stranger", strconv.Itoa(i))))
 	}
 	return &a, nil
 }

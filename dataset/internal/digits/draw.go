@@ -78,7 +78,7 @@ func (p *pen) draw(dst []uint8, digit int, s style, r *rand.Rand) {
 			v := (2*y+1-Side)*px/2 + w.dy + bend.y
 			distance := face[digit].at(toCells(w.xx*u+w.xy*v), toCells(w.yx*u+w.yy*v))
 			edge := distance*Side*px/(grid*step*cellScale*cellScale) + stroke // 1/px pixel
-			p.cover[y*Side+x] = clamp(128+edge*255/s.soft, 0, 255)
+			p.cover[y*Side+x] = clamp(128+edge*255/s.soft, 255)
 		}
 	}
 	p.scan(dst, s, r)

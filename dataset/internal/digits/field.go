@@ -135,7 +135,7 @@ func distances(inside *[grid * grid]bool, side bool) *[grid * grid]int16 {
 // between cell centres, in 1/(step·cellScale²) cell. Beyond the grid the
 // nearest border counts.
 func (f *field) at(x, y int) int {
-	x, y = clamp(x-cellScale/2, 0, (grid-1)*cellScale-1), clamp(y-cellScale/2, 0, (grid-1)*cellScale-1)
+	x, y = clamp(x-cellScale/2, (grid-1)*cellScale-1), clamp(y-cellScale/2, (grid-1)*cellScale-1)
 	i := y/cellScale*grid + x/cellScale
 	u, v := x%cellScale, y%cellScale
 	top := int(f[i])*(cellScale-u) + int(f[i+1])*u
@@ -143,4 +143,5 @@ func (f *field) at(x, y int) int {
 	return top*(cellScale-v) + bottom*v
 }
 
-func clamp(v, lo, hi int) int { return max(lo, min(v, hi)) }
+// clamp moves v into 0 to hi.
+func clamp(v, hi int) int { return max(0, min(v, hi)) }

@@ -31,7 +31,7 @@ func (p *pen) scan(dst []uint8, s style, r *rand.Rand) {
 		p.level[r.IntN(len(p.level))] = fine * r.IntN(256)
 	}
 	for i, v := range p.level {
-		dst[i] = uint8(clamp((v+fine/2)/fine, 0, 255))
+		dst[i] = uint8(clamp((v+fine/2)/fine, 255))
 	}
 }
 

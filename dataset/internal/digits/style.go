@@ -27,31 +27,27 @@ type style struct {
 	specks         int  // dust, in pixels an image
 }
 
-// newStyle draws the habits of a site. Light ink on dark paper and dark ink on
-// light paper are as common as each other.
-func newStyle(faces []*typeface, negative bool, r *rand.Rand) style {
+// newStyle draws the habits of a site. Ink is light on dark paper, as in the
+// sets of digits that are in use elsewhere.
+func newStyle(faces []*typeface, r *rand.Rand) style {
 	s := style{
 		faces:  faces,
-		size:   between(r, one*80/100, one*108/100),
-		aspect: between(r, one*80/100, one*120/100),
-		slant:  between(r, -one*25/100, one*25/100),
-		stroke: between(r, -px*35/100, px*80/100),
+		size:   between(r, one*84/100, one*108/100),
+		aspect: between(r, one*85/100, one*115/100),
+		slant:  between(r, -one*20/100, one*20/100),
+		stroke: between(r, -px*20/100, px*80/100),
 		soft:   between(r, px, 2*px),
-		wobble: between(r, px*30/100, px*130/100),
+		wobble: between(r, px*30/100, px*85/100),
 		lightX: between(r, -30, 30),
 		lightY: between(r, -30, 30),
 		blur:   r.IntN(3),
-		noise:  between(r, 4, 22),
+		noise:  between(r, 4, 18),
 		grain:  r.IntN(2) == 0,
-		bands:  between(r, -10, 14),
+		bands:  between(r, -10, 10),
 		specks: between(r, -3, 6),
 	}
-	contrast := between(r, 80, 190)
-	dark := between(r, 5, min(100, 240-contrast))
-	s.paper, s.ink = dark, dark+contrast
-	if negative {
-		s.paper, s.ink = s.ink, s.paper
-	}
+	s.paper = between(r, 5, 60)
+	s.ink = s.paper + between(r, 120, 190)
 	return s
 }
 
