@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -231,32 +232,10 @@ func (in input) tell(a answer) {
 	}
 }
 
-// commit makes a durable step the run's state and carries out its effects.
+// commit makes a durable step the run's state, tells who waits, and carries
+// out its effects.
 func (c *Coordinator) commit(ctx context.Context, s stepped) {
-	c.mu.Lock()
-	r := c.runs[s.in.run]
-	if r == nil {
-		r = &run{}
-		c.runs[s.in.run] = r
-		c.order = append(c.order, s.in.run)
-	}
-	before := r.state
-	r.state = s.state
-	c.mu.Unlock()
-	switch {
-	case s.state.Phase == round.Exchanging && s.before == round.Selecting:
-		r.opened = time.Now()
-	case s.state.Phase == round.Aggregating && s.before == round.Exchanging:
-		r.closed = time.Now()
-	}
-	if e, ok := s.in.event.(round.Submitted); ok {
-		// Submit has encoded it a moment ago.
-		r.began = time.Now()
-		if err := json.Unmarshal(e.Definition, &r.definition); err != nil {
-			c.log.DPanic("definition", zap.Error(err))
-		}
-	}
-
+	r, before := c.install(s)
 	if s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
 		c.discard(r, c.needed(before))
 	}
@@ -285,6 +264,34 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	}
 }
 
+// install makes a durable step its run's state and returns the state before.
+func (c *Coordinator) install(s stepped) (r *run, before round.State) {
+	c.mu.Lock()
+	r = c.runs[s.in.run]
+	if r == nil {
+		r = &run{}
+		c.runs[s.in.run] = r
+		c.order = append(c.order, s.in.run)
+	}
+	before = r.state
+	r.state = s.state
+	c.mu.Unlock()
+	switch {
+	case s.state.Phase == round.Exchanging && s.before == round.Selecting:
+		r.opened = time.Now()
+	case s.state.Phase == round.Aggregating && s.before == round.Exchanging:
+		r.closed = time.Now()
+	}
+	if e, ok := s.in.event.(round.Submitted); ok {
+		// Submit has encoded it a moment ago.
+		r.began = time.Now()
+		if err := json.Unmarshal(e.Definition, &r.definition); err != nil {
+			c.log.DPanic("definition", zap.Error(err))
+		}
+	}
+	return r, before
+}
+
 // logTransition says what a person who reads the log wants to know.
 func (c *Coordinator) logTransition(s stepped) {
 	log := c.log.With(zap.String("run", s.in.run), zap.Int("round", s.state.Round))
@@ -295,7 +302,7 @@ func (c *Coordinator) logTransition(s stepped) {
 		log.Info("cohort selected", zap.Int("sites", len(e.Cohort)), zap.Int("attempt", e.Attempt))
 	case round.Answered:
 		if t, ok := s.state.Task(e.Task); !ok || t.Status != round.Accepted {
-			log.Warn("answer not accepted", zap.String("participant", e.Participant), zap.String("task", e.Task), zap.String("reason", e.Reason+t.Reason))
+			log.Warn("answer not accepted", zap.String("participant", e.Participant), zap.String("task", e.Task), zap.String("reason", cmp.Or(t.Reason, e.Reason)))
 		}
 	case round.ParticipantLost:
 		log.Warn("participant lost", zap.String("participant", e.Participant))

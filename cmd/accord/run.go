@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/coordinator/rpc"
 	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/fault"
 )
 
 func newRunCmd() *cobra.Command {
@@ -40,7 +42,11 @@ func (s *steering) verb(work func(ctx context.Context, args []string) error) fun
 		}
 		defer func() { err = errors.Join(err, s.client.Close()) }()
 		s.stdout = cmd.OutOrStdout()
-		return work(cmd.Context(), args)
+		err = work(cmd.Context(), args)
+		if errors.Is(err, fault.Unavailable) {
+			err = fmt.Errorf("%w\nis it running? accord coordinator -f FILE starts one, --coordinator HOST:PORT names another", err)
+		}
+		return err
 	}
 }
 

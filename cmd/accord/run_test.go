@@ -112,7 +112,7 @@ func TestRunVerbs(t *testing.T) {
 		"no run file":       {on("run", "submit", "-f", file+".not"), exitInput, "run.yaml.not"},
 		"no run named":      {on("run", "show"), exitUsage, "arg"},
 		"not this machine":  {[]string{"run", "list", "--coordinator", "192.0.2.1:7443"}, exitInput, "loopback"},
-		"nobody answers":    {[]string{"run", "list", "--coordinator", "127.0.0.1:1"}, exitUnavailable, "127.0.0.1:1"},
+		"nobody answers":    {[]string{"run", "list", "--coordinator", "127.0.0.1:1"}, exitUnavailable, "coordinator 127.0.0.1:1 can not be reached: dial tcp"},
 		"an opaque nothing": {on("run", "submit", "-f", opaqueRun(t)), exitInput, "init"},
 	} {
 		if r := accord(t, test.args...); r.code != test.code || !strings.Contains(r.stderr, test.want) {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
@@ -19,6 +20,7 @@ import (
 // Client steers the runs of a coordinator from another process. Its errors
 // are in the classes of package fault. Methods may be called concurrently.
 type Client struct {
+	addr  string
 	conn  *grpc.ClientConn
 	admin accordv1.AdminServiceClient
 }
@@ -40,7 +42,17 @@ func Dial(addr string, more ...grpc.DialOption) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("coordinator %s: %w", addr, err)
 	}
-	return &Client{conn: conn, admin: accordv1.NewAdminServiceClient(conn)}, nil
+	return &Client{addr: addr, conn: conn, admin: accordv1.NewAdminServiceClient(conn)}, nil
+}
+
+// explain translates the error of a call, and says which coordinator can not
+// be reached.
+func (c *Client) explain(err error) error {
+	err = fromStatus(err)
+	if errors.Is(err, fault.Unavailable) {
+		return fmt.Errorf("coordinator %s can not be reached: %w", c.addr, err)
+	}
+	return err
 }
 
 // Close closes the connection.
@@ -54,7 +66,7 @@ func (c *Client) Submit(ctx context.Context, run []byte, initial io.Reader) (nam
 	defer cancel() // ends the stream when it is left early
 	stream, err := c.admin.SubmitRun(ctx)
 	if err != nil {
-		return "", "", fromStatus(err)
+		return "", "", c.explain(err)
 	}
 	err = stream.Send(&accordv1.SubmitRunRequest{Part: &accordv1.SubmitRunRequest_Header{Header: &accordv1.SubmitRunHeader{Run: run}}})
 	if err == nil && initial != nil {
@@ -63,10 +75,10 @@ func (c *Client) Submit(ctx context.Context, run []byte, initial io.Reader) (nam
 		})
 	}
 	if err != nil && !errors.Is(err, io.EOF) { // io.EOF: the coordinator has answered before the end
-		return "", "", fromStatus(err)
+		return "", "", c.explain(err)
 	}
 	response, err := stream.CloseAndRecv()
-	return response.GetName(), response.GetNote(), fromStatus(err)
+	return response.GetName(), response.GetNote(), c.explain(err)
 }
 
 // Runs returns how all runs stand, in order of submission, and the names of
@@ -74,7 +86,7 @@ func (c *Client) Submit(ctx context.Context, run []byte, initial io.Reader) (nam
 func (c *Client) Runs(ctx context.Context) (runs []coordinator.RunStatus, attending []string, err error) {
 	response, err := c.admin.ListRuns(ctx, &accordv1.ListRunsRequest{})
 	if err != nil {
-		return nil, nil, fromStatus(err)
+		return nil, nil, c.explain(err)
 	}
 	for _, r := range response.GetRuns() {
 		runs = append(runs, toRunStatus(r))
@@ -85,7 +97,7 @@ func (c *Client) Runs(ctx context.Context) (runs []coordinator.RunStatus, attend
 // Run returns how one run stands.
 func (c *Client) Run(ctx context.Context, name string) (coordinator.RunStatus, error) {
 	response, err := c.admin.GetRun(ctx, &accordv1.GetRunRequest{Name: name})
-	return toRunStatus(response.GetRun()), fromStatus(err)
+	return toRunStatus(response.GetRun()), c.explain(err)
 }
 
 // Watch calls each with how the run stands now and after each change, until
@@ -95,7 +107,7 @@ func (c *Client) Watch(ctx context.Context, name string, each func(coordinator.R
 	defer cancel() // ends the stream when it is left early
 	stream, err := c.admin.WatchRun(ctx, &accordv1.WatchRunRequest{Name: name})
 	if err != nil {
-		return fromStatus(err)
+		return c.explain(err)
 	}
 	for {
 		response, err := stream.Recv()
@@ -103,7 +115,7 @@ func (c *Client) Watch(ctx context.Context, name string, each func(coordinator.R
 			return nil
 		}
 		if err != nil {
-			return fromStatus(err)
+			return c.explain(err)
 		}
 		if err := each(toRunStatus(response.GetRun())); err != nil {
 			return err
@@ -114,5 +126,5 @@ func (c *Client) Watch(ctx context.Context, name string, each func(coordinator.R
 // Stop ends a run where it is, for the reason given.
 func (c *Client) Stop(ctx context.Context, name, reason string) error {
 	_, err := c.admin.StopRun(ctx, &accordv1.StopRunRequest{Name: name, Reason: reason})
-	return fromStatus(err)
+	return c.explain(err)
 }

@@ -3,6 +3,8 @@ package rpc
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -57,7 +59,7 @@ func fromStatus(err error) error {
 	if !ok || err == nil {
 		return err
 	}
-	plain := errors.New(s.Message())
+	plain := errors.New(plainWords(s.Message()))
 	switch s.Code() {
 	case codes.Unavailable:
 		return fault.As(fault.Unavailable, plain)
@@ -72,6 +74,19 @@ func fromStatus(err error) error {
 	default:
 		return plain
 	}
+}
+
+// plainWords takes what gRPC says around the cause of a lost connection off
+// its messages.
+func plainWords(message string) string {
+	if _, quoted, found := strings.Cut(message, "connection error: desc = "); found {
+		if cause, err := strconv.Unquote(quoted); err == nil {
+			message = cause
+		}
+	}
+	message = strings.TrimPrefix(message, "transport: ")
+	message = strings.TrimPrefix(message, "Error while dialing: ")
+	return strings.Replace(message, "error reading from server: EOF", "it closed the connection", 1)
 }
 
 // guard maps what the services return, and logs what is not a caller's fault.

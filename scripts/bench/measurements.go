@@ -187,8 +187,11 @@ func byRound(path string) (map[int]float64, error) {
 		if errors.Is(err, io.EOF) {
 			return accuracy, nil
 		}
-		if err != nil || line.Accuracy == nil {
-			return nil, fmt.Errorf("%s: round %d has no accuracy (%w)", path, line.Round, err)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if line.Accuracy == nil {
+			return nil, fmt.Errorf("%s: round %d has no accuracy", path, line.Round)
 		}
 		accuracy[line.Round] = math.Round(10000**line.Accuracy) / 100
 	}
