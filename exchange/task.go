@@ -64,6 +64,9 @@ func (t Task) Validate() error {
 	case !spool.ValidDigest(t.Model.Digest) || t.Model.Bytes <= 0:
 		return fault.Inputf("task %s: model artefact %.20q of %d bytes is not valid", t.ID, t.Model.Digest, t.Model.Bytes)
 	}
+	if err := t.Contract.Validate(); err != nil {
+		return fmt.Errorf("task %s: %w", t.ID, err)
+	}
 	if t.Spec != nil {
 		if got, want := t.Spec.Contract().Hash(), t.Contract.Hash(); got != want {
 			return fault.Inputf("task %s: the spec gives contract %.12s, the task names %.12s", t.ID, got, want)

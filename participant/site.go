@@ -85,9 +85,6 @@ func (s *Site) train(ctx context.Context, t exchange.Task) (*exchange.Update, er
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
-	if err := t.Contract.Validate(); err != nil {
-		return nil, fmt.Errorf("task %s: %w", t.ID, err)
-	}
 	if t.Participant != s.Name {
 		return nil, fault.Inputf("task %s is for participant %s, this is %s", t.ID, t.Participant, s.Name)
 	}
