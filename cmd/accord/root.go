@@ -63,10 +63,31 @@ Results are printed on stdout, progress and logs on stderr.
 		newModelCmd(),
 	)
 	root.AddCommand(newVersionCmd())
-	root.InitDefaultCompletionCmd() // it keeps the stdout of this moment
+	addCompletion(root)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fault.As(fault.Usage, err) })
 	strict(root)
 	return root
+}
+
+// addCompletion adds cobra's completion command, and examples to it.
+func addCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd() // it keeps the stdout of this moment
+	examples := map[string]string{
+		"completion": "  source <(accord completion bash)",
+		"bash":       "  source <(accord completion bash)",
+		"zsh":        "  source <(accord completion zsh)",
+		"fish":       "  accord completion fish | source",
+		"powershell": "  accord completion powershell | Out-String | Invoke-Expression",
+	}
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Example = examples[cmd.Name()]
+		for _, shell := range cmd.Commands() {
+			shell.Example = examples[shell.Name()]
+		}
+	}
 }
 
 // addGroup adds verbs under a heading of the help text.

@@ -5,7 +5,7 @@ import "testing"
 func TestSuggest(t *testing.T) {
 	known := []string{"name", "seed", "local", "local.lr", "local.epochs", "local.steps", "simulation.data", "simulation.dataset"}
 	for unknown, want := range map[string]string{
-		"nmae":              "name",
+		"nam":               "name",
 		"seeds":             "seed",
 		"epochs":            "local.epochs",
 		"local.epoch":       "local.epochs",

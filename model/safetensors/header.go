@@ -103,7 +103,7 @@ func (p headerParser) tensor() (Info, error) {
 		}
 		return fmt.Errorf("unknown key")
 	})
-	if err == nil && !(haveDType && haveShape && haveOffsets) {
+	if err == nil && (!haveDType || !haveShape || !haveOffsets) {
 		err = fmt.Errorf("needs dtype, shape and data_offsets")
 	}
 	return t, err
