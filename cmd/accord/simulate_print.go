@@ -67,6 +67,9 @@ func (o outcome) next() [][]string {
 		if s.SamplesPerSite > 0 {
 			last = append(last, "--samples-per-site", strconv.Itoa(s.SamplesPerSite))
 		}
+		if s.TestSamples > 0 {
+			last = append(last, "--test-samples", strconv.Itoa(s.TestSamples))
+		}
 	}
 	return [][]string{{"model", "show", modelPath}, append([]string{"model", "predict", modelPath}, source...), last}
 }

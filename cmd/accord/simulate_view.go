@@ -114,7 +114,7 @@ type baselineView struct {
 
 func newBaselineView(w io.Writer, shards []shard, all int) *baselineView {
 	v := &baselineView{
-		Progress: term.New(w, term.Options{Title: "to compare: every site alone, and all data in one place", Parts: "images learned"}),
+		Progress: term.New(w, term.Options{Title: "to compare: sites alone, all data", Parts: "images learned"}),
 		images:   map[string]int{"": all}, share: map[string]float64{}, total: all,
 	}
 	for _, s := range shards {
