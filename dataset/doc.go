@@ -6,4 +6,7 @@
 // trains or measures sees a View: indices into a Set, never a copy. Whatever a
 // file claims is checked before memory is taken for it, and labels and values
 // are checked once, on the way in.
+//
+// Fetch downloads published sets. A file gets its name when its checksum is
+// right, not before.
 package dataset

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -115,11 +116,14 @@ func readIDXPair(images, labels string) (*Set, error) {
 // as Fashion-MNIST, and holds them to it.
 func loadMNIST(dir string) (Split, error) {
 	split, err := loadIDX(dir)
+	if err == nil && (split.Train == nil || split.Test == nil) {
+		err = fault.Inputf("%s lacks the training or the test files (train-…, t10k-…): %w", dir, fs.ErrNotExist)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return Split{}, fmt.Errorf("%w; `accord data fetch mnist --out FOLDER` gets them", err)
+	}
 	if err != nil {
 		return Split{}, err
-	}
-	if split.Train == nil || split.Test == nil {
-		return Split{}, fault.Inputf("%s lacks the training or the test files (train-…, t10k-…): %w", dir, fs.ErrNotExist)
 	}
 	if shape := split.Train.shape; shape != [3]int{28, 28, 1} {
 		return Split{}, fault.Inputf("%s holds images of %d×%d×%d, want those of MNIST, 28×28×1; idx:%s reads any shape", dir, shape[0], shape[1], shape[2], dir)

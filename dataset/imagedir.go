@@ -30,8 +30,11 @@ func loadImages(dir string) (Split, error) {
 		return Split{}, err
 	}
 	names, err := classNames(parts)
+	if err == nil {
+		err = checkNames(names)
+	}
 	if err != nil {
-		return Split{}, err
+		return Split{}, fmt.Errorf("%s: %w", dir, err)
 	}
 	b := imageBatch{}
 	var labels [3][]int32
@@ -123,7 +126,7 @@ func classNames(parts [3]string) ([]string, error) {
 	if len(names) > MaxClasses {
 		return nil, fault.Inputf("%d folders of classes, above the limit of %d", len(names), MaxClasses)
 	}
-	return names, checkNames(names)
+	return names, nil
 }
 
 // checkNames refuses names of classes that would do more than be read where

@@ -80,7 +80,7 @@ func Load(ref, dir string) (Split, error) {
 	}
 	split, err := load(path)
 	if err != nil {
-		return Split{}, fmt.Errorf("data set %s: %w", ref, err)
+		return Split{}, fmt.Errorf("data set %s: %w", kind, err) // which names the path
 	}
 	return split, nil
 }

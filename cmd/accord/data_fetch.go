@@ -31,6 +31,9 @@ is asked.`,
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: []string{"mnist"},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if out == "" {
+				return fault.Usagef("--out: the folder has no name")
+			}
 			source, err := dataset.FindSource(args[0])
 			if err != nil {
 				return err

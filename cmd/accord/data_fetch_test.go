@@ -98,6 +98,7 @@ func TestDataFetchRefuses(t *testing.T) {
 	}{
 		{"no set", []string{"--out", "x"}, exitUsage, "--help"},
 		{"no folder", []string{"mnist"}, exitUsage, "out"},
+		{"a folder without name", []string{"mnist", "--out", ""}, exitUsage, "--out"},
 		{"unknown set", []string{"nist", "--out", "x"}, exitInput, "there is mnist"},
 		{"no address", []string{"mnist", "--out", "x", "--mirror", "here"}, exitInput, `"here"`},
 		{"a mirror without the files", []string{"mnist", "--out", "x", "--mirror", mirror}, exitUnavailable, "404"},

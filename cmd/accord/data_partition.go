@@ -49,6 +49,10 @@ processes gives the same model, bit for bit.`,
 // writePartition writes all files into a folder beside out, which gets its
 // name only when it is complete.
 func writePartition(ctx context.Context, s config.Simulation, seed uint64, out string, stdout io.Writer) (err error) {
+	if out == "" {
+		return fault.Usagef("--out: the folder has no name")
+	}
+	out = filepath.Clean(out) // a slash at the end would make a folder within it
 	if err := s.Validate(); err != nil {
 		return err
 	}
@@ -110,8 +114,13 @@ func all(set *dataset.Set) *dataset.View {
 func printPartition(w io.Writer, out string, split dataset.Split, shards []shard) error {
 	first := filepath.Join(out, shards[0].name+".safetensors")
 	_, err := fmt.Fprintf(w, "%s: %d sites, %d images", out, len(shards), split.Train.Len())
-	if err == nil && split.Test != nil {
-		_, err = fmt.Fprintf(w, ", %d test images in %s", split.Test.Len(), testFile)
+	for _, part := range []struct {
+		name string
+		set  *dataset.Set
+	}{{"validation", split.Val}, {"test", split.Test}} {
+		if err == nil && part.set != nil {
+			_, err = fmt.Fprintf(w, ", %d %s images in %s", part.set.Len(), part.name, testFile)
+		}
 	}
 	if err == nil {
 		_, err = fmt.Fprintf(w, "\n\nNext:\n  %s\n", report.ShellLine([]string{"accord", "data", "stats", "--dataset", "safetensors:" + first}))

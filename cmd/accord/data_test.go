@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +68,74 @@ func TestDataPartitionWritesTheShardsOfSimulate(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameImages(t, testFile, split.Test.All(), read.Test.All())
+}
+
+// What is wrong is told before anything is written.
+func TestDataRefuses(t *testing.T) {
+	data := tinyFiles(t, "test")[2:] // nothing to train on
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		says string
+	}{
+		{"an argument", []string{"stats", "mnist"}, exitUsage, "--help"},
+		{"an unknown flag", []string{"stats", "--dateset", "mnist"}, exitUsage, "--dateset"},
+		{"an unknown set", []string{"stats", "--dataset", "cifar"}, exitInput, "cifar"},
+		{"no folder", []string{"stats", "--dataset", "mnist", "--data", "nowhere"}, exitInput, "accord data fetch mnist"},
+		{"no file", []string{"stats", "--dataset", "npz:none.npz"}, exitInput, "none.npz"},
+		{"an unknown partition", []string{"stats", "--partition", "fair"}, exitInput, "fair"},
+		{"no sites", []string{"stats", "--sites", "0"}, exitInput, "sites"},
+		{"nothing to divide", append([]string{"stats", "--sites", "2"}, data...), exitInput, "no training images"},
+		{"no out", []string{"partition", "--sites", "2"}, exitUsage, "out"},
+		{"an empty out", []string{"partition", "--sites", "2", "--out", ""}, exitUsage, "--out"},
+		{"more sites than samples", append([]string{"partition", "--sites", "49", "--out", "x/y"}, tinyFiles(t, "train")[2:]...), exitInput, "49 sites but only 48 samples"},
+		{"more shards than samples", append([]string{"partition", "--partition", "shards:30", "--sites", "2", "--out", "x/y"}, tinyFiles(t, "train")[2:]...), exitInput, "samples"},
+		{"nothing to write", append([]string{"partition", "--sites", "2", "--out", "x/y"}, data...), exitInput, "no training images"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Chdir(dir)
+			r := accord(t, append([]string{"data"}, c.args...)...)
+			if r.code != c.code || !strings.Contains(r.stderr, c.says) || r.stdout != "" {
+				t.Errorf("got exit code %d, stdout %q, stderr %q; want %d and %q", r.code, r.stdout, r.stderr, c.code, c.says)
+			}
+			if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+				t.Errorf("left behind: %v, error %v", entries, err)
+			}
+		})
+	}
+}
+
+func TestDataPartitionKeepsWhatIsThere(t *testing.T) {
+	t.Chdir(t.TempDir())
+	line := append([]string{"data", "partition", "--sites", "2", "--out", "shards/"}, tinyFiles(t, "train", "val")[2:]...)
+	if out := mustAccord(t, line...); !strings.Contains(out, "64 validation images") || !strings.Contains(out, filepath.Join("shards", "site-01.safetensors")) {
+		t.Errorf("printed:\n%s", out)
+	}
+	names := func() (names []string) {
+		for _, dir := range []string{".", "shards"} {
+			entries, err := os.ReadDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range entries {
+				names = append(names, e.Name())
+			}
+		}
+		return names
+	}
+	want := []string{"shards", "site-01.safetensors", "site-02.safetensors", testFile}
+	if diff := cmp.Diff(want, names()); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	writeFile(t, filepath.Join("shards", testFile), "mine")
+	if r := accord(t, line...); r.code != exitExists || !strings.Contains(r.stderr, "already there") {
+		t.Errorf("again: got exit code %d, stderr %q", r.code, r.stderr)
+	}
+	if diff := cmp.Diff(want, names()); diff != "" {
+		t.Errorf("files after a second time (-want +got):\n%s", diff)
+	}
 }
 
 func sameImages(t *testing.T, name string, want, got *dataset.View) {
