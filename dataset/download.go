@@ -57,7 +57,7 @@ func (f *fetcher) receive(parent context.Context, u *url.URL, p *partial) error 
 	silence := time.AfterFunc(f.Silence, func() { cancel(errSilent) })
 	defer silence.Stop()
 	err := f.request(ctx, u, p, func() { silence.Reset(f.Silence) })
-	if errors.Is(context.Cause(ctx), errSilent) {
+	if err != nil && errors.Is(context.Cause(ctx), errSilent) {
 		return fault.As(fault.Unavailable, fmt.Errorf("%w for %v, after %d of %d bytes", errSilent, f.Silence, p.n, p.file.Size))
 	}
 	return err

@@ -345,6 +345,13 @@ func TestFetchKeepsWhatIsThere(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a file in place of the folder", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "data")
+		writeFile(t, dir, []byte("mine"))
+		if _, err := Fetch(t.Context(), source, dir, impatient()); !errors.Is(err, fault.Input) {
+			t.Errorf("got error %v, want one of class Input", err)
+		}
+	})
 	t.Run("a folder of the part's name", func(t *testing.T) {
 		dir := t.TempDir()
 		if err := os.MkdirAll(filepath.Join(dir, "file.gz.part"), 0o755); err != nil {

@@ -64,12 +64,12 @@ func fetch(ctx context.Context, source dataset.Source, out string, stdout, stder
 	case err != nil:
 		return err
 	}
-	what := fmt.Sprintf("%d files fetched, %s", done.Files, humanize.Bytes(uint64(source.Size())))
+	what := fmt.Sprintf("fetched all %d files, %s", done.Files, humanize.Bytes(uint64(source.Size())))
 	switch {
 	case done.Files == 0:
 		what = "all files were there already"
 	case done.Present > 0:
-		what = fmt.Sprintf("%d files fetched, %d were there already", done.Files, done.Present)
+		what = fmt.Sprintf("fetched %d of %d files, the others were there already", done.Files, done.Files+done.Present)
 	}
 	_, err = fmt.Fprintf(stdout, "%s: %s; checksums are right\n\nNext:\n  %s\n  %s\n", out, what,
 		report.ShellLine([]string{"accord", "data", "stats", "--dataset", source.Name, "--data", out}),
