@@ -151,8 +151,15 @@ func (s simulator) compare(ctx context.Context, o *outcome) error {
 	view := newBaselineView(s.stderr, o.shards, o.split.Train.Len())
 	defer view.Close()
 	b, err := simulation.Compare(ctx, options, o.split.Train.All(), len(o.rounds), view.trained)
+	if err != nil {
+		return err
+	}
 	o.baselines = &b
-	return err
+	o.summary.Baselines = &report.Compared{Sites: map[string]float64{}, Central: b.Central.Accuracy}
+	for _, s := range b.Sites {
+		o.summary.Baselines.Sites[s.Site] = s.Accuracy
+	}
+	return nil
 }
 
 // options turns a run file and its data into a simulation.

@@ -75,7 +75,7 @@ func TestSimulateJSON(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	var got map[string]any
 	decode(t, mustAccord(t, append(args, "--out", dir, "--json")...), &got)
-	want := []string{"accuracy", "auc", "best_accuracy", "kernel", "model_digest", "peak_rss_bytes", "rounds", "rounds_to_target",
+	want := []string{"accuracy", "auc", "baselines", "best_accuracy", "kernel", "model_digest", "peak_rss_bytes", "rounds", "rounds_to_target",
 		"samples_per_second", "seconds", "seed", "sensitivity", "specificity", "train_seconds"}
 	var keys []string
 	for key, value := range got {
@@ -87,6 +87,9 @@ func TestSimulateJSON(t *testing.T) {
 	slices.Sort(keys)
 	if diff := cmp.Diff(want, keys); diff != "" {
 		t.Errorf("keys differ (-want +got):\n%s", diff)
+	}
+	if alone, _ := got["baselines"].(map[string]any)["sites"].(map[string]any); len(alone) != 3 {
+		t.Errorf("got %d sites alone, want 3", len(alone))
 	}
 	page, err := os.ReadFile(filepath.Join(dir, report.ReportFile))
 	if err != nil || !strings.Contains(string(page), "site-03 alone") {

@@ -19,6 +19,14 @@ type Summary struct {
 	AUC         *float64 `json:"auc,omitempty"`
 	Sensitivity *float64 `json:"sensitivity,omitempty"`
 	Specificity *float64 `json:"specificity,omitempty"`
+	// What the federation is measured against, where that was asked for.
+	Baselines *Compared `json:"baselines,omitempty"`
+}
+
+// Compared are the test accuracies of the same network trained otherwise.
+type Compared struct {
+	Sites   map[string]float64 `json:"sites"`   // each alone on its own data
+	Central float64            `json:"central"` // all data in one place
 }
 
 // Measure fills in what an evaluation of the kept model on the test set found.
