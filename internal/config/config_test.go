@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -144,6 +145,32 @@ func TestEveryProblemIsReportedInOrder(t *testing.T) {
 	}
 }
 
+// Small learning rates are written with an exponent, by people and by Marshal.
+func TestNumbersMayHaveExponents(t *testing.T) {
+	for text, want := range map[string]float64{"1e-5": 1e-5, "1E-05": 1e-5, "1.0e-05": 1e-5, "2e1": 20} {
+		got, err := Parse("run.yaml", []byte("local: {lr: "+text+"}\n"))
+		if err != nil || got.Local.LR != want {
+			t.Errorf("%s: got %v and error %v, want %v", text, got.Local.LR, err, want)
+		}
+	}
+	for _, text := range []string{`"1e-5"`, "1e", "1e999", "0x1p-2", "e5"} {
+		if got, err := Parse("run.yaml", []byte("local: {lr: "+text+"}\n")); !errors.Is(err, fault.Input) {
+			t.Errorf("%s: got %v and error %v, want an input error", text, got.Local.LR, err)
+		}
+	}
+	for _, lr := range []float64{1e-5, 1.5e-7, 1e21, 5e-324, math.MaxFloat64} {
+		run := Defaults()
+		run.Local.LR = lr
+		sent, err := run.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Parse("sent", sent); err != nil || again.Local.LR != lr {
+			t.Errorf("%g: read back as %g, error %v", lr, again.Local.LR, err)
+		}
+	}
+}
+
 func TestLoadTakesPathsFromTheFilesFolder(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "net.yaml"), "input: [28, 28, 1]\nlayers:\n  - flatten: {}\n  - dense: {units: 10, activation: softmax}\n")
@@ -215,6 +242,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("model: {input: [28, 28, 1], layers: [{flatten: {}}, {dense: {units: 10, activation: softmax}}]}\n"))
 	f.Add([]byte("model: {spec: x}\nwindow: {deadline: 5m}\n"))
 	f.Add([]byte("model: opaque\ninit: w.safetensors\n"))
+	f.Add([]byte("local: {lr: 1e-5}\nserver_lr: 2e+1\n"))
 	f.Add([]byte("a: &a [*a]\n<<: *a\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		run, err := Parse("fuzz", data)

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // treeChecker holds a document to a schema more strictly than the decoder,
@@ -103,6 +105,8 @@ func scalar(n ast.Node, t reflect.Type) (want string, ok bool) {
 		switch n.(type) {
 		case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 			ok = true
+		case *ast.StringNode:
+			ok = isExponential(n)
 		}
 		return "a number", ok
 	case reflect.Uint64:
@@ -117,6 +121,16 @@ func scalar(n ast.Node, t reflect.Type) (want string, ok bool) {
 	default:
 		panic("config: schema uses a type without a rule: " + t.String())
 	}
+}
+
+// exponential is a number such as 1e-5, which YAML 1.2 knows and the parser
+// takes for text unless it has a point.
+var exponential = regexp.MustCompile(`^[-+]?[0-9]+[eE][-+]?[0-9]+$`)
+
+// isExponential tells whether n is such a number, and not text in quotes. The
+// decoder reads it as the number that it is.
+func isExponential(n ast.Node) bool {
+	return n.GetToken().Type == token.StringType && exponential.MatchString(text(n))
 }
 
 // fitsInt tells whether the value of an integer node fits an int64. (Accord
