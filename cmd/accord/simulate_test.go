@@ -244,6 +244,20 @@ func TestSimulateSaysWhatToDoNext(t *testing.T) {
 	}
 }
 
+// Of many sites the table shows the worst, the median and the best.
+func TestSimulateSumsUpManySites(t *testing.T) {
+	args := append(tinySimulation(t, "train", "test"), "--sites", "24", "--rounds", "1", "--baselines")
+	text := mustAccord(t, append(args, "--out", filepath.Join(t.TempDir(), "run"))...)
+	for _, want := range []string{"alone (worst)", "alone (median)", "alone (best)"} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("stdout lacks a line %q:\n%s", want, text)
+		}
+	}
+	if got := strings.Count(text, " alone"); got != 3 {
+		t.Errorf("%d sites alone, want 3:\n%s", got, text)
+	}
+}
+
 // The version handed out is the best on the validation images, and the
 // accuracy told is that version's on the test images.
 func TestSimulateKeepsTheVersionThatValidatesBest(t *testing.T) {
@@ -282,6 +296,14 @@ func TestSimulateWithoutFlagsCompares(t *testing.T) {
 	bare, err := simulateFlags{bare: true}.config(func(*config.Run) {})
 	if err != nil || !bare.Simulation.Baselines || bare.Name != "digits" {
 		t.Errorf("got %+v, %v, want digits with baselines", bare, err)
+	}
+	written, err := simulateFlags{file: filepath.Join("..", "..", "configs", "simulate.yaml")}.config(func(*config.Run) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	written.Simulation.Partition = "" // written out there
+	if diff := cmp.Diff(written, bare); diff != "" {
+		t.Errorf("differs from configs/simulate.yaml (-file +flagless):\n%s", diff)
 	}
 	if other, err := (simulateFlags{}).config(func(*config.Run) {}); err != nil || other.Simulation.Baselines {
 		t.Errorf("got %+v, %v, want no baselines", other, err)
