@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// bench is the state of one session of measuring.
+// bench is the state of one go at measuring.
 type bench struct {
 	ctx    context.Context
 	binary string // a fresh build of accord
@@ -79,7 +79,7 @@ func run(ctx context.Context, only, mnist, out string) (err error) {
 			}
 		}
 		results.put(m.name, rows)
-		// Saved after each, so that an interrupted session keeps what it has.
+		// Saved after each, so that an interruption keeps what it has.
 		if err := results.save(out); err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func (r *results) put(name string, rows []row) {
 	r.Measured[name] = measured{Machine: machine(), Date: time.Now().UTC().Format(time.DateOnly), Rows: rows}
 }
 
-// save writes the figures for the next session and the page for people.
+// save writes the figures for the next time and the page for people.
 func (r *results) save(dir string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
