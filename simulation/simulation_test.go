@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -120,6 +121,49 @@ func TestSameSeedSameModel(t *testing.T) {
 		if digest(change) == want {
 			t.Errorf("%s: the same model", name)
 		}
+	}
+}
+
+// Ten sites of a round answer one after the other, each time in another order.
+func TestAnyOrderOfArrivalSameModel(t *testing.T) {
+	const sites = 10
+	digests := map[string]bool{}
+	for seed := range uint64(4) {
+		order := rand.New(rand.NewPCG(seed, 0)).Perm(sites)
+		o := options(t, sites)
+		o.Threads = sites
+		turn := sync.NewCond(new(sync.Mutex))
+		answered := 0
+		var arrived []string
+		o.Progress = func(site string, p train.Progress) {
+			if p.Step < p.Steps {
+				return
+			}
+			i := slices.IndexFunc(o.Sites, func(s Site) bool { return s.Name == site })
+			turn.L.Lock()
+			defer turn.L.Unlock()
+			for answered%sites != order[i] {
+				turn.Wait()
+			}
+		}
+		o.Observe = func(_ round.State, e round.Event) {
+			if a, ok := e.(round.Answered); ok {
+				turn.L.Lock()
+				answered++
+				arrived = append(arrived, a.Participant)
+				turn.L.Unlock()
+				turn.Broadcast()
+			}
+		}
+		digests[run(t, o).Version.Model] = true
+		for i, s := range o.Sites {
+			if got := arrived[order[i]]; got != s.Name {
+				t.Errorf("seed %d: answer %d came from %s, want %s", seed, order[i], got, s.Name)
+			}
+		}
+	}
+	if len(digests) != 1 {
+		t.Errorf("got %d different models, want 1", len(digests))
 	}
 }
 
