@@ -33,6 +33,9 @@ func (o DigitsOptions) Validate() error {
 			return fault.Inputf("digits: %d %s, want %d to %d", c.v, c.name, c.least, c.most)
 		}
 	}
+	if images := int64(o.Sites)*int64(o.PerSite) + int64(o.Test); images*digits.Side*digits.Side > maxBytes {
+		return fault.Inputf("digits: %d images are more than memory is taken for, draw fewer for each site", images)
+	}
 	return nil
 }
 

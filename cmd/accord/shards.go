@@ -11,6 +11,9 @@ import (
 // drawn for its number of sites.
 func loadSplit(s config.Simulation) (dataset.Split, error) {
 	if s.Dataset != "digits" {
+		if s.SamplesPerSite != 0 || s.TestSamples != 0 {
+			return dataset.Split{}, fault.Inputf("only digits are drawn to measure, %s has the images it has: leave out samples_per_site and test_samples", s.Dataset)
+		}
 		return dataset.Load(s.Dataset, s.Dir)
 	}
 	return dataset.Digits(digitsFor(s))

@@ -47,6 +47,8 @@ func TestSimulateRefuses(t *testing.T) {
 		{"partition unknown", with("--partition", "random"), exitInput, `unknown partition "random"`},
 		{"data set unreadable", []string{"simulate", "--dataset", "npz:" + broken}, exitInput, "broken.npz"},
 		{"data set not there", []string{"simulate", "--dataset", "images:" + filepath.Join(dir, "none")}, exitInput, "none"},
+		{"images drawn from a file", with("--samples-per-site", "9"), exitInput, "only digits are drawn to measure"},
+		{"digits in a folder", []string{"simulate", "--data", dir}, exitInput, "digits are drawn on the spot"},
 		{"spec for other images", with("--spec", wide), exitInput, "the network takes images of [5 5 1]"},
 		{"spec not there", with("--spec", wide+".not"), exitInput, "wide.yaml.not"},
 		{"weights of other shapes", with("--init", weights), exitInput, "weights.safetensors"},

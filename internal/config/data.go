@@ -36,6 +36,7 @@ func (d Data) check(c *checker, prefix string) {
 	switch kind {
 	case "digits", "mnist":
 		c.require(!hasFile, prefix+"dataset", "%s takes nothing after a colon", kind)
+		c.require(kind != "digits" || d.Dir == "", prefix+"data", "digits are drawn on the spot and lie in no folder")
 		c.require(kind != "mnist" || d.Dir != "", prefix+"data", "mnist needs the folder that its files are in")
 	case "idx", "npz", "safetensors", "images":
 		c.require(file != "" || d.Dir != "", prefix+"dataset", "want %s:PATH", kind)
