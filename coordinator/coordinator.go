@@ -308,7 +308,7 @@ func (c *Coordinator) logTransition(s stepped) {
 		log.Warn("participant lost", zap.String("participant", e.Participant))
 	case round.Published:
 		v := s.state.Published[len(s.state.Published)-1]
-		log.Info("version published", zap.Int("version", v.Round), zap.Float64p("accuracy", v.Accuracy), zap.String("model", v.Model))
+		c.log.Info("version published", zap.String("run", s.in.run), zap.Int("round", v.Round), zap.Float64p("accuracy", v.Accuracy), zap.String("model", v.Model))
 	}
 	if s.state.Phase != s.before {
 		switch s.state.Phase {
