@@ -66,6 +66,10 @@ func (n *Network) Contract() Contract { return n.contract }
 // Classes returns the number of classes.
 func (n *Network) Classes() int { return n.layers.Out().C }
 
-// Bind takes memory for one set of weights. Its passes turn samples into logits,
-// [n, classes], to which the loss or a prediction applies softmax.
-func (n *Network) Bind() layer.Bound { return n.layers.Bind(true) }
+// Bind plans the network's arithmetic. Its passes turn samples, without padding,
+// into logits, one row a sample, to which the loss or a prediction applies
+// softmax. dense is as in layer.Plan.
+func (n *Network) Bind(dense bool) layer.Bound {
+	in := n.spec.Input
+	return n.layers.Bind(layer.Plan{In: layer.Packed(layer.Shape{H: in[0], W: in[1], C: in[2]}), First: true, Dense: dense})
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/kernel"
 	"github.com/accord-fl/accord/internal/version"
 )
 
@@ -41,6 +42,7 @@ Results are printed on stdout, progress and logs on stderr.
 		Version:       version.Get().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return fault.As(fault.Usage, kernel.Check()) },
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)

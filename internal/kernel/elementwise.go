@@ -2,114 +2,92 @@ package kernel
 
 import "math"
 
-// AddBias adds bias to every row of y, [rows, len(bias)].
-func AddBias(y, bias []float32) {
+// NoFloor is the floor of a function that has none.
+var NoFloor = float32(math.NaN())
+
+// AddBias computes y = max(y + bias, floor) for every row of y,
+// [rows, len(bias)]; with NoFloor, y + bias. ReLU has floor 0.
+func AddBias(y, bias []float32, floor float32) {
 	checkRows(y, bias)
+	active.addBias(y, bias, floor)
+}
+
+func addBiasPortable(y, bias []float32, floor float32) {
+	if floor != floor {
+		floor = float32(math.Inf(-1))
+	}
 	for len(y) > 0 {
 		row := y[:len(bias)]
 		for j, b := range bias {
-			row[j] += b
+			row[j] = max(row[j]+b, floor)
 		}
 		y = y[len(bias):]
 	}
 }
 
-// AddBiasReLU is AddBias followed by max(·, 0).
-func AddBiasReLU(y, bias []float32) {
-	checkRows(y, bias)
-	for len(y) > 0 {
-		row := y[:len(bias)]
-		for j, b := range bias {
-			row[j] = max(row[j]+b, 0)
+// FloorGrad is the gradient of AddBias: it sets d, [rows, len(sum)], to zero
+// where y did not exceed the floor, and adds the rows of d to sum.
+func FloorGrad(d, y, sum []float32, floor float32) {
+	checkRows(d, sum)
+	if len(y) != len(d) {
+		panic(errLength)
+	}
+	active.floorGrad(d, y, sum, floor)
+}
+
+func floorGradPortable(d, y, sum []float32, floor float32) {
+	for len(d) > 0 {
+		row, out := d[:len(sum)], y[:len(sum)]
+		for j, v := range out {
+			if v <= floor {
+				row[j] = 0
+			}
+			sum[j] += row[j]
 		}
-		y = y[len(bias):]
+		d, y = d[len(sum):], y[len(sum):]
 	}
 }
 
-// checkRows panics unless x consists of whole rows.
+// checkRows panics unless x consists of whole rows of whole Lanes.
 func checkRows(x, row []float32) {
-	if len(row) == 0 || len(x)%len(row) != 0 {
+	if len(row) == 0 || len(x) == 0 || len(x)%len(row) != 0 {
 		panic(errLength)
+	}
+	if len(row)%Lanes != 0 {
+		panic(errLanes)
 	}
 }
 
-// ReLU computes y = max(x, 0).
-func ReLU(y, x []float32) {
-	if len(y) != len(x) {
-		panic(errLength)
-	}
-	for i, v := range x {
-		y[i] = max(v, 0)
-	}
+// AddScaled computes dst += a·s.
+func AddScaled(dst []float32, a float32, s []float32) {
+	sameLength(len(dst), len(s))
+	active.addScaled(dst, a, s)
 }
 
-// ReLUGrad computes dx = dy where y > 0, and 0 elsewhere. dx may be dy.
-func ReLUGrad(dx, dy, y []float32) {
-	if len(dx) != len(dy) || len(y) != len(dy) {
-		panic(errLength)
-	}
-	for i, d := range dy {
-		mask := -uint32(positive(y[i]))
-		dx[i] = math.Float32frombits(math.Float32bits(d) & mask)
-	}
-}
-
-// positive is 1 for v > 0 and for a NaN without sign, otherwise 0.
-func positive(v float32) int {
-	return int(-math.Float32bits(v)>>31) &^ int(math.Float32bits(v)>>31)
-}
-
-// AddTo computes dst += s.
-func AddTo(dst, s []float32) {
-	if len(dst) != len(s) {
-		panic(errLength)
-	}
+func addScaledPortable(dst []float32, a float32, s []float32) {
 	for i, v := range s {
-		dst[i] += v
+		dst[i] += float32(a * v)
 	}
 }
 
-// AddRows adds every row of x, [rows, len(dst)], to dst.
-func AddRows(dst, x []float32) {
-	checkRows(x, dst)
-	for len(x) > 0 {
-		AddTo(dst, x[:len(dst)])
-		x = x[len(dst):]
+// Fold computes sum += share·v in float64, with the product rounded before it is
+// added. All families give the same bits.
+func Fold(sum []float64, v []float32, share float64) {
+	sameLength(len(sum), len(v))
+	active.fold(sum, v, share)
+}
+
+func foldPortable(sum []float64, v []float32, share float64) {
+	for i, x := range v {
+		sum[i] += float64(share * float64(x))
 	}
 }
 
-// Transpose computes dst[j·rows+i] = src[i·cols+j] for a matrix of rows × cols.
-func Transpose(dst, src []float32, rows, cols int) {
-	if len(dst) != rows*cols || len(src) != rows*cols {
-		panic(errLength)
-	}
-	for i := range rows {
-		at := i
-		for _, v := range src[i*cols:][:cols] {
-			dst[at] = v
-			at += rows
+// sameLength panics unless all lengths are equal.
+func sameLength(want int, lengths ...int) {
+	for _, n := range lengths {
+		if n != want {
+			panic(errLength)
 		}
 	}
-}
-
-// Live writes to idx the positions i where d[i] is not zero and gives their
-// number. With y given, y[i] must be positive too: the gradient d then stops at
-// a ReLU whose output y is zero. idx must be as long as d.
-func Live(idx []int32, d, y []float32) int {
-	if len(idx) < len(d) || y != nil && len(y) != len(d) {
-		panic(errLength)
-	}
-	n := 0
-	if y == nil {
-		for i, v := range d {
-			idx[n] = int32(i)
-			n += nonZero(v)
-		}
-		return n
-	}
-	for i, v := range d {
-		idx[n] = int32(i)
-		n += nonZero(v) & positive(y[i])
-	}
-	return n
 }

@@ -2,141 +2,246 @@ package kernel
 
 import (
 	"math"
-	"math/rand/v2"
+	"slices"
 	"testing"
-
-	"pgregory.net/rapid"
 )
 
-var (
-	nan         = float32(math.NaN())
-	negativeNaN = math.Float32frombits(0xFFC00000) // what x86 makes of Inf−Inf
-	inf         = float32(math.Inf(1))
-)
+// special returns n guarded values, some of which are zeros, NaN and infinities.
+func (d *drawing) special(n int) []float32 {
+	v := d.values(n)
+	for i := range v {
+		switch d.r.IntN(20) {
+		case 0:
+			v[i] = nan
+		case 1:
+			v[i] = negativeNaN
+		case 2:
+			v[i] = inf
+		case 3:
+			v[i] = -inf
+		case 4:
+			v[i] = float32(math.Copysign(0, -1))
+		default: // few values, so that maxima are shared
+			v[i] = float32(math.Round(float64(v[i])))
+		}
+	}
+	return v
+}
 
-func isNaN(v float32) bool { return v != v }
+func (d *drawing) floor() float32 {
+	if d.bool("relu") {
+		return 0
+	}
+	return NoFloor
+}
 
 func TestMaxPoolMatchesScan(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		channels := rapid.IntRange(1, 9).Draw(t, "channels")
-		taps := make([]int32, rapid.IntRange(1, 7).Draw(t, "taps"))
-		z := rapid.SliceOfN(rapid.SampledFrom([]float32{-2, -1, 0, 1, 2, 3, inf, -inf, nan, negativeNaN}), 60, 60).Draw(t, "z")
-		for i := range taps {
-			taps[i] = int32(rapid.IntRange(0, 60-channels).Draw(t, "tap"))
+	property(t, func(d *drawing) {
+		channels := Lanes * d.int("channels", 1, 3)
+		p := Pooling{Step: Lanes * d.int("step", 0, 4), Cells: d.int("cells", 1, 4)}
+		p.Taps = make([]int32, d.int("taps", 1, 7))
+		for i := range p.Taps {
+			p.Taps[i] = int32(d.r.IntN(60))
 		}
-		y, arg := make([]float32, channels), make([]uint8, channels)
-		MaxPool(y, arg, z, taps)
-		for c := range channels {
-			want, first, bad := z[int(taps[0])+c], 0, false
-			for i, tap := range taps {
-				v := z[int(tap)+c]
+		z, bias, floor := d.special(p.reach(channels)), d.values(channels), d.floor()
+		y, arg := d.canaries(p.Cells*channels), guarded[uint8](d, p.Cells*channels)
+		MaxPool(y, arg, z, p, bias, floor)
+		for i, got := range y {
+			cell, c := i/channels, i%channels
+			best, first, bad := float32(0), -1, false
+			for t, tap := range p.Taps {
+				v := z[int(tap)+cell*p.Step+c]
 				bad = bad || isNaN(v)
-				if v > want {
-					want, first = v, i
+				if first < 0 || v > best {
+					best, first = v, t
 				}
 			}
-			if bad {
-				if !isNaN(y[c]) {
-					t.Fatalf("channel %d: got %v, want NaN", c, y[c])
-				}
-				continue
+			want, live := best+bias[c], true
+			if want <= floor {
+				want, live = floor, false
 			}
-			if y[c] != want || int(arg[c]) != first {
-				t.Fatalf("channel %d: got %v at %d, want %v at %d", c, y[c], arg[c], want, first)
+			switch {
+			case bad || isNaN(want):
+				if !isNaN(got) || int(arg[i]) >= len(p.Taps) {
+					d.Fatalf("%d: got %v at %d, want NaN at some tap", i, got, arg[i])
+				}
+			case got != want || live && int(arg[i]) != first || !live && arg[i] != Dead:
+				d.Fatalf("%d: got %v at %d, want %v at %d (live: %v)", i, got, arg[i], want, first, live)
+			}
+		}
+	})
+}
+
+func TestUnpoolMatchesScan(t *testing.T) {
+	property(t, func(d *drawing) {
+		channels, taps := Lanes*d.int("channels", 1, 3), d.int("taps", 1, 5)
+		p := Pooling{Cells: d.int("cells", 1, 4)}
+		add := d.bool("overlapping")
+		if add {
+			p.Step = Lanes * d.int("step", 0, 4)
+			for range taps {
+				p.Taps = append(p.Taps, int32(d.r.IntN(60)))
+			}
+		} else {
+			p.Step = taps * channels
+			for t := range taps {
+				p.Taps = append(p.Taps, int32(t*channels))
+			}
+		}
+		dy, arg := d.values(p.Cells*channels), guarded[uint8](d, p.Cells*channels)
+		for i := range arg {
+			if arg[i] = uint8(d.r.IntN(taps)); d.r.IntN(4) == 0 {
+				arg[i] = Dead
+			}
+		}
+		z := d.canaries(p.reach(channels))
+		want := slices.Clone(z)
+		if !add {
+			clear(want)
+		}
+		for i, v := range dy {
+			if arg[i] != Dead {
+				want[int(p.Taps[arg[i]])+i/channels*p.Step+i%channels] += v
+			}
+		}
+		Unpool(z, dy, arg, p, channels, add)
+		d.near("z", z, want)
+	})
+}
+
+func TestDropDead(t *testing.T) {
+	property(t, func(d *drawing) {
+		rows, cols := d.int("rows", 1, 5), Lanes*d.int("cols", 1, 3)
+		v, arg, sums := d.special(rows*cols), guarded[uint8](d, rows*cols), d.values(cols)
+		want, wantSums := slices.Clone(v), slices.Clone(sums)
+		for i := range arg {
+			if arg[i] = uint8(d.r.IntN(4)); d.r.IntN(2) == 0 {
+				arg[i], want[i] = Dead, 0
+			}
+			wantSums[i%cols] += want[i]
+		}
+		DropDead(v, arg, sums)
+		d.near("d", v, want)
+		d.near("sum", sums, wantSums)
+	})
+}
+
+func TestAddBiasAndItsGradient(t *testing.T) {
+	property(t, func(d *drawing) {
+		rows, cols, floor := d.int("rows", 1, 5), Lanes*d.int("cols", 1, 3), d.floor()
+		y, bias := d.special(rows*cols), d.values(cols)
+		want := slices.Clone(y)
+		for i := range want {
+			if want[i] += bias[i%cols]; want[i] <= floor {
+				want[i] = floor
+			}
+		}
+		AddBias(y, bias, floor)
+		d.near("y", y, want)
+		for i, v := range y {
+			if floor == 0 && v == 0 && math.Signbit(float64(v)) {
+				d.Fatalf("y[%d] is -0 above a floor of 0", i)
+			}
+		}
+		g, sums := d.special(rows*cols), d.values(cols)
+		wantG, wantSums := slices.Clone(g), slices.Clone(sums)
+		for i := range wantG {
+			if y[i] <= floor {
+				wantG[i] = 0
+			}
+			wantSums[i%cols] += wantG[i]
+		}
+		FloorGrad(g, y, sums, floor)
+		d.near("d", g, wantG)
+		d.near("sum", sums, wantSums)
+	})
+}
+
+// Flat functions of any length agree with portable code up to rounding.
+func TestFlatFunctionsMatchPortable(t *testing.T) {
+	property(t, func(d *drawing) {
+		n := d.int("n", 0, 70)
+		w, g, m, v := d.values(n), d.values(n), d.values(n), d.values(n)
+		for i := range v {
+			v[i] = float32(math.Abs(float64(v[i])))
+		}
+		r := AdamRates{Step: 0.1, New1: 0.1, New2: 0.001, Epsilon: 1e-7}
+		for _, c := range []struct {
+			name string
+			run  func(f *family, w, m, v []float32)
+		}{
+			{"addScaled", func(f *family, w, _, _ []float32) { f.addScaled(w, 0.3, g) }},
+			{"sgd", func(f *family, w, _, _ []float32) { f.sgd(w, g, 0.1, 0.01) }},
+			{"momentum", func(f *family, w, m, _ []float32) { f.momentum(w, g, m, 0.1, 0.9, 0.01) }},
+			{"adam", func(f *family, w, m, v []float32) { f.adam(w, g, m, v, r) }},
+		} {
+			copies := func() [3][]float32 {
+				var all [3][]float32
+				for i, s := range [][]float32{w, m, v} {
+					all[i] = guarded[float32](d, n)
+					copy(all[i], s)
+				}
+				return all
+			}
+			got, want := copies(), copies()
+			c.run(active, got[0], got[1], got[2])
+			c.run(&portable, want[0], want[1], want[2])
+			for i := range got {
+				d.near(c.name, got[i], want[i])
+			}
+		}
+	})
+}
+
+// The aggregate of a round must not depend on the processor.
+func TestFoldIsExactlyPortable(t *testing.T) {
+	property(t, func(d *drawing) {
+		v := d.special(d.int("n", 0, 50))
+		got, want := guarded[float64](d, len(v)), make([]float64, len(v))
+		for i := range got {
+			got[i] = d.r.NormFloat64()
+		}
+		copy(want, got)
+		share := d.r.Float64()
+		Fold(got, v, share)
+		foldPortable(want, v, share)
+		for i := range got {
+			if got[i] != want[i] && !(math.IsNaN(got[i]) && math.IsNaN(want[i])) {
+				d.Fatalf("sum[%d]: got %v, want %v", i, got[i], want[i])
 			}
 		}
 	})
 }
 
 func TestNaNAndInfPassThrough(t *testing.T) {
-	for _, bad := range []float32{nan, negativeNaN, inf} {
-		finite := func(v float32) bool { return !isNaN(v) && !math.IsInf(float64(v), 0) }
-		b := NewPanels(3, 5)
-		b.Pack(0, 3, []float32{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 5, 1)
-		c := make([]float32, 5)
-		GEMM(c, 5, 1, 3, Strided{[]float32{1, bad, 1}, 3, 1}, b, []Segment{{0, 0}}, false)
-		for j, v := range c {
-			if finite(v) {
-				t.Errorf("GEMM lost %v in column %d", bad, j)
+	each(t, func(t *testing.T, _ *family) {
+		for _, bad := range []float32{nan, negativeNaN, inf} {
+			finite := func(v []float32) bool {
+				return slices.ContainsFunc(v, func(x float32) bool { return !isNaN(x) && !math.IsInf(float64(x), 0) })
+			}
+			ones := slices.Repeat([]float32{1}, 3*Lanes)
+			c := make([]float32, Lanes)
+			if Mul(Rows(c, Lanes, Lanes), 1, Lanes, 3, Strided{[]float32{1, bad, 1}, 3, 1}, Panels(ones, 3, Lanes), Whole, false); finite(c) {
+				t.Errorf("Mul lost %v: %v", bad, c)
+			}
+			l := NewLists(1, 1, 0)
+			l.counts[0], l.terms[0] = 1, Term{bad, 0}
+			clear(c)
+			if MulSparse(c, Lanes, []int32{0}, l, ones, 0, 1, Lanes); finite(c) {
+				t.Errorf("MulSparse lost %v: %v", bad, c)
+			}
+			w := slices.Repeat([]float32{bad}, Lanes)
+			for _, step := range map[string]func(w []float32){
+				"SGD":      func(w []float32) { SGD(w, ones[:Lanes], 1, 0) },
+				"Momentum": func(w []float32) { Momentum(w, ones[:Lanes], make([]float32, Lanes), 1, 1, 0) },
+				"Adam": func(w []float32) {
+					Adam(w, ones[:Lanes], make([]float32, Lanes), make([]float32, Lanes), AdamRates{1, 1, 1, 1})
+				},
+			} {
+				if step(w); finite(w) {
+					t.Errorf("a step lost %v: %v", bad, w)
+				}
 			}
 		}
-		s := NewSparse(1, 3)
-		s.Compress([]float32{0, bad, 1}, 3)
-		s.Mul(c, 5, Walk{Rows: []int32{0, 1}, Runs: []Run{{0, 1, 0}}}, b, false)
-		for j, v := range c {
-			if finite(v) {
-				t.Errorf("Sparse.Mul lost %v in column %d", bad, j)
-			}
-		}
-		y := []float32{bad}
-		if AddBiasReLU(y, []float32{1}); finite(y[0]) {
-			t.Errorf("AddBiasReLU lost %v", bad)
-		}
-		if ReLU(y, []float32{bad}); finite(y[0]) {
-			t.Errorf("ReLU lost %v", bad)
-		}
-		if ReLUGrad(y, []float32{bad}, []float32{1}); finite(y[0]) {
-			t.Errorf("ReLUGrad lost %v", bad)
-		}
-		if n := Live(make([]int32, 1), []float32{bad}, []float32{1}); n != 1 {
-			t.Errorf("Live lost %v", bad)
-		}
-	}
-}
-
-func TestReLUAndItsGradient(t *testing.T) {
-	x := []float32{-1, 0, float32(math.Copysign(0, -1)), 2, 1e-40}
-	y := make([]float32, len(x))
-	ReLU(y, x)
-	for i, want := range []float32{0, 0, 0, 2, 1e-40} {
-		if y[i] != want || math.Signbit(float64(y[i])) {
-			t.Errorf("ReLU(%v): got %v, want %v", x[i], y[i], want)
-		}
-	}
-	dy := []float32{5, 6, 7, 8, 9}
-	ReLUGrad(dy, dy, y)
-	for i, want := range []float32{0, 0, 0, 8, 9} {
-		if dy[i] != want {
-			t.Errorf("ReLUGrad at %v: got %v, want %v", x[i], dy[i], want)
-		}
-	}
-}
-
-func TestLiveSkipsZerosAndDeadUnits(t *testing.T) {
-	d, y := []float32{1, 0, 2, 3, float32(math.Copysign(0, -1))}, []float32{1, 1, 0, 2, 1}
-	idx := make([]int32, len(d))
-	if got := idx[:Live(idx, d, y)]; len(got) != 2 || got[0] != 0 || got[1] != 3 {
-		t.Errorf("with outputs: got %v, want [0 3]", got)
-	}
-	if got := idx[:Live(idx, d, nil)]; len(got) != 3 || got[2] != 3 {
-		t.Errorf("without outputs: got %v, want [0 2 3]", got)
-	}
-}
-
-func TestAddBiasAndRows(t *testing.T) {
-	y := []float32{1, -2, 3, -4}
-	AddBias(y, []float32{10, 20})
-	sum := []float32{1, 1}
-	AddRows(sum, y)
-	for i, want := range []float32{11, 18, 13, 16} {
-		if y[i] != want {
-			t.Errorf("AddBias[%d]: got %v, want %v", i, y[i], want)
-		}
-	}
-	if sum[0] != 25 || sum[1] != 35 {
-		t.Errorf("AddRows: got %v, want [25 35]", sum)
-	}
-}
-
-func TestTranspose(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	src, dst := values(r, 3*5), make([]float32, 3*5)
-	Transpose(dst, src, 3, 5)
-	for i := range 3 {
-		for j := range 5 {
-			if dst[j*3+i] != src[i*5+j] {
-				t.Fatalf("element (%d, %d) went astray", i, j)
-			}
-		}
-	}
+	})
 }

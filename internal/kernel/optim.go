@@ -5,6 +5,10 @@ import "math"
 // SGD computes w −= rate·(g + decay·w).
 func SGD(w, g []float32, rate, decay float32) {
 	sameLength(len(w), len(g))
+	active.sgd(w, g, rate, decay)
+}
+
+func sgdPortable(w, g []float32, rate, decay float32) {
 	for i, v := range w {
 		w[i] = v - float32(rate*(g[i]+float32(decay*v)))
 	}
@@ -14,6 +18,10 @@ func SGD(w, g []float32, rate, decay float32) {
 // w −= rate·velocity.
 func Momentum(w, g, velocity []float32, rate, momentum, decay float32) {
 	sameLength(len(w), len(g), len(velocity))
+	active.momentum(w, g, velocity, rate, momentum, decay)
+}
+
+func momentumPortable(w, g, velocity []float32, rate, momentum, decay float32) {
 	for i, v := range w {
 		u := float32(momentum*velocity[i]) + (g[i] + float32(decay*v))
 		velocity[i] = u
@@ -29,6 +37,10 @@ type AdamRates struct{ Step, New1, New2, Epsilon float32 }
 // Adam computes m += new1·(g−m), v += new2·(g²−v) and then w −= step·m/(√v+ε).
 func Adam(w, g, m, v []float32, r AdamRates) {
 	sameLength(len(w), len(g), len(m), len(v))
+	active.adam(w, g, m, v, r)
+}
+
+func adamPortable(w, g, m, v []float32, r AdamRates) {
 	g, m, v = g[:len(w)], m[:len(w)], v[:len(w)]
 	for i := range w {
 		gi := g[i]
@@ -36,14 +48,5 @@ func Adam(w, g, m, v []float32, r AdamRates) {
 		vi := v[i] + float32(r.New2*(float32(gi*gi)-v[i]))
 		m[i], v[i] = mi, vi
 		w[i] -= float32(r.Step*mi) / (float32(math.Sqrt(float64(vi))) + r.Epsilon)
-	}
-}
-
-// sameLength panics unless all lengths are equal.
-func sameLength(want int, lengths ...int) {
-	for _, n := range lengths {
-		if n != want {
-			panic(errLength)
-		}
 	}
 }

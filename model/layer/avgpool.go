@@ -1,5 +1,7 @@
 package layer
 
+import "github.com/accord-fl/accord/internal/kernel"
+
 // AveragePool2D takes the mean of each window, channel by channel.
 type AveragePool2D struct{ pool }
 
@@ -15,16 +17,18 @@ func NewAveragePool2D(in Shape, w Window) (*AveragePool2D, error) {
 var _ Layer = (*AveragePool2D)(nil)
 
 // Bind lists the windows.
-func (a *AveragePool2D) Bind(bool) Bound { return &avgPoolBound{pool: &a.pool, taps: a.cells()} }
+func (a *AveragePool2D) Bind(p Plan) Bound {
+	return &avgPoolBound{weightless{padded(a.Out())}, p.In, a.runs(p.In.Stride)}
+}
 
 type avgPoolBound struct {
 	weightless
-	*pool
-	taps [][]int32
+	in   Layout
+	runs []poolRun
 }
 
 func (b *avgPoolBound) NewPass(samples int) Pass {
-	return &avgPoolPass{avgPoolBound: b, samples: samples, y: make([]float32, samples*b.Out().Size())}
+	return &avgPoolPass{avgPoolBound: b, samples: samples, y: kernel.Alloc(samples * b.out.Size())}
 }
 
 type avgPoolPass struct {
@@ -33,43 +37,39 @@ type avgPoolPass struct {
 	y, dx   []float32
 }
 
-func (p *avgPoolPass) Forward(x []float32, n int) []float32 {
-	in, channels := p.in.Size(), p.in.C
-	at := 0
-	for s := range n {
-		sample := x[s*in:][:in]
-		for _, taps := range p.taps {
-			scale := 1 / float32(len(taps))
-			for c := range channels {
-				var sum float32
-				for _, t := range taps {
-					sum += sample[int(t)+c]
-				}
-				p.y[at] = sum * scale
-				at++
-			}
-		}
-	}
-	return p.y[:at]
+func (p *avgPoolPass) Forward(_, x []float32, n int) []float32 {
+	y := p.y[:n*p.out.Size()]
+	clear(y)
+	p.visit(n, func(cell, at int, scale float32) {
+		kernel.AddScaled(y[cell:][:p.in.Stride], scale, x[at:][:p.in.Stride])
+	})
+	return y
 }
 
-func (p *avgPoolPass) Backward(dy []float32, n int, _ []float32) []float32 {
-	in, channels := p.in.Size(), p.in.C
-	p.dx = grow(p.dx, p.samples*in)
-	clear(p.dx[:n*in])
-	at := 0
+func (p *avgPoolPass) Backward(_, dy []float32, n int, _ []float32) []float32 {
+	p.dx = grow(p.dx, p.samples*p.in.Size())
+	dx := p.dx[:n*p.in.Size()]
+	clear(dx)
+	p.visit(n, func(cell, at int, scale float32) {
+		kernel.AddScaled(dx[at:][:p.in.Stride], scale, dy[cell:][:p.in.Stride])
+	})
+	return dx
+}
+
+// visit calls f for every element of every window, with where the cell starts in
+// the output, where the element starts in the input, and one over the window's
+// size.
+func (p *avgPoolPass) visit(n int, f func(cell, at int, scale float32)) {
 	for s := range n {
-		dx := p.dx[s*in:][:in]
-		for _, taps := range p.taps {
-			scale := 1 / float32(len(taps))
-			for c := range channels {
-				d := float32(dy[at] * scale)
-				for _, t := range taps {
-					dx[int(t)+c] += d
+		for i := range p.runs {
+			run := &p.runs[i]
+			scale := 1 / float32(len(run.Taps))
+			for c := range run.Cells {
+				cell := s*p.out.Size() + (run.cell+c)*p.in.Stride
+				for _, tap := range run.Taps {
+					f(cell, s*p.in.Size()+run.from+c*run.Step+int(tap), scale)
 				}
-				at++
 			}
 		}
 	}
-	return p.dx[:n*in]
 }

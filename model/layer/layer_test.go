@@ -3,6 +3,7 @@ package layer
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -57,7 +58,7 @@ func TestConstructorsRefuse(t *testing.T) {
 			return err
 		}},
 		{"no stride", "every number must lie in", func() error { _, err := NewConv2D(in, ConvConfig{Filters: 1, Window: window(3, 0, false)}); return err }},
-		{"pool of too many", "at most 256", func() error {
+		{"pool of too many", "at most 255", func() error {
 			_, err := NewConv2D(Shape{30, 30, 1}, ConvConfig{Filters: 1, Window: window(3, 1, false), Pool: &large})
 			return err
 		}},
@@ -103,12 +104,21 @@ func TestPooledConvolutionEqualsBothInTurn(t *testing.T) {
 	const n = 3
 	weights, x, dy := random(WeightSize(conv)), random(n*in.Size()), random(n*pool.Out().Size())
 	run := func(l Layer) (y, dx, grad []float32) {
-		b := l.Bind(false)
-		b.Pack(weights, true)
+		b := l.Bind(Plan{In: padded(in)})
+		w, g := make([]float32, b.Size()), make([]float32, b.Size())
+		b.Import(w, weights)
+		for _, block := range b.Blocks() {
+			b.Refresh(w, block)
+		}
 		pass := b.NewPass(n)
+		xs, dys := make([]float32, n*padded(in).Size()), make([]float32, n*b.Out().Size())
+		repack(xs, padded(in), x, Packed(in), n)
+		repack(dys, b.Out(), dy, Packed(l.Out()), n)
+		y = slices.Clone(pass.Forward(w, xs, n))
+		dx = pass.Backward(w, dys, n, g)
 		grad = make([]float32, len(weights))
-		y = pass.Forward(x, n)
-		return y, pass.Backward(append([]float32(nil), dy...), n, grad), grad
+		b.Export(grad, g)
+		return y, dx, grad
 	}
 	y1, dx1, grad1 := run(fused)
 	y2, dx2, grad2 := run(NewSequence([]Layer{conv, pool}))

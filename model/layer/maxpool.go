@@ -21,51 +21,56 @@ func NewMaxPool2D(in Shape, w Window) (*MaxPool2D, error) {
 var _ Layer = (*MaxPool2D)(nil)
 
 // Bind lists the windows.
-func (m *MaxPool2D) Bind(bool) Bound { return &maxPoolBound{pool: &m.pool, taps: m.cells()} }
+func (m *MaxPool2D) Bind(p Plan) Bound {
+	return &maxPoolBound{weightless{padded(m.Out())}, &m.pool, p.In, m.runs(p.In.Stride)}
+}
 
 type maxPoolBound struct {
 	weightless
-	*pool
-	taps [][]int32
+	pool *pool
+	in   Layout
+	runs []poolRun
 }
 
 func (b *maxPoolBound) NewPass(samples int) Pass {
-	out := samples * b.Out().Size()
-	return &maxPoolPass{maxPoolBound: b, samples: samples, y: make([]float32, out), arg: make([]uint8, out)}
+	out := samples * b.out.Size()
+	return &maxPoolPass{
+		maxPoolBound: b, samples: samples,
+		zero: kernel.Alloc(b.in.Stride), y: kernel.Alloc(out), arg: make([]uint8, out),
+	}
 }
 
 type maxPoolPass struct {
 	*maxPoolBound
-	samples int
-	y, dx   []float32
-	arg     []uint8
+	samples     int
+	zero, y, dx []float32
+	arg         []uint8
 }
 
-func (p *maxPoolPass) Forward(x []float32, n int) []float32 {
-	in, channels := p.in.Size(), p.in.C
-	at := 0
+func (p *maxPoolPass) Forward(_, x []float32, n int) []float32 {
+	in, out, channels := p.in.Size(), p.out.Size(), p.in.Stride
 	for s := range n {
-		sample := x[s*in:][:in]
-		for _, taps := range p.taps {
-			kernel.MaxPool(p.y[at:at+channels], p.arg[at:at+channels], sample, taps)
-			at += channels
+		for i := range p.runs {
+			run := &p.runs[i]
+			begin, end := s*out+run.cell*channels, s*out+(run.cell+run.Cells)*channels
+			kernel.MaxPool(p.y[begin:end], p.arg[begin:end], x[s*in+run.from:], run.Pooling, p.zero, kernel.NoFloor)
 		}
 	}
-	return p.y[:at]
+	return p.y[:n*out]
 }
 
-func (p *maxPoolPass) Backward(dy []float32, n int, _ []float32) []float32 {
-	in, channels := p.in.Size(), p.in.C
+func (p *maxPoolPass) Backward(_, dy []float32, n int, _ []float32) []float32 {
+	in, out, channels := p.in.Size(), p.out.Size(), p.in.Stride
 	p.dx = grow(p.dx, p.samples*in)
-	clear(p.dx[:n*in])
-	at := 0
+	tiles := p.pool.tiles()
+	if !tiles {
+		clear(p.dx[:n*in])
+	}
 	for s := range n {
-		dx := p.dx[s*in:][:in]
-		for _, taps := range p.taps {
-			for c := range channels {
-				dx[int(taps[p.arg[at]])+c] += dy[at]
-				at++
-			}
+		for i := range p.runs {
+			run := &p.runs[i]
+			begin, end := s*out+run.cell*channels, s*out+(run.cell+run.Cells)*channels
+			kernel.Unpool(p.dx[s*in+run.from:], dy[begin:end], p.arg[begin:end], run.Pooling, channels, !tiles)
 		}
 	}
 	return p.dx[:n*in]

@@ -17,29 +17,32 @@ func (r *ReLU) Out() Shape { return r.in }
 func (r *ReLU) Weights() []Weight { return nil }
 
 // Bind takes no memory.
-func (r *ReLU) Bind(bool) Bound { return &reluBound{size: r.in.Size()} }
+func (r *ReLU) Bind(p Plan) Bound { return reluBound{weightless{p.In}} }
 
-type reluBound struct {
-	weightless
-	size int
-}
+type reluBound struct{ weightless }
 
-func (b *reluBound) NewPass(samples int) Pass {
-	return &reluPass{size: b.size, y: make([]float32, samples*b.size)}
+func (b reluBound) NewPass(samples int) Pass {
+	return &reluPass{
+		out: b.out, y: kernel.Alloc(samples * b.out.Size()),
+		zero: kernel.Alloc(b.out.Stride), sum: kernel.Alloc(b.out.Stride),
+	}
 }
 
 type reluPass struct {
-	size int
+	out  Layout
 	y    []float32
+	zero []float32 // a bias
+	sum  []float32 // its gradient, which nobody wants
 }
 
-func (p *reluPass) Forward(x []float32, n int) []float32 {
-	y := p.y[:n*p.size]
-	kernel.ReLU(y, x)
+func (p *reluPass) Forward(_, x []float32, n int) []float32 {
+	y := p.y[:n*p.out.Size()]
+	copy(y, x)
+	kernel.AddBias(y, p.zero, 0)
 	return y
 }
 
-func (p *reluPass) Backward(dy []float32, n int, _ []float32) []float32 {
-	kernel.ReLUGrad(dy, dy, p.y[:n*p.size])
+func (p *reluPass) Backward(_, dy []float32, n int, _ []float32) []float32 {
+	kernel.FloorGrad(dy, p.y[:n*p.out.Size()], p.sum, 0)
 	return dy
 }

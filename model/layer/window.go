@@ -61,3 +61,27 @@ func (a axis) clip(i int) (from, to int) {
 
 // read returns how much of the image the windows reach, without padding.
 func (a axis) read() int { return (a.out-1)*a.stride + a.size }
+
+// tiles tells whether the windows cover the image without gaps or overlaps.
+func (a axis) tiles() bool { return a.stride == a.size && a.out*a.size == a.in }
+
+// position returns the window that covers pixel i with its element k.
+func (a axis) position(i, k int) (int, bool) {
+	start := i + a.before - k
+	if start < 0 || start%a.stride != 0 || start/a.stride >= a.out {
+		return 0, false
+	}
+	return start / a.stride, true
+}
+
+// inside returns the windows, n from first on, whose element k lies inside the
+// image.
+func (a axis) inside(k int) (first, n int) {
+	for first < a.out && first*a.stride+k < a.before {
+		first++
+	}
+	for first+n < a.out && (first+n)*a.stride+k-a.before < a.in {
+		n++
+	}
+	return first, n
+}

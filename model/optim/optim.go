@@ -1,7 +1,6 @@
 // Package optim holds the optimisers that move weights along a gradient.
 //
-// An optimiser belongs to one vector of weights and keeps its own state; it is
-// not safe for concurrent use. The same gradients give the same weights, bit for
+// An optimiser belongs to one vector of weights and keeps its own state. The same gradients give the same weights, bit for
 // bit, on the same kind of processor.
 package optim
 
@@ -90,9 +89,12 @@ func fraction(v float64) bool { return v >= 0 && v < 1 }
 
 // Optimizer moves weights along gradients.
 type Optimizer interface {
-	// Step changes w by one step along the gradient g, which it may overwrite.
-	// Both have the length given to New, and w is always the same vector.
-	Step(w, g []float32)
+	// Advance begins the next step. It comes before the first Update.
+	Advance()
+	// Update makes the current step on the weights w = [begin, begin+len(w)) of
+	// the vector, whose gradient is g. Every weight is updated once a step;
+	// pieces without overlap can be updated at once.
+	Update(begin int, w, g []float32)
 }
 
 // New returns the optimiser that cfg names for a vector of n weights.

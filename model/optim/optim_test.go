@@ -41,7 +41,8 @@ func TestStepsMatchHandDerivedValues(t *testing.T) {
 			}
 			w := []float32{1}
 			for i, g := range []float32{0.5, -0.25} {
-				o.Step(w, []float32{g})
+				o.Advance()
+				o.Update(0, w, []float32{g})
 				if miss := math.Abs(float64(w[0]) - c.want[i]); miss > stepTolerance {
 					t.Errorf("after step %d: got %v, want %v", i+1, w[0], c.want[i])
 				}

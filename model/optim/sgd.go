@@ -15,15 +15,17 @@ var _ Optimizer = (*sgd)(nil)
 func newSGD(c Config, n int) *sgd {
 	o := &sgd{lr: float32(c.LR), momentum: float32(c.Momentum), decay: float32(c.WeightDecay)}
 	if o.momentum != 0 {
-		o.velocity = make([]float32, n)
+		o.velocity = kernel.Alloc(n)
 	}
 	return o
 }
 
-func (o *sgd) Step(w, g []float32) {
+func (o *sgd) Advance() {}
+
+func (o *sgd) Update(begin int, w, g []float32) {
 	if o.velocity == nil {
 		kernel.SGD(w, g, o.lr, o.decay)
 		return
 	}
-	kernel.Momentum(w, g, o.velocity, o.lr, o.momentum, o.decay)
+	kernel.Momentum(w, g, o.velocity[begin:][:len(w)], o.lr, o.momentum, o.decay)
 }

@@ -1,9 +1,8 @@
 package train
 
 import (
-	"sync"
-
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/kernel"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/model/layer"
 )
@@ -26,92 +25,96 @@ type Data interface {
 	Gather(x []float32, y []int32, idx []int)
 }
 
+// Options change how an engine computes, not what.
+type Options struct {
+	Threads int // at least 1; with one, the engine starts no goroutine
+	// Dense leaves out the backward passes that visit only non-zeros.
+	Dense bool
+}
+
 // Engine trains and measures networks of one kind. It holds working memory for
 // its threads and can be used for one set of weights after the other, but not
 // for two at once.
 type Engine struct {
 	net     *model.Network
 	bound   layer.Bound
+	blocks  []layer.Block
+	weights []float32 // as bound lays them out
 	workers []*worker
-	done    chan struct{} // a worker has finished its job
-	closed  sync.WaitGroup
+	team    *team
 	batch   batch
+	update  update
 }
 
-// worker is one thread's memory. The first one runs in the caller's goroutine.
+// worker is one thread's memory.
 type worker struct {
-	pass   layer.Pass
-	x      []float32 // one shard of samples
-	y      []int32
-	logits []float32 // and their gradient
-	grad   []float32 // of one shard; nil until Fit needs it
-	sum    float64   // of the shard's losses
-	jobs   chan job  // nil for the first worker
+	pass layer.Pass
+	x    []float32 // one shard of samples
+	y    []int32
+	grad []float32 // of the logits, laid out like them
 }
 
-// job is a piece of work that a worker does on its own memory.
-type job struct {
-	task  task
-	index int
-}
-
-// task is work that is cut into pieces, which run at once on different workers.
-type task interface {
-	do(w *worker, index int)
-}
-
-// NewEngine returns an engine for net with the given number of threads, at
-// least 1. With one thread it starts no goroutine. Call Close when done.
+// NewEngine returns an engine for net with the given number of threads. Call
+// Close when done.
 func NewEngine(net *model.Network, threads int) (*Engine, error) {
-	if threads < 1 {
-		return nil, fault.Inputf("threads: %d is below 1", threads)
+	return New(net, Options{Threads: threads})
+}
+
+// New returns an engine for net. Call Close when done.
+func New(net *model.Network, o Options) (*Engine, error) {
+	if o.Threads < 1 {
+		return nil, fault.Inputf("threads: %d is below 1", o.Threads)
 	}
-	e := &Engine{net: net, bound: net.Bind(), done: make(chan struct{}, threads)}
-	e.batch.net = net
+	e := &Engine{net: net, bound: net.Bind(o.Dense), team: newTeam(o.Threads)}
+	e.blocks, e.weights = e.bound.Blocks(), kernel.Alloc(e.bound.Size())
+	e.batch.engine, e.update.engine = e, e
 	in := net.Spec().Input
-	for i := range threads {
-		w := &worker{
-			pass:   e.bound.NewPass(shardSize),
-			x:      make([]float32, shardSize*in[0]*in[1]*in[2]),
-			y:      make([]int32, shardSize),
-			logits: make([]float32, shardSize*net.Classes()),
-		}
-		if i > 0 {
-			w.jobs = make(chan job)
-			e.closed.Go(func() { w.serve(e.done) })
-		}
-		e.workers = append(e.workers, w)
+	for range o.Threads {
+		e.workers = append(e.workers, &worker{
+			pass: e.bound.NewPass(shardSize),
+			x:    make([]float32, shardSize*in[0]*in[1]*in[2]),
+			y:    make([]int32, shardSize),
+			grad: kernel.Alloc(shardSize * e.bound.Out().Size()),
+		})
 	}
 	return e, nil
 }
 
 // Close stops the engine's goroutines and waits for them. It must not be called
 // during other calls.
-func (e *Engine) Close() {
-	for _, w := range e.workers[1:] {
-		close(w.jobs)
+func (e *Engine) Close() { e.team.close() }
+
+// load takes over weights, for Backward too where wanted.
+func (e *Engine) load(p *model.Params, backward bool) {
+	e.bound.Import(e.weights, p.Flat())
+	if !backward {
+		return
 	}
-	e.workers = e.workers[:1] // which needs no goroutine
-	e.closed.Wait()
+	for _, b := range e.blocks {
+		e.bound.Refresh(e.weights, b)
+	}
 }
 
-func (w *worker) serve(done chan<- struct{}) {
-	for j := range w.jobs {
-		j.task.do(w, j.index)
-		done <- struct{}{}
-	}
+// gather fills the worker's memory with the samples idx, at most a shard.
+func (w *worker) gather(d Data, idx []int) []float32 {
+	x := w.x[:len(w.x)/shardSize*len(idx)]
+	d.Gather(x, w.y[:len(idx)], idx)
+	return x
 }
 
-// wave runs pieces [first, first+n) of a task, one on each worker, and waits
-// for all. There are at most as many as workers.
-func (e *Engine) wave(t task, first, n int) {
-	for i := 1; i < n; i++ {
-		e.workers[i].jobs <- job{t, first + i}
+// badLabel returns the first of n samples whose label is out of range, or −1.
+func (w *worker) badLabel(n, classes int) int {
+	for i, y := range w.y[:n] {
+		if y < 0 || int(y) >= classes {
+			return i
+		}
 	}
-	t.do(e.workers[0], first)
-	for i := 1; i < n; i++ {
-		<-e.done
-	}
+	return -1
+}
+
+// labelError says which sample of a set has a label out of range.
+func labelError(sample int, label int32, classes int) error {
+	return fault.Inputf("sample %d has label %d, labels must lie in 0…%d", sample, label, classes-1)
 }
 
 // fits checks that weights and samples belong to the engine's network.

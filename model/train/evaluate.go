@@ -19,25 +19,23 @@ func (e *Engine) Evaluate(ctx context.Context, p *model.Params, d Data) (Evaluat
 	if err := e.fits(p, d); err != nil {
 		return Evaluation{}, err
 	}
-	e.bound.Pack(p.Flat(), false)
+	e.load(p, false)
 	n := d.Len()
-	t := &measurement{data: d, classes: e.net.Classes(), outcomes: make([]outcome, n), idx: make([]int, n)}
+	t := &measurement{engine: e, ctx: ctx, data: d, outcomes: make([]outcome, n), idx: make([]int, n)}
 	for i := range t.idx {
 		t.idx[i] = i
 	}
-	blocks := (n + blockSize - 1) / blockSize
-	for first := 0; first < blocks; first += len(e.workers) {
-		if err := ctx.Err(); err != nil {
-			return Evaluation{}, fmt.Errorf("evaluate: %w", err)
-		}
-		e.wave(t, first, min(len(e.workers), blocks-first))
+	e.team.run(t, (n+blockSize-1)/blockSize)
+	if err := ctx.Err(); err != nil {
+		return Evaluation{}, fmt.Errorf("evaluate: %w", err)
 	}
+	classes := e.net.Classes()
 	for i, o := range t.outcomes {
-		if o.label < 0 || int(o.label) >= t.classes {
-			return Evaluation{}, labelError(i, o.label, t.classes)
+		if o.label < 0 || int(o.label) >= classes {
+			return Evaluation{}, labelError(i, o.label, classes)
 		}
 	}
-	return summarise(t.outcomes, t.classes), nil
+	return summarise(t.outcomes, classes), nil
 }
 
 // outcome is what the network made of one sample.
@@ -49,33 +47,34 @@ type outcome struct {
 
 // measurement is a forward pass over a set, cut into blocks.
 type measurement struct {
+	engine   *Engine
+	ctx      context.Context // of the call that waits for it
 	data     Data
-	classes  int
 	idx      []int
 	outcomes []outcome
 }
 
 var _ task = (*measurement)(nil)
 
-func (m *measurement) do(w *worker, block int) {
+func (m *measurement) do(member, block int) {
 	end := min((block+1)*blockSize, len(m.idx))
-	for begin := block * blockSize; begin < end; begin += shardSize {
-		m.shard(w, begin, min(begin+shardSize, end))
+	for begin := block * blockSize; begin < end && m.ctx.Err() == nil; begin += shardSize {
+		m.shard(m.engine.workers[member], begin, min(begin+shardSize, end))
 	}
 }
 
 func (m *measurement) shard(w *worker, begin, end int) {
-	n := end - begin
-	logits := w.pass.Forward(w.gather(m.data, m.idx[begin:end]), n)
-	probs := w.logits[:n*m.classes]
-	loss.Softmax(probs, logits, m.classes)
-	bad := w.badLabel(n, m.classes) >= 0
+	n, classes, stride := end-begin, m.engine.net.Classes(), m.engine.bound.Out().Stride
+	logits := w.pass.Forward(m.engine.weights, w.gather(m.data, m.idx[begin:end]), n)
+	bad := w.badLabel(n, classes) >= 0
 	for i := range n {
-		z, p := logits[i*m.classes:][:m.classes], probs[i*m.classes:][:m.classes]
-		o := outcome{label: w.y[i], predicted: argmax(z), score: p[1]}
+		z := logits[i*stride:][:classes]
+		o := outcome{label: w.y[i], predicted: argmax(z)}
 		if !bad {
 			o.loss = loss.CrossEntropy(z, w.y[i])
 		}
+		loss.Softmax(z, z)
+		o.score = z[1]
 		m.outcomes[begin+i] = o
 	}
 }
@@ -97,31 +96,33 @@ func (e *Engine) Predict(p *model.Params, x, probs []float32) error {
 	if err := e.fitsParams(p); err != nil {
 		return err
 	}
-	t := &prediction{x: x, probs: probs, size: len(e.workers[0].x) / shardSize, classes: e.net.Classes()}
-	n := len(x) / t.size
-	if len(x) != n*t.size || len(probs) != n*t.classes {
+	t := &prediction{engine: e, x: x, probs: probs, size: len(e.workers[0].x) / shardSize}
+	n, classes := len(x)/t.size, e.net.Classes()
+	if len(x) != n*t.size || len(probs) != n*classes {
 		return fault.Inputf("predict: %d inputs of %d elements give %d probabilities of %d classes, got room for %d",
-			n, t.size, n*t.classes, t.classes, len(probs))
+			n, t.size, n*classes, classes, len(probs))
 	}
-	e.bound.Pack(p.Flat(), false)
-	shards := (n + shardSize - 1) / shardSize
-	for first := 0; first < shards; first += len(e.workers) {
-		e.wave(t, first, min(len(e.workers), shards-first))
-	}
+	e.load(p, false)
+	e.team.run(t, (n+shardSize-1)/shardSize)
 	return nil
 }
 
 // prediction is a forward pass over samples in memory, cut into shards.
 type prediction struct {
-	x, probs      []float32
-	size, classes int
+	engine   *Engine
+	x, probs []float32
+	size     int
 }
 
 var _ task = (*prediction)(nil)
 
-func (t *prediction) do(w *worker, shard int) {
+func (t *prediction) do(member, shard int) {
+	e := t.engine
 	begin := shard * shardSize
 	end := min(begin+shardSize, len(t.x)/t.size)
-	logits := w.pass.Forward(t.x[begin*t.size:end*t.size], end-begin)
-	loss.Softmax(t.probs[begin*t.classes:end*t.classes], logits, t.classes)
+	logits := e.workers[member].pass.Forward(e.weights, t.x[begin*t.size:end*t.size], end-begin)
+	classes, stride := e.net.Classes(), e.bound.Out().Stride
+	for i := range end - begin {
+		loss.Softmax(t.probs[(begin+i)*classes:][:classes], logits[i*stride:][:classes])
+	}
 }

@@ -31,7 +31,8 @@ type Result struct {
 
 // Fit trains p in place on d as plan says. r drives shuffling only, and may be
 // nil without it. progress, when not nil, is called after every step from the
-// calling goroutine. When ctx ends, Fit stops before the next step and returns
+// calling goroutine; p holds the current weights only at the end of an epoch and
+// at the last step. When ctx ends, Fit stops before the next step and returns
 // ctx's error; p then holds the weights of the last step. A loss or a weight
 // that is no longer finite is an error.
 func (e *Engine) Fit(ctx context.Context, p *model.Params, d Data, plan Plan, r *rand.Rand, progress func(Progress)) (Result, error) {
@@ -41,14 +42,13 @@ func (e *Engine) Fit(ctx context.Context, p *model.Params, d Data, plan Plan, r 
 	if err := e.fits(p, d); err != nil {
 		return Result{}, err
 	}
-	opt, err := optim.New(plan.Optimizer, len(p.Flat()))
+	opt, err := optim.New(plan.Optimizer, e.bound.Size())
 	if err != nil {
 		return Result{}, err
 	}
 	f := &fit{
 		engine: e, params: p, data: d, plan: plan, opt: opt, rand: r, report: progress,
 		order: make([]int, d.Len()),
-		grad:  make([]float32, len(p.Flat())),
 	}
 	f.batch = plan.Batch
 	if f.batch == 0 || f.batch > d.Len() {
@@ -58,7 +58,14 @@ func (e *Engine) Fit(ctx context.Context, p *model.Params, d Data, plan Plan, r 
 	if plan.Steps > 0 {
 		f.progress.Steps = min(f.progress.Steps, int64(plan.Steps))
 	}
-	return f.run(ctx)
+	result, err := f.run(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := finite(p); err != nil {
+		return Result{}, err
+	}
+	return result, nil
 }
 
 // fit is one training under way.
@@ -72,12 +79,13 @@ type fit struct {
 	report   func(Progress)
 	batch    int // samples a step
 	order    []int
-	grad     []float32
 	progress Progress
 }
 
 func (f *fit) run(ctx context.Context) (Result, error) {
 	begin := time.Now()
+	f.engine.load(f.params, true)
+	defer f.store()
 	for i := range f.order {
 		f.order[i] = i
 	}
@@ -86,9 +94,6 @@ func (f *fit) run(ctx context.Context) (Result, error) {
 		if err := f.epoch(ctx); err != nil {
 			return Result{}, err
 		}
-	}
-	if err := finite(f.params); err != nil {
-		return Result{}, err
 	}
 	return Result{
 		Steps:   f.progress.Step,
@@ -118,15 +123,22 @@ func (f *fit) epoch(ctx context.Context) error {
 		f.progress.Samples += int64(len(idx))
 		f.progress.Loss = sum / float64(seen)
 		if f.report != nil {
+			if seen == len(f.order) || f.progress.Step == f.progress.Steps {
+				f.store()
+			}
 			f.report(f.progress)
 		}
 	}
 	return nil
 }
 
+// store puts the weights where the caller sees them.
+func (f *fit) store() { f.engine.bound.Export(f.params.Flat(), f.engine.weights) }
+
 // step moves the weights once along the gradient of the samples idx.
 func (f *fit) step(idx []int) (float64, error) {
-	loss, err := f.engine.gradient(f.params, f.data, idx, f.grad)
+	e := f.engine
+	loss, err := e.batch.run(f.data, idx)
 	if err != nil {
 		return 0, err
 	}
@@ -134,7 +146,9 @@ func (f *fit) step(idx []int) (float64, error) {
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return 0, fault.Inputf("training diverged: the loss of step %d is %v; lower lr (now %v)", f.progress.Step, loss, f.plan.Optimizer.LR)
 	}
-	f.opt.Step(f.params.Flat(), f.grad)
+	f.opt.Advance()
+	e.update.opt = f.opt
+	e.team.run(&e.update, len(e.blocks))
 	return loss, nil
 }
 

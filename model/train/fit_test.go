@@ -179,11 +179,12 @@ func TestStepsAllocateNothing(t *testing.T) {
 		e := newEngine(t, spec, threads)
 		d := randomSamples(rng.New(1, "data"), spec, 40, 0.5)
 		p := spec.Init(rng.New(1, "init"))
-		opt, err := optim.New(optim.Defaults(optim.Adam), len(p.Flat()))
+		opt, err := optim.New(optim.Defaults(optim.Adam), e.bound.Size())
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := &fit{engine: e, params: p, data: d, opt: opt, grad: make([]float32, len(p.Flat()))}
+		f := &fit{engine: e, params: p, data: d, opt: opt}
+		e.load(p, true)
 		idx := make([]int, d.Len())
 		for i := range idx {
 			idx[i] = i

@@ -5,53 +5,106 @@ import (
 	"github.com/accord-fl/accord/internal/kernel"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/model/loss"
+	"github.com/accord-fl/accord/model/optim"
 )
 
-// batch is one step's work: forward and backward over the samples idx, cut into
-// shards.
+// maxGroups is the number of parts of a batch that are computed at once at most,
+// each with a gradient of its own.
+const maxGroups = 16
+
+// batch is the first part of a step, forward and backward over the samples idx.
+// They are cut into shards and these into groups, by the batch's size only;
+// gradients add up within a group in the order of the shards, and then in the
+// order of the groups.
 type batch struct {
-	net  *model.Network
-	data Data
-	idx  []int
+	engine *Engine
+	data   Data
+	idx    []int
+	groups []*group
+	used   int // groups of the current batch
+}
+
+// group is one part of a batch.
+type group struct {
+	grad []float32
+	sum  float64 // of the losses
+	err  error   // what is wrong with a sample
 }
 
 var _ task = (*batch)(nil)
 
-// do computes the loss and the gradient of one shard, as its part of the mean
-// over the whole batch.
-func (b *batch) do(w *worker, shard int) {
-	idx := b.idx[shard*shardSize : min((shard+1)*shardSize, len(b.idx))]
-	n, classes := len(idx), b.net.Classes()
+// run computes the gradients of all groups and returns the mean loss.
+func (b *batch) run(d Data, idx []int) (float64, error) {
+	shards := (len(idx) + shardSize - 1) / shardSize
+	b.data, b.idx, b.used = d, idx, min(shards, maxGroups)
+	for len(b.groups) < b.used {
+		b.groups = append(b.groups, &group{grad: kernel.Alloc(b.engine.bound.Size())})
+	}
+	b.engine.team.run(b, b.used)
+	sum := 0.0
+	for _, g := range b.groups[:b.used] {
+		if g.err != nil {
+			return 0, g.err
+		}
+		sum += g.sum
+	}
+	return sum / float64(len(idx)), nil
+}
+
+// do computes one group.
+func (b *batch) do(member, number int) {
+	g := b.groups[number]
+	clear(g.grad)
+	g.sum, g.err = 0, nil
+	shards := (len(b.idx) + shardSize - 1) / shardSize
+	for shard := number * shards / b.used; shard < (number+1)*shards/b.used && g.err == nil; shard++ {
+		b.shard(b.engine.workers[member], g, b.idx[shard*shardSize:min((shard+1)*shardSize, len(b.idx))])
+	}
+}
+
+// shard adds the loss and the gradient of the samples idx, as their part of the
+// mean over the whole batch.
+func (b *batch) shard(w *worker, g *group, idx []int) {
+	e := b.engine
+	n, classes, stride := len(idx), e.net.Classes(), e.bound.Out().Stride
 	x := w.gather(b.data, idx)
-	if w.badLabel(n, classes) >= 0 {
+	if bad := w.badLabel(n, classes); bad >= 0 {
+		g.err = labelError(idx[bad], w.y[bad], classes)
 		return
 	}
-	logits := w.pass.Forward(x, n)
-	grad := w.logits[:n*classes]
-	w.sum = loss.SoftmaxCrossEntropy(grad, logits, w.y[:n], classes, 1/float32(len(b.idx)))
-	w.pass.Backward(grad, n, w.grad)
-}
-
-// gather fills the worker's memory with the samples idx, at most a shard.
-func (w *worker) gather(d Data, idx []int) []float32 {
-	x := w.x[:len(w.x)/shardSize*len(idx)]
-	d.Gather(x, w.y[:len(idx)], idx)
-	return x
-}
-
-// badLabel returns the first of n samples whose label is out of range, or −1.
-func (w *worker) badLabel(n, classes int) int {
-	for i, y := range w.y[:n] {
-		if y < 0 || int(y) >= classes {
-			return i
-		}
+	logits := w.pass.Forward(e.weights, x, n)
+	scale := 1 / float32(len(b.idx))
+	for i, label := range w.y[:n] {
+		dz, z := w.grad[i*stride:][:classes], logits[i*stride:][:classes]
+		g.sum += loss.SoftmaxCrossEntropy(dz, z, label, scale)
 	}
-	return -1
+	w.pass.Backward(e.weights, w.grad[:n*stride], n, g.grad)
 }
 
-// labelError says which sample of a set has a label out of range.
-func labelError(sample int, label int32, classes int) error {
-	return fault.Inputf("sample %d has label %d, labels must lie in 0…%d", sample, label, classes-1)
+// update is the second part of a step: it adds up the groups' gradients and
+// moves the weights, block by block.
+type update struct {
+	engine *Engine
+	opt    optim.Optimizer
+}
+
+var _ task = (*update)(nil)
+
+func (u *update) do(_, number int) {
+	e := u.engine
+	b := e.blocks[number]
+	w := e.weights[b.Begin:b.End]
+	u.opt.Update(b.Begin, w, e.batch.sum(b.Begin, b.End))
+	e.bound.Refresh(e.weights, b)
+}
+
+// sum adds up elements [begin, end) of all groups' gradients in the first.
+func (b *batch) sum(begin, end int) []float32 {
+	total := b.groups[0].grad[begin:end]
+	for _, g := range b.groups[1:b.used] {
+		kernel.AddScaled(total, 1, g.grad[begin:end])
+	}
+	return total
 }
 
 // Gradient computes the mean loss over the samples idx of d and writes its
@@ -63,36 +116,11 @@ func (e *Engine) Gradient(p *model.Params, d Data, idx []int, grad []float32) (f
 	if len(grad) != len(p.Flat()) || len(idx) < 1 {
 		return 0, fault.Inputf("a gradient of %d elements over %d samples does not fit %d weights", len(grad), len(idx), len(p.Flat()))
 	}
-	return e.gradient(p, d, idx, grad)
-}
-
-// gradient is Gradient for operands that fit. Shards run in waves of one a
-// worker; their gradients and losses are added in the order of the shards.
-func (e *Engine) gradient(p *model.Params, d Data, idx []int, grad []float32) (float64, error) {
-	e.bound.Pack(p.Flat(), true)
-	e.batch.data, e.batch.idx = d, idx
-	sum := 0.0
-	shards := (len(idx) + shardSize - 1) / shardSize
-	for first := 0; first < shards; first += len(e.workers) {
-		n := min(len(e.workers), shards-first)
-		for _, w := range e.workers[:n] {
-			if w.grad == nil {
-				w.grad = make([]float32, len(grad))
-			}
-		}
-		e.wave(&e.batch, first, n)
-		for i, w := range e.workers[:n] {
-			begin := (first + i) * shardSize
-			if bad := w.badLabel(min(shardSize, len(idx)-begin), e.net.Classes()); bad >= 0 {
-				return 0, labelError(idx[begin+bad], w.y[bad], e.net.Classes())
-			}
-			sum += w.sum
-			if first+i == 0 {
-				copy(grad, w.grad)
-			} else {
-				kernel.AddTo(grad, w.grad)
-			}
-		}
+	e.load(p, true)
+	mean, err := e.batch.run(d, idx)
+	if err != nil {
+		return 0, err
 	}
-	return sum / float64(len(idx)), nil
+	e.bound.Export(grad, e.batch.sum(0, e.bound.Size()))
+	return mean, nil
 }

@@ -1,0 +1,63 @@
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+// families lists what this processor can run, the fastest first.
+func families() []*family {
+	all := []*family{&portable}
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		all = append([]*family{newAVX2()}, all...)
+		if cpu.X86.HasAVX512F {
+			all = append([]*family{newAVX512()}, all...)
+		}
+	}
+	return all
+}
+
+func newAVX2() *family {
+	tiles := []mulFunc{mul1x16AVX2, mul2x16AVX2, mul3x16AVX2, mul4x16AVX2, mul5x16AVX2, mul6x16AVX2}
+	windows := [][]mulSparseFunc{
+		{mulSparse1x16AVX2, mulSparse1x32AVX2},
+		{mulSparse2x16AVX2, mulSparse2x32AVX2},
+		{mulSparse3x16AVX2, mulSparse3x32AVX2},
+	}
+	return &family{
+		name:      "avx2",
+		mul:       (&tiling{tiles}).mul,
+		mulSparse: windowing(windows).mul,
+		transpose: transposeAVX2,
+		addBias:   addBiasSIMD,
+		floorGrad: floorGradSIMD,
+		maxPool:   maxPoolSIMD,
+		unpool:    unpoolSIMD,
+		dropDead:  dropDeadSIMD,
+		addScaled: addScaledSIMD,
+		sgd:       sgdSIMD,
+		momentum:  momentumSIMD,
+		adam:      adamSIMD,
+		fold:      foldSIMD,
+	}
+}
+
+// newAVX512 has its own products and AVX2 for the rest, which is bound by
+// memory.
+func newAVX512() *family {
+	f := newAVX2()
+	f.name = "avx512"
+	f.mul = (&tiling{
+		[]mulFunc{
+			mul1x16AVX512, mul2x16AVX512, mul3x16AVX512, mul4x16AVX512, mul5x16AVX512, mul6x16AVX512, mul7x16AVX512,
+			mul8x16AVX512, mul9x16AVX512, mul10x16AVX512, mul11x16AVX512, mul12x16AVX512, mul13x16AVX512, mul14x16AVX512,
+		},
+		[]mulFunc{
+			mul1x32AVX512, mul2x32AVX512, mul3x32AVX512, mul4x32AVX512, mul5x32AVX512, mul6x32AVX512, mul7x32AVX512,
+			mul8x32AVX512, mul9x32AVX512, mul10x32AVX512, mul11x32AVX512, mul12x32AVX512, mul13x32AVX512, mul14x32AVX512,
+		},
+	}).mul
+	f.mulSparse = windowing{
+		{mulSparse1x16AVX512, mulSparse1x32AVX512, mulSparse1x48AVX512, mulSparse1x64AVX512, mulSparse1x80AVX512, mulSparse1x96AVX512},
+		{mulSparse2x16AVX512, mulSparse2x32AVX512, mulSparse2x48AVX512, mulSparse2x64AVX512, mulSparse2x80AVX512, mulSparse2x96AVX512},
+		{mulSparse3x16AVX512, mulSparse3x32AVX512, mulSparse3x48AVX512, mulSparse3x64AVX512, mulSparse3x80AVX512, mulSparse3x96AVX512},
+	}.mul
+	return f
+}

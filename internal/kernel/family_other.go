@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package kernel
+
+// families lists what this processor can run.
+func families() []*family { return []*family{&portable} }

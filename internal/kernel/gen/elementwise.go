@@ -1,0 +1,116 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Predicates of VCMPPS.
+const (
+	isEqual        = 0x00
+	isUnordered    = 0x03
+	isNotLessEqual = 0x06 // greater, or one is NaN
+	isLessEqual    = 0x02
+)
+
+// lane is one vector of 8 floats.
+const lane = 32
+
+func vectors(n int) []reg.VecVirtual {
+	all := make([]reg.VecVirtual, n)
+	for i := range all {
+		all[i] = YMM()
+	}
+	return all
+}
+
+// loop repeats body, which handles one vector, n times; each of the pointers
+// then moves by a vector.
+func loop(n reg.GPVirtual, pointers []reg.GPVirtual, body func()) {
+	TESTQ(n, n)
+	JZ(LabelRef("end"))
+	Label("loop")
+	body()
+	for _, p := range pointers {
+		ADDQ(Imm(lane), p)
+	}
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	Label("end")
+}
+
+// elementwise makes passes over rows of cols vectors, or over flat vectors.
+func elementwise() {
+	addBias()
+	floorGrad()
+	addScaled()
+}
+
+// addBias computes y = max(y + bias, floor) on rows; a NaN floor is none, since
+// VMAXPS gives its second operand when one is NaN.
+func addBias() {
+	function("addBiasAVX2", "func(y *float32, rows, cols int, bias *float32, floor float32)")
+	y, rows, cols, bias := param("y"), param("rows"), param("cols"), param("bias")
+	floor := YMM()
+	VBROADCASTSS(argument("floor"), floor)
+	at, left := GP64(), GP64()
+	Label("row")
+	MOVQ(bias, at)
+	MOVQ(cols, left)
+	Label("col")
+	v := YMM()
+	VMOVUPS(Mem{Base: y}, v)
+	VADDPS(Mem{Base: at}, v, v)
+	VMAXPS(v, floor, v)
+	VMOVUPS(v, Mem{Base: y})
+	ADDQ(Imm(lane), y)
+	ADDQ(Imm(lane), at)
+	DECQ(left)
+	JNZ(LabelRef("col"))
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	finish()
+}
+
+// floorGrad computes d = d where y > floor or one of both is NaN, else 0, and
+// adds the rows of d to sum.
+func floorGrad() {
+	function("floorGradAVX2", "func(d, y *float32, rows, cols int, sum *float32, floor float32)")
+	d, y, rows, cols, sum := param("d"), param("y"), param("rows"), param("cols"), param("sum")
+	floor := YMM()
+	VBROADCASTSS(argument("floor"), floor)
+	at, left := GP64(), GP64()
+	Label("row")
+	MOVQ(sum, at)
+	MOVQ(cols, left)
+	Label("col")
+	v, live := YMM(), YMM()
+	VMOVUPS(Mem{Base: y}, v)
+	VCMPPS(Imm(isNotLessEqual), floor, v, live)
+	VANDPS(Mem{Base: d}, live, v)
+	VMOVUPS(v, Mem{Base: d})
+	VADDPS(Mem{Base: at}, v, v)
+	VMOVUPS(v, Mem{Base: at})
+	ADDQ(Imm(lane), d)
+	ADDQ(Imm(lane), y)
+	ADDQ(Imm(lane), at)
+	DECQ(left)
+	JNZ(LabelRef("col"))
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	finish()
+}
+
+// addScaled computes dst += a·s.
+func addScaled() {
+	function("addScaledAVX2", "func(n int, dst, s *float32, a float32)")
+	n, dst, s, a := param("n"), param("dst"), param("s"), constant("a")
+	loop(n, []reg.GPVirtual{dst, s}, func() {
+		v := YMM()
+		VMOVUPS(Mem{Base: dst}, v)
+		VFMADD231PS(Mem{Base: s}, a, v)
+		VMOVUPS(v, Mem{Base: dst})
+	})
+	finish()
+}

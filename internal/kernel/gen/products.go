@@ -1,0 +1,216 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// quarter is what widths are counted in: 16 columns of float32.
+const quarter = 64
+
+// tile is a block of sums that mul keeps in registers: rows × cols·16.
+type tile struct{ rows, cols int }
+
+// window is a block of sums that mulSparse keeps in registers.
+type window struct{ rows, cols int }
+
+func tilesUpTo(rows, cols int) []tile {
+	var all []tile
+	for r := 1; r <= rows; r++ {
+		all = append(all, tile{r, cols})
+	}
+	return all
+}
+
+func windowsUpTo(rows, cols int) []window {
+	var all []window
+	for r := 1; r <= rows; r++ {
+		for c := 1; c <= cols; c++ {
+			all = append(all, window{r, c})
+		}
+	}
+	return all
+}
+
+func products(set isa) {
+	for _, t := range set.tiles {
+		mul(set, t)
+	}
+	for _, w := range set.windows {
+		mulSparse(set, w)
+	}
+}
+
+// block is rows × vectors of registers.
+type block [][]reg.VecVirtual
+
+func (set isa) block(rows, cols int) block {
+	b := make(block, rows)
+	for i := range b {
+		for range cols * quarter / set.bytes {
+			b[i] = append(b[i], set.vector())
+		}
+	}
+	return b
+}
+
+func (set isa) clear(b block) {
+	for _, row := range b {
+		for _, v := range row {
+			set.zero(v)
+		}
+	}
+}
+
+// mul computes one tile of C (+)= Σ_s A_s·B_s: for each segment {a, b}, in
+// elements, and each k below kc, the column of A at a + k·csa meets the row of B
+// at b + k·bstep. Strides are in bytes.
+func mul(set isa, t tile) {
+	function(fmt.Sprintf("mul%dx%d%s", t.rows, t.cols*16, set.suffix),
+		"func(nseg int, segs *int32, kc int, a *float32, rsa, csa int, b *float32, bstep int, c *float32, ldc int, add int)")
+	nseg, segs, rsa, csa, bstep := param("nseg"), param("segs"), param("rsa"), param("csa"), param("bstep")
+	sums := set.block(t.rows, t.cols)
+	set.clear(sums)
+	// One register leads four rows, at 0, 1, 2 and 3 times rsa.
+	leads := make([]reg.GPVirtual, (t.rows+3)/4)
+	for i := range leads {
+		leads[i] = GP64()
+	}
+	rsa3 := GP64()
+	LEAQ(Mem{Base: rsa, Index: rsa, Scale: 2}, rsa3)
+	b, k := GP64(), GP64()
+
+	Label("segment")
+	MOVLQSX(Mem{Base: segs}, leads[0])
+	MOVLQSX(Mem{Base: segs, Disp: 4}, b)
+	ADDQ(Imm(8), segs)
+	SHLQ(Imm(2), leads[0])
+	SHLQ(Imm(2), b)
+	ADDQ(argument("a"), leads[0])
+	ADDQ(argument("b"), b)
+	for i := 1; i < len(leads); i++ {
+		LEAQ(Mem{Base: leads[i-1], Index: rsa, Scale: 4}, leads[i])
+	}
+	step := func() {
+		right := make([]reg.VecVirtual, len(sums[0]))
+		for j := range right {
+			right[j] = set.vector()
+			VMOVUPS(Mem{Base: b, Disp: j * set.bytes}, right[j])
+		}
+		ADDQ(bstep, b)
+		for i, row := range sums {
+			left := Mem{Base: leads[i/4]}
+			switch i % 4 {
+			case 1:
+				left.Index, left.Scale = rsa, 1
+			case 2:
+				left.Index, left.Scale = rsa, 2
+			case 3:
+				left.Index, left.Scale = rsa3, 1
+			}
+			v := set.vector()
+			VBROADCASTSS(left, v)
+			for j, sum := range row {
+				VFMADD231PS(v, right[j], sum)
+			}
+		}
+		for _, lead := range leads {
+			ADDQ(csa, lead)
+		}
+	}
+	MOVQ(argument("kc"), k)
+	SUBQ(Imm(2), k)
+	JLT(LabelRef("odd"))
+	Label("pair")
+	step()
+	step()
+	SUBQ(Imm(2), k)
+	JGE(LabelRef("pair"))
+	Label("odd")
+	ADDQ(Imm(2), k)
+	JZ(LabelRef("next"))
+	step()
+	Label("next")
+	DECQ(nseg)
+	JNZ(LabelRef("segment"))
+
+	c, ldc, add := param("c"), param("ldc"), param("add")
+	TESTQ(add, add)
+	JZ(LabelRef("store"))
+	at := GP64()
+	MOVQ(c, at)
+	for _, row := range sums {
+		for j, sum := range row {
+			VADDPS(Mem{Base: at, Disp: j * set.bytes}, sum, sum)
+		}
+		ADDQ(ldc, at)
+	}
+	Label("store")
+	for _, row := range sums {
+		for j, sum := range row {
+			VMOVUPS(sum, Mem{Base: c, Disp: j * set.bytes})
+		}
+		ADDQ(ldc, c)
+	}
+	finish()
+}
+
+// mulSparse adds, for each list g of terms {v, off}, Σ v·B[off] to the window
+// of C at places[g], both w.rows × w.cols·16 elements with rows bs and cs bytes
+// apart. off and places count elements; list g starts g·room terms into terms.
+func mulSparse(set isa, w window) {
+	function(fmt.Sprintf("mulSparse%dx%d%s", w.rows, w.cols*16, set.suffix),
+		"func(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)")
+	n, counts, terms, room := param("n"), param("counts"), param("terms"), param("room")
+	b, bs, c, cs, places := param("b"), param("bs"), param("c"), param("cs"), param("places")
+	sums := set.block(w.rows, w.cols)
+	at, left, term, off := GP64(), GP64(), GP64(), GP64()
+	// rows of a window are at 0, 1 and 2 strides
+	row := func(base, stride reg.GPVirtual, i, j int) Mem {
+		m := Mem{Base: base, Disp: j * set.bytes}
+		if i > 0 {
+			m.Index, m.Scale = stride, uint8(i)
+		}
+		return m
+	}
+	Label("list")
+	MOVLQSX(Mem{Base: counts}, left)
+	MOVLQSX(Mem{Base: places}, at)
+	LEAQ(Mem{Base: c, Index: at, Scale: 4}, at)
+	TESTQ(left, left)
+	JZ(LabelRef("next"))
+	for i, r := range sums {
+		for j, sum := range r {
+			VMOVUPS(row(at, cs, i, j), sum)
+		}
+	}
+	MOVQ(terms, term)
+	Label("term")
+	v := set.vector()
+	VBROADCASTSS(Mem{Base: term}, v)
+	MOVLQSX(Mem{Base: term, Disp: 4}, off)
+	LEAQ(Mem{Base: b, Index: off, Scale: 4}, off)
+	ADDQ(Imm(8), term)
+	for i, r := range sums {
+		for j, sum := range r {
+			VFMADD231PS(row(off, bs, i, j), v, sum)
+		}
+	}
+	DECQ(left)
+	JNZ(LabelRef("term"))
+	for i, r := range sums {
+		for j, sum := range r {
+			VMOVUPS(sum, row(at, cs, i, j))
+		}
+	}
+	Label("next")
+	ADDQ(room, terms)
+	ADDQ(Imm(4), counts)
+	ADDQ(Imm(4), places)
+	DECQ(n)
+	JNZ(LabelRef("list"))
+	finish()
+}

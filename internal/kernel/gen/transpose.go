@@ -1,0 +1,139 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// transpose turns a block of 8×8 elements; rows are ss and ds bytes apart.
+func transpose() {
+	function("transpose8AVX2", "func(dst *float32, ds int, src *float32, ss int)")
+	dst, ds, src, ss := param("dst"), param("ds"), param("src"), param("ss")
+	rows, pairs, quads := vectors(8), vectors(8), vectors(8)
+	for _, r := range rows {
+		VMOVUPS(Mem{Base: src}, r)
+		ADDQ(ss, src)
+	}
+	for i := 0; i < 8; i += 2 {
+		VUNPCKLPS(rows[i+1], rows[i], pairs[i])
+		VUNPCKHPS(rows[i+1], rows[i], pairs[i+1])
+	}
+	for i := 0; i < 8; i += 4 {
+		VUNPCKLPD(pairs[i+2], pairs[i], quads[i])
+		VUNPCKHPD(pairs[i+2], pairs[i], quads[i+1])
+		VUNPCKLPD(pairs[i+3], pairs[i+1], quads[i+2])
+		VUNPCKHPD(pairs[i+3], pairs[i+1], quads[i+3])
+	}
+	for _, half := range []uint64{0x20, 0x31} {
+		for i := range 4 {
+			v := YMM()
+			VPERM2F128(Imm(half), quads[i+4], quads[i], v)
+			VMOVUPS(v, Mem{Base: dst})
+			ADDQ(ds, dst)
+		}
+	}
+	finish()
+}
+
+// optimizers make one step on flat vectors. Constants come as arguments in the
+// order of the formulas in package kernel.
+func optimizers() {
+	sgd()
+	momentum()
+	adam()
+}
+
+// constant fills a vector with the argument at off bytes.
+func constant(name string) reg.VecVirtual {
+	v := YMM()
+	VBROADCASTSS(argument(name), v)
+	return v
+}
+
+// decayed is g + decay·w.
+func decayed(w, g reg.GPVirtual, decay reg.VecVirtual) (weight, grad reg.VecVirtual) {
+	weight, grad = YMM(), YMM()
+	VMOVUPS(Mem{Base: w}, weight)
+	VMOVUPS(Mem{Base: g}, grad)
+	VFMADD231PS(decay, weight, grad)
+	return weight, grad
+}
+
+func sgd() {
+	function("sgdAVX2", "func(n int, w, grads *float32, rate, decay float32)")
+	n, w, g := param("n"), param("w"), param("grads")
+	rate, decay := constant("rate"), constant("decay")
+	loop(n, []reg.GPVirtual{w, g}, func() {
+		weight, grad := decayed(w, g, decay)
+		VFNMADD231PS(rate, grad, weight)
+		VMOVUPS(weight, Mem{Base: w})
+	})
+	finish()
+}
+
+func momentum() {
+	function("momentumAVX2", "func(n int, w, grads, velocity *float32, rate, momentum, decay float32)")
+	n, w, g, velocity := param("n"), param("w"), param("grads"), param("velocity")
+	rate, mu, decay := constant("rate"), constant("momentum"), constant("decay")
+	loop(n, []reg.GPVirtual{w, g, velocity}, func() {
+		weight, grad := decayed(w, g, decay)
+		VFMADD231PS(Mem{Base: velocity}, mu, grad)
+		VMOVUPS(grad, Mem{Base: velocity})
+		VFNMADD231PS(rate, grad, weight)
+		VMOVUPS(weight, Mem{Base: w})
+	})
+	finish()
+}
+
+func adam() {
+	function("adamAVX2", "func(n int, w, grads, m, v *float32, step, new1, new2, epsilon float32)")
+	n, w, g, m, v := param("n"), param("w"), param("grads"), param("m"), param("v")
+	step, new1, new2, epsilon := constant("step"), constant("new1"), constant("new2"), constant("epsilon")
+	loop(n, []reg.GPVirtual{w, g, m, v}, func() {
+		grad, first, second, delta := YMM(), YMM(), YMM(), YMM()
+		VMOVUPS(Mem{Base: g}, grad)
+		VMOVUPS(Mem{Base: m}, first)
+		VSUBPS(first, grad, delta)
+		VFMADD231PS(new1, delta, first)
+		VMOVUPS(first, Mem{Base: m})
+		VMOVUPS(Mem{Base: v}, second)
+		VFMSUB213PS(second, grad, grad) // g² − v
+		VFMADD231PS(new2, grad, second)
+		VMOVUPS(second, Mem{Base: v})
+		VSQRTPS(second, second)
+		VADDPS(epsilon, second, second)
+		VMULPS(step, first, first)
+		VDIVPS(second, first, first)
+		weight := YMM()
+		VMOVUPS(Mem{Base: w}, weight)
+		VSUBPS(first, weight, weight)
+		VMOVUPS(weight, Mem{Base: w})
+	})
+	finish()
+}
+
+// fold computes sum += share·v, in float64 and rounded after the product, so
+// that every family gives the same bits.
+func fold() {
+	function("foldAVX2", "func(n int, sum *float64, v *float32, share float64)")
+	n, sum, v := param("n"), param("sum"), param("v")
+	share := YMM()
+	VBROADCASTSD(argument("share"), share)
+	TESTQ(n, n)
+	JZ(LabelRef("end"))
+	Label("loop")
+	for i := range 2 {
+		x := YMM()
+		VCVTPS2PD(Mem{Base: v, Disp: i * 16}, x)
+		VMULPD(share, x, x)
+		VADDPD(Mem{Base: sum, Disp: i * 32}, x, x)
+		VMOVUPD(x, Mem{Base: sum, Disp: i * 32})
+	}
+	ADDQ(Imm(32), v)
+	ADDQ(Imm(64), sum)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	Label("end")
+	finish()
+}

@@ -1,0 +1,150 @@
+package kernel
+
+import "unsafe"
+
+// mulFunc is one generated tile of Mul; strides are in bytes.
+type mulFunc = func(nseg int, segs *int32, kc int, a *float32, rsa, csa int, b *float32, bstep int, c *float32, ldc, add int)
+
+// tiling covers a product with tiles: tiling[w][r] computes r+1 rows of (w+1)·Lanes
+// columns.
+type tiling [][]mulFunc
+
+func (t *tiling) mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, add bool) {
+	adds := 0
+	if add {
+		adds = 1
+	}
+	for j, width := 0, 0; j < n; j += width {
+		width = Lanes
+		if len(*t) > 1 && n-j >= 2*Lanes && fits(&b, j) && fits(&c, j) {
+			width = 2 * Lanes
+		}
+		tiles := (*t)[width/Lanes-1]
+		right := &b.Data[b.at(0, j)]
+		// Tiles of nearly the same height, none higher than there are.
+		count := (m + len(tiles) - 1) / len(tiles)
+		for i, tile := 0, 0; tile < count; tile++ {
+			rows := (m + tile) / count
+			tiles[rows-1](w.Len(), &w.table[0], k, &a.Data[i*a.Row], 4*a.Row, 4*a.Col,
+				right, 4*b.Row, &c.Data[c.at(i, j)], 4*c.Row, adds)
+			i += rows
+		}
+	}
+}
+
+// fits tells whether columns [j, j+2·Lanes) lie in one panel.
+func fits(m *Matrix, j int) bool { return j%m.Width+2*Lanes <= m.Width }
+
+// mulSparseFunc is one generated window of MulSparse; strides are in bytes.
+type mulSparseFunc = func(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+
+// windowing covers windows with smaller ones: windowing[r][w] computes r+1 rows
+// of (w+1)·Lanes columns.
+type windowing [][]mulSparseFunc
+
+func (s windowing) mul(c []float32, cRow int, places []int32, l *Lists, b []float32, bRow, rows, width int) {
+	terms := (*uint64)(unsafe.Pointer(&l.terms[0]))
+	for r := 0; r < rows; {
+		high := share(rows-r, len(s))
+		for j := 0; j < width; {
+			wide := share((width-j)/Lanes, len(s[0]))
+			s[high-1][wide-1](len(places), &l.counts[0], terms, 8*l.room,
+				&b[r*bRow+j], 4*bRow, &c[r*cRow+j], 4*cRow, &places[0])
+			j += wide * Lanes
+		}
+		r += high
+	}
+}
+
+// share cuts n into the fewest parts of at most top, nearly equal, and returns
+// the first.
+func share(n, top int) int {
+	parts := (n + top - 1) / top
+	return (n + parts - 1) / parts
+}
+
+func transposeAVX2(dst []float32, dRow int, src []float32, sRow, rows, cols int) {
+	i := 0
+	for ; i+8 <= rows; i += 8 {
+		j := 0
+		for ; j+8 <= cols; j += 8 {
+			transpose8AVX2(&dst[j*dRow+i], 4*dRow, &src[i*sRow+j], 4*sRow)
+		}
+		if j < cols {
+			transposePortable(dst[j*dRow+i:], dRow, src[i*sRow+j:], sRow, 8, cols-j)
+		}
+	}
+	if i < rows {
+		transposePortable(dst[i:], dRow, src[i*sRow:], sRow, rows-i, cols)
+	}
+}
+
+// octet is the number of floats in a vector of AVX2.
+const octet = 8
+
+func addBiasSIMD(y, bias []float32, floor float32) {
+	addBiasAVX2(&y[0], len(y)/len(bias), len(bias)/octet, &bias[0], floor)
+}
+
+func floorGradSIMD(d, y, sum []float32, floor float32) {
+	floorGradAVX2(&d[0], &y[0], len(d)/len(sum), len(sum)/octet, &sum[0], floor)
+}
+
+func maxPoolSIMD(y []float32, arg []uint8, z []float32, p Pooling, bias []float32, floor float32) {
+	maxPoolAVX2(&y[0], &arg[0], p.Cells, &z[0], 4*p.Step, &p.Taps[0], len(p.Taps), len(bias)/octet, &bias[0], floor)
+}
+
+func unpoolSIMD(z, dy []float32, arg []uint8, p Pooling, add bool) {
+	f := unpoolAVX2
+	if add {
+		f = unpoolAddAVX2
+	}
+	f(&z[0], 4*p.Step, &dy[0], &arg[0], p.Cells, &p.Taps[0], len(p.Taps), len(dy)/p.Cells/octet)
+}
+
+func dropDeadSIMD(d []float32, arg []uint8, sum []float32) {
+	dropDeadAVX2(&d[0], &arg[0], len(d)/len(sum), len(sum)/octet, &sum[0])
+}
+
+// The functions below take vectors of any length: whole octets by assembly and
+// the rest by portable code, which never sees an element twice.
+
+func addScaledSIMD(dst []float32, a float32, s []float32) {
+	n := len(dst) / octet
+	if n > 0 {
+		addScaledAVX2(n, &dst[0], &s[0], a)
+	}
+	addScaledPortable(dst[n*octet:], a, s[n*octet:])
+}
+
+func sgdSIMD(w, g []float32, rate, decay float32) {
+	n := len(w) / octet
+	if n > 0 {
+		sgdAVX2(n, &w[0], &g[0], rate, decay)
+	}
+	sgdPortable(w[n*octet:], g[n*octet:], rate, decay)
+}
+
+func momentumSIMD(w, g, velocity []float32, rate, momentum, decay float32) {
+	n := len(w) / octet
+	if n > 0 {
+		momentumAVX2(n, &w[0], &g[0], &velocity[0], rate, momentum, decay)
+	}
+	momentumPortable(w[n*octet:], g[n*octet:], velocity[n*octet:], rate, momentum, decay)
+}
+
+func adamSIMD(w, g, m, v []float32, r AdamRates) {
+	n := len(w) / octet
+	if n > 0 {
+		adamAVX2(n, &w[0], &g[0], &m[0], &v[0], r.Step, r.New1, r.New2, r.Epsilon)
+	}
+	adamPortable(w[n*octet:], g[n*octet:], m[n*octet:], v[n*octet:], r)
+}
+
+func foldSIMD(sum []float64, v []float32, share float64) {
+	n := len(v) / octet
+	if n > 0 {
+		foldAVX2(n, &sum[0], &v[0], share)
+	}
+	foldPortable(sum[n*octet:], v[n*octet:], share)
+}
