@@ -32,7 +32,7 @@ var rules = []struct {
 	{"internal/report", []string{"internal/", "model"}},
 	{"internal/config", []string{"internal/", "exchange", "model"}},
 	{"model", []string{"internal/kernel", "internal/rng", "internal/fault", "internal/atomicfile", "model"}},
-	{"dataset", []string{"internal/rng", "internal/fault", "internal/atomicfile", "model/safetensors", "dataset"}},
+	{"dataset", []string{"internal/kernel", "internal/rng", "internal/fault", "internal/atomicfile", "model/safetensors", "dataset"}},
 	{"exchange", []string{"internal/rng", "internal/fault", "internal/spool", "model"}},
 	{"aggregation", []string{"internal/fault"}},
 	{"proto", nil},

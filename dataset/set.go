@@ -29,17 +29,13 @@ type Set struct {
 	labels []int32
 	keys   []int32
 	names  []string
-	scale  *[256]float32 // what each pixel value is to a network
 }
 
 // FromBytes returns a set of images of shape height, width, channels. pixels
 // is [n, h, w, c], where n is len(labels); a network sees float32(v)/255. The
 // set keeps both slices.
 func FromBytes(shape [3]int, pixels []uint8, labels []int32) (*Set, error) {
-	s := &Set{shape: shape, pixels: pixels, labels: labels, scale: new([256]float32)}
-	for v := range s.scale {
-		s.scale[v] = float32(v) / 255
-	}
+	s := &Set{shape: shape, pixels: pixels, labels: labels}
 	if err := s.check(len(pixels)); err != nil {
 		return nil, err
 	}

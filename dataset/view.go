@@ -1,5 +1,7 @@
 package dataset
 
+import "github.com/accord-fl/accord/internal/kernel"
+
 // View is some of a set's images in a given order: a site's shard, or all of
 // them. It holds indices only. Any number of goroutines may read it.
 type View struct {
@@ -68,9 +70,6 @@ func (v *View) Gather(x []float32, y []int32, idx []int) {
 			copy(dst, s.values[i*size:])
 			continue
 		}
-		src := s.pixels[i*size:][:len(dst)]
-		for e := range dst {
-			dst[e] = s.scale[src[e]]
-		}
+		kernel.FromBytes(dst, s.pixels[i*size:][:size])
 	}
 }

@@ -23,22 +23,25 @@ func mul5x16AVX2(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b 
 func mul6x16AVX2(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mulSparse1x16AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse1x16AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse1x32AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse1x32AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse2x16AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse2x16AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse2x32AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse2x32AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse3x16AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse3x16AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse3x32AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse3x32AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
+
+//go:noescape
+func multiplyAddAVX2(n int)
 
 //go:noescape
 func addBiasAVX2(y *float32, rows int, cols int, bias *float32, floor float32)
@@ -48,6 +51,9 @@ func floorGradAVX2(d *float32, y *float32, rows int, cols int, sum *float32, flo
 
 //go:noescape
 func addScaledAVX2(n int, dst *float32, s *float32, a float32)
+
+//go:noescape
+func fromBytesAVX2(n int, dst *float32, src *uint8)
 
 //go:noescape
 func maxPoolAVX2(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps int, channels int, bias *float32, floor float32)

@@ -705,18 +705,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func mulSparse1x16AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse1x16AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, FMA3
-TEXT ·mulSparse1x16AVX2(SB), NOSPLIT, $0-72
+TEXT ·mulSparse1x16AVX2(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), DI
-	MOVQ cs+56(FP), R8
-	MOVQ places+64(FP), R8
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), DI
+	MOVQ cs+64(FP), R8
+	MOVQ places+72(FP), R8
 
 list:
 	MOVLQSX (CX), R10
@@ -726,22 +726,23 @@ list:
 	JZ      next
 	VMOVUPS (R9), Y0
 	VMOVUPS 32(R9), Y1
-	MOVQ    DX, R11
+	XORQ    R11, R11
 
 term:
-	VBROADCASTSS (R11), Y2
-	MOVLQSX      4(R11), R12
+	VBROADCASTSS (DX)(R11*4), Y2
+	MOVLQSX      (BX)(R11*4), R12
 	LEAQ         (SI)(R12*4), R12
-	ADDQ         $0x08, R11
+	INCQ         R11
 	VFMADD231PS  (R12), Y2, Y0
 	VFMADD231PS  32(R12), Y2, Y1
-	DECQ         R10
-	JNZ          term
+	CMPQ         R11, R10
+	JNE          term
 	VMOVUPS      Y0, (R9)
 	VMOVUPS      Y1, 32(R9)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R8
 	DECQ AX
@@ -749,18 +750,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse1x32AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse1x32AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, FMA3
-TEXT ·mulSparse1x32AVX2(SB), NOSPLIT, $0-72
+TEXT ·mulSparse1x32AVX2(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), DI
-	MOVQ cs+56(FP), R8
-	MOVQ places+64(FP), R8
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), DI
+	MOVQ cs+64(FP), R8
+	MOVQ places+72(FP), R8
 
 list:
 	MOVLQSX (CX), R10
@@ -772,26 +773,27 @@ list:
 	VMOVUPS 32(R9), Y1
 	VMOVUPS 64(R9), Y2
 	VMOVUPS 96(R9), Y3
-	MOVQ    DX, R11
+	XORQ    R11, R11
 
 term:
-	VBROADCASTSS (R11), Y4
-	MOVLQSX      4(R11), R12
+	VBROADCASTSS (DX)(R11*4), Y4
+	MOVLQSX      (BX)(R11*4), R12
 	LEAQ         (SI)(R12*4), R12
-	ADDQ         $0x08, R11
+	INCQ         R11
 	VFMADD231PS  (R12), Y4, Y0
 	VFMADD231PS  32(R12), Y4, Y1
 	VFMADD231PS  64(R12), Y4, Y2
 	VFMADD231PS  96(R12), Y4, Y3
-	DECQ         R10
-	JNZ          term
+	CMPQ         R11, R10
+	JNE          term
 	VMOVUPS      Y0, (R9)
 	VMOVUPS      Y1, 32(R9)
 	VMOVUPS      Y2, 64(R9)
 	VMOVUPS      Y3, 96(R9)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R8
 	DECQ AX
@@ -799,18 +801,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse2x16AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse2x16AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, FMA3
-TEXT ·mulSparse2x16AVX2(SB), NOSPLIT, $0-72
+TEXT ·mulSparse2x16AVX2(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -822,26 +824,27 @@ list:
 	VMOVUPS 32(R11), Y1
 	VMOVUPS (R11)(R9*1), Y2
 	VMOVUPS 32(R11)(R9*1), Y3
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Y4
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Y4
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Y4, Y0
 	VFMADD231PS  32(R14), Y4, Y1
 	VFMADD231PS  (R14)(DI*1), Y4, Y2
 	VFMADD231PS  32(R14)(DI*1), Y4, Y3
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Y0, (R11)
 	VMOVUPS      Y1, 32(R11)
 	VMOVUPS      Y2, (R11)(R9*1)
 	VMOVUPS      Y3, 32(R11)(R9*1)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -849,18 +852,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse2x32AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse2x32AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, FMA3
-TEXT ·mulSparse2x32AVX2(SB), NOSPLIT, $0-72
+TEXT ·mulSparse2x32AVX2(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -876,13 +879,13 @@ list:
 	VMOVUPS 32(R11)(R9*1), Y5
 	VMOVUPS 64(R11)(R9*1), Y6
 	VMOVUPS 96(R11)(R9*1), Y7
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Y8
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Y8
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Y8, Y0
 	VFMADD231PS  32(R14), Y8, Y1
 	VFMADD231PS  64(R14), Y8, Y2
@@ -891,8 +894,8 @@ term:
 	VFMADD231PS  32(R14)(DI*1), Y8, Y5
 	VFMADD231PS  64(R14)(DI*1), Y8, Y6
 	VFMADD231PS  96(R14)(DI*1), Y8, Y7
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Y0, (R11)
 	VMOVUPS      Y1, 32(R11)
 	VMOVUPS      Y2, 64(R11)
@@ -903,7 +906,8 @@ term:
 	VMOVUPS      Y7, 96(R11)(R9*1)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -911,18 +915,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse3x16AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse3x16AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, FMA3
-TEXT ·mulSparse3x16AVX2(SB), NOSPLIT, $0-72
+TEXT ·mulSparse3x16AVX2(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -936,21 +940,21 @@ list:
 	VMOVUPS 32(R11)(R9*1), Y3
 	VMOVUPS (R11)(R9*2), Y4
 	VMOVUPS 32(R11)(R9*2), Y5
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Y6
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Y6
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Y6, Y0
 	VFMADD231PS  32(R14), Y6, Y1
 	VFMADD231PS  (R14)(DI*1), Y6, Y2
 	VFMADD231PS  32(R14)(DI*1), Y6, Y3
 	VFMADD231PS  (R14)(DI*2), Y6, Y4
 	VFMADD231PS  32(R14)(DI*2), Y6, Y5
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Y0, (R11)
 	VMOVUPS      Y1, 32(R11)
 	VMOVUPS      Y2, (R11)(R9*1)
@@ -959,7 +963,8 @@ term:
 	VMOVUPS      Y5, 32(R11)(R9*2)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -967,18 +972,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse3x32AVX2(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse3x32AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, FMA3
-TEXT ·mulSparse3x32AVX2(SB), NOSPLIT, $0-72
+TEXT ·mulSparse3x32AVX2(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -998,13 +1003,13 @@ list:
 	VMOVUPS 32(R11)(R9*2), Y9
 	VMOVUPS 64(R11)(R9*2), Y10
 	VMOVUPS 96(R11)(R9*2), Y11
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Y12
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Y12
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Y12, Y0
 	VFMADD231PS  32(R14), Y12, Y1
 	VFMADD231PS  64(R14), Y12, Y2
@@ -1017,8 +1022,8 @@ term:
 	VFMADD231PS  32(R14)(DI*2), Y12, Y9
 	VFMADD231PS  64(R14)(DI*2), Y12, Y10
 	VFMADD231PS  96(R14)(DI*2), Y12, Y11
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Y0, (R11)
 	VMOVUPS      Y1, 32(R11)
 	VMOVUPS      Y2, 64(R11)
@@ -1033,11 +1038,49 @@ term:
 	VMOVUPS      Y11, 96(R11)(R9*2)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
 	JNZ  list
+	VZEROUPPER
+	RET
+
+// func multiplyAddAVX2(n int)
+// Requires: AVX, FMA3
+TEXT ·multiplyAddAVX2(SB), NOSPLIT, $0-8
+	MOVQ   n+0(FP), AX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+
+loop:
+	VFMADD231PS Y12, Y13, Y0
+	VFMADD231PS Y12, Y13, Y1
+	VFMADD231PS Y12, Y13, Y2
+	VFMADD231PS Y12, Y13, Y3
+	VFMADD231PS Y12, Y13, Y4
+	VFMADD231PS Y12, Y13, Y5
+	VFMADD231PS Y12, Y13, Y6
+	VFMADD231PS Y12, Y13, Y7
+	VFMADD231PS Y12, Y13, Y8
+	VFMADD231PS Y12, Y13, Y9
+	VFMADD231PS Y12, Y13, Y10
+	VFMADD231PS Y12, Y13, Y11
+	DECQ        AX
+	JNZ         loop
 	VZEROUPPER
 	RET
 
@@ -1117,6 +1160,33 @@ loop:
 	ADDQ        $0x20, DX
 	DECQ        AX
 	JNZ         loop
+
+end:
+	VZEROUPPER
+	RET
+
+// func fromBytesAVX2(n int, dst *float32, src *uint8)
+// Requires: AVX, AVX2
+TEXT ·fromBytesAVX2(SB), NOSPLIT, $0-24
+	MOVQ         n+0(FP), AX
+	MOVQ         dst+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVL         $0x000000ff, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+	VCVTDQ2PS    Y0, Y0
+	TESTQ        AX, AX
+	JZ           end
+
+loop:
+	VPMOVZXBD (DX), Y1
+	VCVTDQ2PS Y1, Y1
+	VDIVPS    Y0, Y1, Y1
+	VMOVUPS   Y1, (CX)
+	ADDQ      $0x08, DX
+	ADDQ      $0x20, CX
+	DECQ      AX
+	JNZ       loop
 
 end:
 	VZEROUPPER

@@ -89,55 +89,64 @@ func mul13x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int,
 func mul14x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mulSparse1x16AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse1x16AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse1x32AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse1x32AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse1x48AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse1x48AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse1x64AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse1x64AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse1x80AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse1x80AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse1x96AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse1x96AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse2x16AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse2x16AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse2x32AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse2x32AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse2x48AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse2x48AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse2x64AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse2x64AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse2x80AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse2x80AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse2x96AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse2x96AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse3x16AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse3x16AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse3x32AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse3x32AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse3x48AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse3x48AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse3x64AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse3x64AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse3x80AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse3x80AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
-func mulSparse3x96AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+func mulSparse3x96AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
+
+//go:noescape
+func multiplyAddAVX512(n int)
+
+//go:noescape
+func collectPositionsAVX512(cells int, width int, tail int, dy *float32, arg *uint8, rows *int32, positions *int32, sources *int32, ntaps int, trace *int32, v *float32, offs *int32, room int, counts *int32)
+
+//go:noescape
+func collectRowsAVX512(lists int, width int, dy *float32, from *int32, v *float32, offs *int32, room int, counts *int32)

@@ -4614,18 +4614,18 @@ store:
 	VZEROUPPER
 	RET
 
-// func mulSparse1x16AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse1x16AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse1x16AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse1x16AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), DI
-	MOVQ cs+56(FP), R8
-	MOVQ places+64(FP), R8
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), DI
+	MOVQ cs+64(FP), R8
+	MOVQ places+72(FP), R8
 
 list:
 	MOVLQSX (CX), R10
@@ -4634,20 +4634,21 @@ list:
 	TESTQ   R10, R10
 	JZ      next
 	VMOVUPS (R9), Z0
-	MOVQ    DX, R11
+	XORQ    R11, R11
 
 term:
-	VBROADCASTSS (R11), Z1
-	MOVLQSX      4(R11), R12
+	VBROADCASTSS (DX)(R11*4), Z1
+	MOVLQSX      (BX)(R11*4), R12
 	LEAQ         (SI)(R12*4), R12
-	ADDQ         $0x08, R11
+	INCQ         R11
 	VFMADD231PS  (R12), Z1, Z0
-	DECQ         R10
-	JNZ          term
+	CMPQ         R11, R10
+	JNE          term
 	VMOVUPS      Z0, (R9)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R8
 	DECQ AX
@@ -4655,18 +4656,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse1x32AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse1x32AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse1x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse1x32AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), DI
-	MOVQ cs+56(FP), R8
-	MOVQ places+64(FP), R8
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), DI
+	MOVQ cs+64(FP), R8
+	MOVQ places+72(FP), R8
 
 list:
 	MOVLQSX (CX), R10
@@ -4676,22 +4677,23 @@ list:
 	JZ      next
 	VMOVUPS (R9), Z0
 	VMOVUPS 64(R9), Z1
-	MOVQ    DX, R11
+	XORQ    R11, R11
 
 term:
-	VBROADCASTSS (R11), Z2
-	MOVLQSX      4(R11), R12
+	VBROADCASTSS (DX)(R11*4), Z2
+	MOVLQSX      (BX)(R11*4), R12
 	LEAQ         (SI)(R12*4), R12
-	ADDQ         $0x08, R11
+	INCQ         R11
 	VFMADD231PS  (R12), Z2, Z0
 	VFMADD231PS  64(R12), Z2, Z1
-	DECQ         R10
-	JNZ          term
+	CMPQ         R11, R10
+	JNE          term
 	VMOVUPS      Z0, (R9)
 	VMOVUPS      Z1, 64(R9)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R8
 	DECQ AX
@@ -4699,18 +4701,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse1x48AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse1x48AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse1x48AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse1x48AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), DI
-	MOVQ cs+56(FP), R8
-	MOVQ places+64(FP), R8
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), DI
+	MOVQ cs+64(FP), R8
+	MOVQ places+72(FP), R8
 
 list:
 	MOVLQSX (CX), R10
@@ -4721,24 +4723,25 @@ list:
 	VMOVUPS (R9), Z0
 	VMOVUPS 64(R9), Z1
 	VMOVUPS 128(R9), Z2
-	MOVQ    DX, R11
+	XORQ    R11, R11
 
 term:
-	VBROADCASTSS (R11), Z3
-	MOVLQSX      4(R11), R12
+	VBROADCASTSS (DX)(R11*4), Z3
+	MOVLQSX      (BX)(R11*4), R12
 	LEAQ         (SI)(R12*4), R12
-	ADDQ         $0x08, R11
+	INCQ         R11
 	VFMADD231PS  (R12), Z3, Z0
 	VFMADD231PS  64(R12), Z3, Z1
 	VFMADD231PS  128(R12), Z3, Z2
-	DECQ         R10
-	JNZ          term
+	CMPQ         R11, R10
+	JNE          term
 	VMOVUPS      Z0, (R9)
 	VMOVUPS      Z1, 64(R9)
 	VMOVUPS      Z2, 128(R9)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R8
 	DECQ AX
@@ -4746,18 +4749,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse1x64AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse1x64AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse1x64AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse1x64AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), DI
-	MOVQ cs+56(FP), R8
-	MOVQ places+64(FP), R8
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), DI
+	MOVQ cs+64(FP), R8
+	MOVQ places+72(FP), R8
 
 list:
 	MOVLQSX (CX), R10
@@ -4769,26 +4772,27 @@ list:
 	VMOVUPS 64(R9), Z1
 	VMOVUPS 128(R9), Z2
 	VMOVUPS 192(R9), Z3
-	MOVQ    DX, R11
+	XORQ    R11, R11
 
 term:
-	VBROADCASTSS (R11), Z4
-	MOVLQSX      4(R11), R12
+	VBROADCASTSS (DX)(R11*4), Z4
+	MOVLQSX      (BX)(R11*4), R12
 	LEAQ         (SI)(R12*4), R12
-	ADDQ         $0x08, R11
+	INCQ         R11
 	VFMADD231PS  (R12), Z4, Z0
 	VFMADD231PS  64(R12), Z4, Z1
 	VFMADD231PS  128(R12), Z4, Z2
 	VFMADD231PS  192(R12), Z4, Z3
-	DECQ         R10
-	JNZ          term
+	CMPQ         R11, R10
+	JNE          term
 	VMOVUPS      Z0, (R9)
 	VMOVUPS      Z1, 64(R9)
 	VMOVUPS      Z2, 128(R9)
 	VMOVUPS      Z3, 192(R9)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R8
 	DECQ AX
@@ -4796,18 +4800,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse1x80AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse1x80AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse1x80AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse1x80AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), DI
-	MOVQ cs+56(FP), R8
-	MOVQ places+64(FP), R8
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), DI
+	MOVQ cs+64(FP), R8
+	MOVQ places+72(FP), R8
 
 list:
 	MOVLQSX (CX), R10
@@ -4820,20 +4824,20 @@ list:
 	VMOVUPS 128(R9), Z2
 	VMOVUPS 192(R9), Z3
 	VMOVUPS 256(R9), Z4
-	MOVQ    DX, R11
+	XORQ    R11, R11
 
 term:
-	VBROADCASTSS (R11), Z5
-	MOVLQSX      4(R11), R12
+	VBROADCASTSS (DX)(R11*4), Z5
+	MOVLQSX      (BX)(R11*4), R12
 	LEAQ         (SI)(R12*4), R12
-	ADDQ         $0x08, R11
+	INCQ         R11
 	VFMADD231PS  (R12), Z5, Z0
 	VFMADD231PS  64(R12), Z5, Z1
 	VFMADD231PS  128(R12), Z5, Z2
 	VFMADD231PS  192(R12), Z5, Z3
 	VFMADD231PS  256(R12), Z5, Z4
-	DECQ         R10
-	JNZ          term
+	CMPQ         R11, R10
+	JNE          term
 	VMOVUPS      Z0, (R9)
 	VMOVUPS      Z1, 64(R9)
 	VMOVUPS      Z2, 128(R9)
@@ -4841,7 +4845,8 @@ term:
 	VMOVUPS      Z4, 256(R9)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R8
 	DECQ AX
@@ -4849,18 +4854,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse1x96AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse1x96AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse1x96AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse1x96AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), DI
-	MOVQ cs+56(FP), R8
-	MOVQ places+64(FP), R8
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), DI
+	MOVQ cs+64(FP), R8
+	MOVQ places+72(FP), R8
 
 list:
 	MOVLQSX (CX), R10
@@ -4874,21 +4879,21 @@ list:
 	VMOVUPS 192(R9), Z3
 	VMOVUPS 256(R9), Z4
 	VMOVUPS 320(R9), Z5
-	MOVQ    DX, R11
+	XORQ    R11, R11
 
 term:
-	VBROADCASTSS (R11), Z6
-	MOVLQSX      4(R11), R12
+	VBROADCASTSS (DX)(R11*4), Z6
+	MOVLQSX      (BX)(R11*4), R12
 	LEAQ         (SI)(R12*4), R12
-	ADDQ         $0x08, R11
+	INCQ         R11
 	VFMADD231PS  (R12), Z6, Z0
 	VFMADD231PS  64(R12), Z6, Z1
 	VFMADD231PS  128(R12), Z6, Z2
 	VFMADD231PS  192(R12), Z6, Z3
 	VFMADD231PS  256(R12), Z6, Z4
 	VFMADD231PS  320(R12), Z6, Z5
-	DECQ         R10
-	JNZ          term
+	CMPQ         R11, R10
+	JNE          term
 	VMOVUPS      Z0, (R9)
 	VMOVUPS      Z1, 64(R9)
 	VMOVUPS      Z2, 128(R9)
@@ -4897,7 +4902,8 @@ term:
 	VMOVUPS      Z5, 320(R9)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R8
 	DECQ AX
@@ -4905,18 +4911,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse2x16AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse2x16AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse2x16AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse2x16AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -4926,22 +4932,23 @@ list:
 	JZ      next
 	VMOVUPS (R11), Z0
 	VMOVUPS (R11)(R9*1), Z1
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z2
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z2
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z2, Z0
 	VFMADD231PS  (R14)(DI*1), Z2, Z1
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, (R11)(R9*1)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -4949,18 +4956,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse2x32AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse2x32AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse2x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse2x32AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -4972,26 +4979,27 @@ list:
 	VMOVUPS 64(R11), Z1
 	VMOVUPS (R11)(R9*1), Z2
 	VMOVUPS 64(R11)(R9*1), Z3
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z4
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z4
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z4, Z0
 	VFMADD231PS  64(R14), Z4, Z1
 	VFMADD231PS  (R14)(DI*1), Z4, Z2
 	VFMADD231PS  64(R14)(DI*1), Z4, Z3
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, 64(R11)
 	VMOVUPS      Z2, (R11)(R9*1)
 	VMOVUPS      Z3, 64(R11)(R9*1)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -4999,18 +5007,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse2x48AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse2x48AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse2x48AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse2x48AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -5024,21 +5032,21 @@ list:
 	VMOVUPS (R11)(R9*1), Z3
 	VMOVUPS 64(R11)(R9*1), Z4
 	VMOVUPS 128(R11)(R9*1), Z5
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z6
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z6
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z6, Z0
 	VFMADD231PS  64(R14), Z6, Z1
 	VFMADD231PS  128(R14), Z6, Z2
 	VFMADD231PS  (R14)(DI*1), Z6, Z3
 	VFMADD231PS  64(R14)(DI*1), Z6, Z4
 	VFMADD231PS  128(R14)(DI*1), Z6, Z5
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, 64(R11)
 	VMOVUPS      Z2, 128(R11)
@@ -5047,7 +5055,8 @@ term:
 	VMOVUPS      Z5, 128(R11)(R9*1)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -5055,18 +5064,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse2x64AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse2x64AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse2x64AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse2x64AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -5082,13 +5091,13 @@ list:
 	VMOVUPS 64(R11)(R9*1), Z5
 	VMOVUPS 128(R11)(R9*1), Z6
 	VMOVUPS 192(R11)(R9*1), Z7
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z8
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z8
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z8, Z0
 	VFMADD231PS  64(R14), Z8, Z1
 	VFMADD231PS  128(R14), Z8, Z2
@@ -5097,8 +5106,8 @@ term:
 	VFMADD231PS  64(R14)(DI*1), Z8, Z5
 	VFMADD231PS  128(R14)(DI*1), Z8, Z6
 	VFMADD231PS  192(R14)(DI*1), Z8, Z7
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, 64(R11)
 	VMOVUPS      Z2, 128(R11)
@@ -5109,7 +5118,8 @@ term:
 	VMOVUPS      Z7, 192(R11)(R9*1)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -5117,18 +5127,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse2x80AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse2x80AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse2x80AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse2x80AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -5146,13 +5156,13 @@ list:
 	VMOVUPS 128(R11)(R9*1), Z7
 	VMOVUPS 192(R11)(R9*1), Z8
 	VMOVUPS 256(R11)(R9*1), Z9
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z10
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z10
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z10, Z0
 	VFMADD231PS  64(R14), Z10, Z1
 	VFMADD231PS  128(R14), Z10, Z2
@@ -5163,8 +5173,8 @@ term:
 	VFMADD231PS  128(R14)(DI*1), Z10, Z7
 	VFMADD231PS  192(R14)(DI*1), Z10, Z8
 	VFMADD231PS  256(R14)(DI*1), Z10, Z9
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, 64(R11)
 	VMOVUPS      Z2, 128(R11)
@@ -5177,7 +5187,8 @@ term:
 	VMOVUPS      Z9, 256(R11)(R9*1)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -5185,18 +5196,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse2x96AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse2x96AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse2x96AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse2x96AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -5216,13 +5227,13 @@ list:
 	VMOVUPS 192(R11)(R9*1), Z9
 	VMOVUPS 256(R11)(R9*1), Z10
 	VMOVUPS 320(R11)(R9*1), Z11
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z12
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z12
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z12, Z0
 	VFMADD231PS  64(R14), Z12, Z1
 	VFMADD231PS  128(R14), Z12, Z2
@@ -5235,8 +5246,8 @@ term:
 	VFMADD231PS  192(R14)(DI*1), Z12, Z9
 	VFMADD231PS  256(R14)(DI*1), Z12, Z10
 	VFMADD231PS  320(R14)(DI*1), Z12, Z11
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, 64(R11)
 	VMOVUPS      Z2, 128(R11)
@@ -5251,7 +5262,8 @@ term:
 	VMOVUPS      Z11, 320(R11)(R9*1)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -5259,18 +5271,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse3x16AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse3x16AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse3x16AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse3x16AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -5281,24 +5293,25 @@ list:
 	VMOVUPS (R11), Z0
 	VMOVUPS (R11)(R9*1), Z1
 	VMOVUPS (R11)(R9*2), Z2
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z3
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z3
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z3, Z0
 	VFMADD231PS  (R14)(DI*1), Z3, Z1
 	VFMADD231PS  (R14)(DI*2), Z3, Z2
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, (R11)(R9*1)
 	VMOVUPS      Z2, (R11)(R9*2)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -5306,18 +5319,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse3x32AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse3x32AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse3x32AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse3x32AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -5331,21 +5344,21 @@ list:
 	VMOVUPS 64(R11)(R9*1), Z3
 	VMOVUPS (R11)(R9*2), Z4
 	VMOVUPS 64(R11)(R9*2), Z5
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z6
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z6
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z6, Z0
 	VFMADD231PS  64(R14), Z6, Z1
 	VFMADD231PS  (R14)(DI*1), Z6, Z2
 	VFMADD231PS  64(R14)(DI*1), Z6, Z3
 	VFMADD231PS  (R14)(DI*2), Z6, Z4
 	VFMADD231PS  64(R14)(DI*2), Z6, Z5
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, 64(R11)
 	VMOVUPS      Z2, (R11)(R9*1)
@@ -5354,7 +5367,8 @@ term:
 	VMOVUPS      Z5, 64(R11)(R9*2)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -5362,18 +5376,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse3x48AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse3x48AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse3x48AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse3x48AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -5390,13 +5404,13 @@ list:
 	VMOVUPS (R11)(R9*2), Z6
 	VMOVUPS 64(R11)(R9*2), Z7
 	VMOVUPS 128(R11)(R9*2), Z8
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z9
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z9
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z9, Z0
 	VFMADD231PS  64(R14), Z9, Z1
 	VFMADD231PS  128(R14), Z9, Z2
@@ -5406,8 +5420,8 @@ term:
 	VFMADD231PS  (R14)(DI*2), Z9, Z6
 	VFMADD231PS  64(R14)(DI*2), Z9, Z7
 	VFMADD231PS  128(R14)(DI*2), Z9, Z8
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, 64(R11)
 	VMOVUPS      Z2, 128(R11)
@@ -5419,7 +5433,8 @@ term:
 	VMOVUPS      Z8, 128(R11)(R9*2)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -5427,18 +5442,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse3x64AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse3x64AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse3x64AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse3x64AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -5458,13 +5473,13 @@ list:
 	VMOVUPS 64(R11)(R9*2), Z9
 	VMOVUPS 128(R11)(R9*2), Z10
 	VMOVUPS 192(R11)(R9*2), Z11
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z12
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z12
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z12, Z0
 	VFMADD231PS  64(R14), Z12, Z1
 	VFMADD231PS  128(R14), Z12, Z2
@@ -5477,8 +5492,8 @@ term:
 	VFMADD231PS  64(R14)(DI*2), Z12, Z9
 	VFMADD231PS  128(R14)(DI*2), Z12, Z10
 	VFMADD231PS  192(R14)(DI*2), Z12, Z11
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, 64(R11)
 	VMOVUPS      Z2, 128(R11)
@@ -5493,7 +5508,8 @@ term:
 	VMOVUPS      Z11, 192(R11)(R9*2)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -5501,18 +5517,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse3x80AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse3x80AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse3x80AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse3x80AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -5535,13 +5551,13 @@ list:
 	VMOVUPS 128(R11)(R9*2), Z12
 	VMOVUPS 192(R11)(R9*2), Z13
 	VMOVUPS 256(R11)(R9*2), Z14
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z15
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z15
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z15, Z0
 	VFMADD231PS  64(R14), Z15, Z1
 	VFMADD231PS  128(R14), Z15, Z2
@@ -5557,8 +5573,8 @@ term:
 	VFMADD231PS  128(R14)(DI*2), Z15, Z12
 	VFMADD231PS  192(R14)(DI*2), Z15, Z13
 	VFMADD231PS  256(R14)(DI*2), Z15, Z14
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, 64(R11)
 	VMOVUPS      Z2, 128(R11)
@@ -5576,7 +5592,8 @@ term:
 	VMOVUPS      Z14, 256(R11)(R9*2)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
@@ -5584,18 +5601,18 @@ next:
 	VZEROUPPER
 	RET
 
-// func mulSparse3x96AVX512(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+// func mulSparse3x96AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 // Requires: AVX, AVX512F
-TEXT ·mulSparse3x96AVX512(SB), NOSPLIT, $0-72
+TEXT ·mulSparse3x96AVX512(SB), NOSPLIT, $0-80
 	MOVQ n+0(FP), AX
 	MOVQ counts+8(FP), CX
-	MOVQ terms+16(FP), DX
-	MOVQ room+24(FP), BX
-	MOVQ b+32(FP), SI
-	MOVQ bs+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ cs+56(FP), R9
-	MOVQ places+64(FP), R10
+	MOVQ v+16(FP), DX
+	MOVQ offs+24(FP), BX
+	MOVQ b+40(FP), SI
+	MOVQ bs+48(FP), DI
+	MOVQ c+56(FP), R8
+	MOVQ cs+64(FP), R9
+	MOVQ places+72(FP), R10
 
 list:
 	MOVLQSX (CX), R12
@@ -5621,13 +5638,13 @@ list:
 	VMOVUPS 192(R11)(R9*2), Z15
 	VMOVUPS 256(R11)(R9*2), Z16
 	VMOVUPS 320(R11)(R9*2), Z17
-	MOVQ    DX, R13
+	XORQ    R13, R13
 
 term:
-	VBROADCASTSS (R13), Z18
-	MOVLQSX      4(R13), R14
+	VBROADCASTSS (DX)(R13*4), Z18
+	MOVLQSX      (BX)(R13*4), R14
 	LEAQ         (SI)(R14*4), R14
-	ADDQ         $0x08, R13
+	INCQ         R13
 	VFMADD231PS  (R14), Z18, Z0
 	VFMADD231PS  64(R14), Z18, Z1
 	VFMADD231PS  128(R14), Z18, Z2
@@ -5646,8 +5663,8 @@ term:
 	VFMADD231PS  192(R14)(DI*2), Z18, Z15
 	VFMADD231PS  256(R14)(DI*2), Z18, Z16
 	VFMADD231PS  320(R14)(DI*2), Z18, Z17
-	DECQ         R12
-	JNZ          term
+	CMPQ         R13, R12
+	JNE          term
 	VMOVUPS      Z0, (R11)
 	VMOVUPS      Z1, 64(R11)
 	VMOVUPS      Z2, 128(R11)
@@ -5668,10 +5685,190 @@ term:
 	VMOVUPS      Z17, 320(R11)(R9*2)
 
 next:
-	ADDQ BX, DX
+	ADDQ room+32(FP), DX
+	ADDQ room+32(FP), BX
 	ADDQ $0x04, CX
 	ADDQ $0x04, R10
 	DECQ AX
 	JNZ  list
+	VZEROUPPER
+	RET
+
+// func multiplyAddAVX512(n int)
+// Requires: AVX, AVX512F
+TEXT ·multiplyAddAVX512(SB), NOSPLIT, $0-8
+	MOVQ   n+0(FP), AX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+
+loop:
+	VFMADD231PS Z24, Z25, Z0
+	VFMADD231PS Z24, Z25, Z1
+	VFMADD231PS Z24, Z25, Z2
+	VFMADD231PS Z24, Z25, Z3
+	VFMADD231PS Z24, Z25, Z4
+	VFMADD231PS Z24, Z25, Z5
+	VFMADD231PS Z24, Z25, Z6
+	VFMADD231PS Z24, Z25, Z7
+	VFMADD231PS Z24, Z25, Z8
+	VFMADD231PS Z24, Z25, Z9
+	VFMADD231PS Z24, Z25, Z10
+	VFMADD231PS Z24, Z25, Z11
+	VFMADD231PS Z24, Z25, Z12
+	VFMADD231PS Z24, Z25, Z13
+	VFMADD231PS Z24, Z25, Z14
+	VFMADD231PS Z24, Z25, Z15
+	VFMADD231PS Z24, Z25, Z16
+	VFMADD231PS Z24, Z25, Z17
+	VFMADD231PS Z24, Z25, Z18
+	VFMADD231PS Z24, Z25, Z19
+	VFMADD231PS Z24, Z25, Z20
+	VFMADD231PS Z24, Z25, Z21
+	VFMADD231PS Z24, Z25, Z22
+	VFMADD231PS Z24, Z25, Z23
+	DECQ        AX
+	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func collectPositionsAVX512(cells int, width int, tail int, dy *float32, arg *uint8, rows *int32, positions *int32, sources *int32, ntaps int, trace *int32, v *float32, offs *int32, room int, counts *int32)
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·collectPositionsAVX512(SB), NOSPLIT, $0-112
+	MOVQ         dy+24(FP), AX
+	MOVQ         arg+32(FP), CX
+	MOVQ         positions+48(FP), DX
+	MOVQ         trace+72(FP), BX
+	MOVQ         v+80(FP), SI
+	MOVQ         offs+88(FP), DI
+	MOVQ         counts+104(FP), R8
+	MOVL         $0x000000ff, R9
+	VPBROADCASTD R9, Z0
+	MOVL         $0xffffffff, R9
+	VPBROADCASTD R9, Z1
+	MOVL         $0x00000001, R9
+	VPBROADCASTD R9, Z2
+
+cell:
+	MOVQ      sources+56(FP), R10
+	VMOVDQU32 (R10), Z3
+	MOVQ      rows+40(FP), R10
+	MOVQ      width+8(FP), R9
+
+chunk:
+	MOVQ $0x0000ffff, R11
+	CMPQ R9, $0x01
+	JNE  whole
+	MOVQ tail+16(FP), R11
+
+whole:
+	KMOVW     R11, K1
+	VMOVUPS   (AX), Z4
+	VPMOVZXBD (CX), Z5
+	VMOVDQU32 (R10), Z6
+	VPCMPD    $0x04, Z0, Z5, K1, K2
+	VPERMD    Z3, Z5, Z7
+	VMOVDQA32 Z1, Z9
+	VMOVDQA32 Z7, K2, Z9
+	VMOVDQU32 Z9, (BX)
+	VPXORD    Z8, Z8, Z8
+	XORQ      R11, R11
+
+tap:
+	VPCMPD        $0x00, Z8, Z5, K1, K2
+	MOVLQSX       (DX)(R11*4), R12
+	MOVLQSX       (R8)(R12*4), R13
+	MOVQ          room+96(FP), R14
+	IMULQ         R12, R14
+	LEAQ          (R14)(R13*1), R14
+	VCOMPRESSPS.Z Z4, K2, Z7
+	VMOVUPS       Z7, (SI)(R14*4)
+	VPCOMPRESSD.Z Z6, K2, Z7
+	VMOVDQU32     Z7, (DI)(R14*4)
+	KMOVW         K2, R14
+	POPCNTL       R14, R14
+	ADDQ          R14, R13
+	MOVL          R13, (R8)(R12*4)
+	VPADDD        Z2, Z8, Z8
+	INCQ          R11
+	CMPQ          R11, ntaps+64(FP)
+	JNE           tap
+	ADDQ          $0x40, AX
+	ADDQ          $0x10, CX
+	ADDQ          $0x40, R10
+	ADDQ          $0x40, BX
+	DECQ          R9
+	JNZ           chunk
+	MOVQ          ntaps+64(FP), R11
+	LEAQ          (DX)(R11*4), DX
+	SHLQ          $0x02, R11
+	ADDQ          R11, sources+56(FP)
+	DECQ          cells+0(FP)
+	JNZ           cell
+	VZEROUPPER
+	RET
+
+// func collectRowsAVX512(lists int, width int, dy *float32, from *int32, v *float32, offs *int32, room int, counts *int32)
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·collectRowsAVX512(SB), NOSPLIT, $0-64
+	MOVQ         lists+0(FP), AX
+	MOVQ         dy+16(FP), CX
+	MOVQ         from+24(FP), DX
+	MOVQ         v+32(FP), BX
+	MOVQ         offs+40(FP), SI
+	MOVQ         room+48(FP), DI
+	MOVQ         counts+56(FP), R8
+	MOVL         $0xffffffff, R9
+	VPBROADCASTD R9, Z0
+	XORQ         R9, R9
+
+list:
+	XORQ R10, R10
+	MOVQ width+8(FP), R11
+
+chunk:
+	VMOVUPS       (CX), Z1
+	VMOVDQU32     (DX), Z2
+	VPCMPD        $0x01, Z2, Z0, K1
+	LEAQ          (R9)(R10*1), R12
+	VCOMPRESSPS.Z Z1, K1, Z1
+	VMOVUPS       Z1, (BX)(R12*4)
+	VPCOMPRESSD.Z Z2, K1, Z1
+	VMOVDQU32     Z1, (SI)(R12*4)
+	KMOVW         K1, R12
+	POPCNTL       R12, R12
+	ADDQ          R12, R10
+	ADDQ          $0x40, CX
+	ADDQ          $0x40, DX
+	DECQ          R11
+	JNZ           chunk
+	MOVL          R10, (R8)
+	ADDQ          $0x04, R8
+	ADDQ          DI, R9
+	DECQ          AX
+	JNZ           list
 	VZEROUPPER
 	RET

@@ -70,6 +70,18 @@ func addScaledPortable(dst []float32, a float32, s []float32) {
 	}
 }
 
+// FromBytes computes dst = src/255. All families give the same bits.
+func FromBytes(dst []float32, src []uint8) {
+	sameLength(len(dst), len(src))
+	active.fromBytes(dst, src)
+}
+
+func fromBytesPortable(dst []float32, src []uint8) {
+	for i, v := range src {
+		dst[i] = float32(v) / 255
+	}
+}
+
 // Fold computes sum += share·v in float64, with the product rounded before it is
 // added. All families give the same bits.
 func Fold(sum []float64, v []float32, share float64) {

@@ -213,6 +213,22 @@ func TestFoldIsExactlyPortable(t *testing.T) {
 	})
 }
 
+func TestFromBytesIsExactlyPortable(t *testing.T) {
+	property(t, func(d *drawing) {
+		src := guarded[uint8](d, d.int("n", 0, 300))
+		for i := range src {
+			src[i] = uint8(d.r.Uint32())
+		}
+		dst := guarded[float32](d, len(src))
+		FromBytes(dst, src)
+		for i, v := range src {
+			if want := float32(v) / 255; dst[i] != want {
+				d.Fatalf("%d: got %v, want %v", v, dst[i], want)
+			}
+		}
+	})
+}
+
 func TestNaNAndInfPassThrough(t *testing.T) {
 	each(t, func(t *testing.T, _ *family) {
 		for _, bad := range []float32{nan, negativeNaN, inf} {
@@ -221,11 +237,11 @@ func TestNaNAndInfPassThrough(t *testing.T) {
 			}
 			ones := slices.Repeat([]float32{1}, 3*Lanes)
 			c := make([]float32, Lanes)
-			if Mul(Rows(c, Lanes, Lanes), 1, Lanes, 3, Strided{[]float32{1, bad, 1}, 3, 1}, Panels(ones, 3, Lanes), Whole, false); finite(c) {
+			if Mul(Rows(c, Lanes, Lanes), 1, Lanes, 3, Strided{[]float32{1, bad, 1}, 3, 1}, Panels(ones, 3, Lanes), Whole, Once, false); finite(c) {
 				t.Errorf("Mul lost %v: %v", bad, c)
 			}
 			l := NewLists(1, 1, 0)
-			l.counts[0], l.terms[0] = 1, Term{bad, 0}
+			l.counts[0], l.v[0] = 1, bad
 			clear(c)
 			if MulSparse(c, Lanes, []int32{0}, l, ones, 0, 1, Lanes); finite(c) {
 				t.Errorf("MulSparse lost %v: %v", bad, c)

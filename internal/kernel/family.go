@@ -14,8 +14,9 @@ const Environment = "ACCORD_KERNEL"
 // checked; slices are as long as their shapes say or longer.
 type family struct {
 	name      string
-	mul       func(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, add bool)
+	mul       func(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, p *Places, add bool)
 	mulSparse func(c []float32, cRow int, places []int32, l *Lists, b []float32, bRow, rows, width int)
+	collect   func(k *Collector, dy []float32, arg []uint8, width int)
 	transpose func(dst []float32, dRow int, src []float32, sRow, rows, cols int)
 	addBias   func(y, bias []float32, floor float32)
 	floorGrad func(d, y, sum []float32, floor float32)
@@ -26,13 +27,18 @@ type family struct {
 	sgd       func(w, g []float32, rate, decay float32)
 	momentum  func(w, g, velocity []float32, rate, momentum, decay float32)
 	adam      func(w, g, m, v []float32, r AdamRates)
+	fromBytes func(dst []float32, src []uint8)
 	fold      func(sum []float64, v []float32, share float64)
+
+	multiplyAdd func(n int)
+	flops       int // of one step of multiplyAdd
 }
 
 var portable = family{
 	name:      "portable",
 	mul:       mulPortable,
 	mulSparse: mulSparsePortable,
+	collect:   collectPortable,
 	transpose: transposePortable,
 	addBias:   addBiasPortable,
 	floorGrad: floorGradPortable,
@@ -43,7 +49,11 @@ var portable = family{
 	sgd:       sgdPortable,
 	momentum:  momentumPortable,
 	adam:      adamPortable,
+	fromBytes: fromBytesPortable,
 	fold:      foldPortable,
+
+	multiplyAdd: multiplyAddPortable,
+	flops:       2 * 8,
 }
 
 // active is the family in use. It does not change once the process runs.

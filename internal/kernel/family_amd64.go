@@ -23,8 +23,9 @@ func newAVX2() *family {
 	}
 	return &family{
 		name:      "avx2",
-		mul:       (&tiling{tiles}).mul,
+		mul:       tiling{tiles}.mul,
 		mulSparse: windowing(windows).mul,
+		collect:   collectPortable,
 		transpose: transposeAVX2,
 		addBias:   addBiasSIMD,
 		floorGrad: floorGradSIMD,
@@ -35,7 +36,11 @@ func newAVX2() *family {
 		sgd:       sgdSIMD,
 		momentum:  momentumSIMD,
 		adam:      adamSIMD,
+		fromBytes: fromBytesSIMD,
 		fold:      foldSIMD,
+
+		multiplyAdd: multiplyAddAVX2,
+		flops:       2 * 12 * 8,
 	}
 }
 
@@ -44,7 +49,9 @@ func newAVX2() *family {
 func newAVX512() *family {
 	f := newAVX2()
 	f.name = "avx512"
-	f.mul = (&tiling{
+	f.multiplyAdd, f.flops = multiplyAddAVX512, 2*24*16
+	f.collect = collectAVX512
+	f.mul = tiling{
 		[]mulFunc{
 			mul1x16AVX512, mul2x16AVX512, mul3x16AVX512, mul4x16AVX512, mul5x16AVX512, mul6x16AVX512, mul7x16AVX512,
 			mul8x16AVX512, mul9x16AVX512, mul10x16AVX512, mul11x16AVX512, mul12x16AVX512, mul13x16AVX512, mul14x16AVX512,
@@ -53,7 +60,7 @@ func newAVX512() *family {
 			mul1x32AVX512, mul2x32AVX512, mul3x32AVX512, mul4x32AVX512, mul5x32AVX512, mul6x32AVX512, mul7x32AVX512,
 			mul8x32AVX512, mul9x32AVX512, mul10x32AVX512, mul11x32AVX512, mul12x32AVX512, mul13x32AVX512, mul14x32AVX512,
 		},
-	}).mul
+	}.mul
 	f.mulSparse = windowing{
 		{mulSparse1x16AVX512, mulSparse1x32AVX512, mulSparse1x48AVX512, mulSparse1x64AVX512, mulSparse1x80AVX512, mulSparse1x96AVX512},
 		{mulSparse2x16AVX512, mulSparse2x32AVX512, mulSparse2x48AVX512, mulSparse2x64AVX512, mulSparse2x80AVX512, mulSparse2x96AVX512},

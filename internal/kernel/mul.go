@@ -30,36 +30,58 @@ func (w *Walk) Then(a, b int) *Walk {
 // Len returns the number of stretches.
 func (w *Walk) Len() int { return len(w.table) / 2 }
 
-// Mul computes C (+)= Σ_s A_s·B_s over the stretches s of w, where A_s is m×k and
-// starts at element s.a of A, and B_s is k×n and starts at element s.b of B. With
-// add it adds to C, otherwise it overwrites it. Every element of C is summed in
-// the order of w and then of k. C must not overlap A or B.
-func Mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, add bool) {
-	if m < 1 || n < 1 || k < 1 || len(w.table) == 0 {
+// Places lists where a product is done: where it starts in A, and in C.
+type Places struct {
+	table          []int32
+	reachA, reachC int // the largest entries
+}
+
+// Once is a single place.
+var Once = new(Places).Then(0, 0)
+
+// Then appends a place that starts at element a of A and element c of C.
+func (p *Places) Then(a, c int) *Places {
+	if a < 0 || c < 0 || a != int(int32(a)) || c != int(int32(c)) {
 		panic(errShape)
 	}
-	c.check(0, m, n)
+	p.table = append(p.table, int32(a), int32(c))
+	p.reachA, p.reachC = max(p.reachA, a), max(p.reachC, c)
+	return p
+}
+
+// Mul computes, at each place p, C_p (+)= Σ_s A_ps·B_s over the stretches s of w.
+// C_p is m×n and starts at element p.c of C, A_ps is m×k and starts at element
+// p.a + s.a of A, and B_s is k×n and starts at element s.b of B. With add it adds
+// to C, otherwise it overwrites it. Every element of C is summed in the order of
+// w and then of k. The C_p must not overlap each other nor A nor B.
+func Mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, p *Places, add bool) {
+	if m < 1 || n < 1 || k < 1 || len(w.table) == 0 || len(p.table) == 0 {
+		panic(errShape)
+	}
+	c.check(p.reachC, m, n)
 	b.check(w.reachB, k, n)
-	if a.Row < 0 || a.Col < 0 || len(a.Data) <= w.reachA+(m-1)*a.Row+(k-1)*a.Col {
+	if a.Row < 0 || a.Col < 0 || len(a.Data) <= p.reachA+w.reachA+(m-1)*a.Row+(k-1)*a.Col {
 		panic(errShape)
 	}
-	active.mul(c, m, n, k, a, b, w, add)
+	active.mul(c, m, n, k, a, b, w, p, add)
 }
 
 // quad is the number of columns that portable code computes together.
 const quad = 4
 
-func mulPortable(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, add bool) {
+func mulPortable(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, p *Places, add bool) {
 	for j := 0; j < n; j += quad {
 		right := &b.Data[b.at(0, j)]
-		for i := range m {
-			var t [quad]float32
-			out := c.Data[c.at(i, j):][:quad]
-			if add {
-				copy(t[:], out)
+		for place := p.table; len(place) > 0; place = place[2:] {
+			for i := range m {
+				var t [quad]float32
+				out := c.Data[int(place[1])+c.at(i, j):][:quad]
+				if add {
+					copy(t[:], out)
+				}
+				mulQuad(&t, k, &a.Data[int(place[0])+i*a.Row], a.Col, right, b.Row, w.table)
+				copy(out, t[:])
 			}
-			mulQuad(&t, k, &a.Data[i*a.Row], a.Col, right, b.Row, w.table)
-			copy(out, t[:])
 		}
 	}
 }

@@ -37,11 +37,17 @@ func TestMulMatchesFloat64(t *testing.T) {
 		for range d.int("stretches", 1, 4) {
 			w.Then(d.r.IntN(50), b.Row*d.r.IntN(rows-k+1))
 		}
-		a.Data = d.values(w.reachA + (m-1)*a.Row + (k-1)*a.Col + 1)
-		c := d.matrix(m, n, d.canaries)
-		Mul(c, m, n, k, a, b, w, add)
+		places := d.int("places", 1, 3)
+		c := d.matrix(m*places, n, d.canaries)
+		p := new(Places)
+		for i := range places {
+			p.Then(d.r.IntN(50), i*m*c.Row)
+		}
+		a.Data = d.values(p.reachA + w.reachA + (m-1)*a.Row + (k-1)*a.Col + 1)
+		Mul(c, m, n, k, a, b, w, p, add)
 		var written []int
-		for i := range m {
+		for i := range m * places {
+			start := int(p.table[i/m*2])
 			for j := range n {
 				var want sum
 				if add {
@@ -50,7 +56,7 @@ func TestMulMatchesFloat64(t *testing.T) {
 				for s := range w.Len() {
 					from, row := int(w.table[2*s]), int(w.table[2*s+1])/b.Row
 					for l := range k {
-						want.add(a.Data[from+i*a.Row+l*a.Col], b.Data[b.at(row+l, j)])
+						want.add(a.Data[start+from+i%m*a.Row+l*a.Col], b.Data[b.at(row+l, j)])
 					}
 				}
 				want.compare(d, "C", i*n+j, c.Data[c.at(i, j)])
@@ -67,9 +73,9 @@ func TestMulDoesNotDependOnTiles(t *testing.T) {
 		m, n, k := d.int("m", 1, 40), Lanes*d.int("n", 1, 4), d.int("k", 1, 30)
 		a, b := Strided{d.values(m * k), k, 1}, Panels(d.values(k*n), k, n)
 		whole, single := Rows(d.values(m*n), n, n), Rows(d.values(m*n), n, n)
-		Mul(whole, m, n, k, a, b, Whole, false)
+		Mul(whole, m, n, k, a, b, Whole, Once, false)
 		for i := range m {
-			Mul(single.From(i), 1, n, k, Strided{a.Data[i*k:], k, 1}, b, Whole, false)
+			Mul(single.From(i), 1, n, k, Strided{a.Data[i*k:], k, 1}, b, Whole, Once, false)
 		}
 		if !slices.Equal(whole.Data, single.Data) {
 			d.Fatal("rows computed one by one differ")
@@ -90,7 +96,7 @@ func TestMulSparseMatchesFloat64(t *testing.T) {
 			places[i] = int32(d.r.IntN(60))
 			l.counts[i] = int32(d.r.IntN(room + 1))
 			for j := range l.counts[i] {
-				l.terms[i*l.room+int(j)] = Term{float32(d.r.NormFloat64()), int32(d.r.IntN(reach + 1))}
+				l.v[i*l.room+int(j)], l.offs[i*l.room+int(j)] = float32(d.r.NormFloat64()), int32(d.r.IntN(reach+1))
 			}
 		}
 		c := d.canaries(int(slices.Max(places)) + (rows-1)*cRow + width)
@@ -100,10 +106,10 @@ func TestMulSparseMatchesFloat64(t *testing.T) {
 		}
 		MulSparse(c, cRow, places, l, b, bRow, rows, width)
 		for i := range lists {
-			for _, term := range l.terms[i*l.room:][:l.counts[i]] {
+			for e := i * l.room; e < i*l.room+int(l.counts[i]); e++ {
 				for r := range rows {
 					for j := range width {
-						want[int(places[i])+r*cRow+j].add(term.V, b[int(term.Off)+r*bRow+j])
+						want[int(places[i])+r*cRow+j].add(l.v[e], b[int(l.offs[e])+r*bRow+j])
 					}
 				}
 			}
@@ -138,26 +144,31 @@ func TestCollectListsWhatIsLive(t *testing.T) {
 		for range 2 { // what one call leaves must not reach the next
 			k.Collect(dy, arg, width)
 		}
-		byChannel, byPosition := map[Term]int{}, map[Term]int{}
+		type term struct {
+			list int
+			v    float32
+			off  int32
+		}
+		byChannel, byPosition := map[term]int{}, map[term]int{}
 		for i, t := range arg {
 			if cell, f := i/width, i%width; t != Dead && f < channels {
 				p := of[cell*taps+int(t)]
-				byChannel[Term{dy[i] + float32(f)*1e6, sources[p]}]++
-				byPosition[Term{dy[i] + float32(p)*1e6, rows[f]}]++
+				byChannel[term{f, dy[i], sources[p]}]++
+				byPosition[term{int(p), dy[i], rows[f]}]++
 			}
 		}
 		for what, pair := range map[string]struct {
 			l    *Lists
-			want map[Term]int
+			want map[term]int
 		}{"channel": {k.ByChannel, byChannel}, "position": {k.ByPosition, byPosition}} {
 			for i, n := range pair.l.counts {
-				for _, term := range pair.l.terms[i*pair.l.room:][:n] {
-					pair.want[Term{term.V + float32(i)*1e6, term.Off}]--
+				for e := i * pair.l.room; e < i*pair.l.room+int(n); e++ {
+					pair.want[term{i, pair.l.v[e], pair.l.offs[e]}]--
 				}
 			}
-			for term, n := range pair.want {
+			for t, n := range pair.want {
 				if n != 0 {
-					d.Fatalf("by %s: %+v is listed %d times too few", what, term, n)
+					d.Fatalf("by %s: %+v is listed %d times too few", what, t, n)
 				}
 			}
 		}
@@ -187,14 +198,21 @@ func TestProductsRefuseOperandsThatAreTooShort(t *testing.T) {
 	f := func(n int) []float32 { return make([]float32, n) }
 	b, one := Panels(f(4*16), 4, 16), NewLists(1, 1, 2)
 	for name, call := range map[string]func(){
-		"C too short":        func() { Mul(Rows(f(31), 16, 16), 2, 16, 4, Strided{f(8), 4, 1}, b, Whole, false) },
-		"A too short":        func() { Mul(Rows(f(32), 16, 16), 2, 16, 4, Strided{f(7), 4, 1}, b, Whole, false) },
-		"B too short":        func() { Mul(Rows(f(32), 16, 16), 2, 16, 5, Strided{f(10), 5, 1}, b, Whole, false) },
-		"odd width":          func() { Mul(Rows(f(32), 16, 16), 2, 15, 4, Strided{f(8), 4, 1}, b, Whole, false) },
-		"stretch beyond A":   func() { Mul(Rows(f(16), 16, 16), 1, 16, 4, Strided{f(4), 4, 1}, b, new(Walk).Then(1, 0), false) },
-		"stretch beyond B":   func() { Mul(Rows(f(16), 16, 16), 1, 16, 4, Strided{f(4), 4, 1}, b, new(Walk).Then(0, 16), false) },
+		"C too short":      func() { Mul(Rows(f(31), 16, 16), 2, 16, 4, Strided{f(8), 4, 1}, b, Whole, Once, false) },
+		"A too short":      func() { Mul(Rows(f(32), 16, 16), 2, 16, 4, Strided{f(7), 4, 1}, b, Whole, Once, false) },
+		"B too short":      func() { Mul(Rows(f(32), 16, 16), 2, 16, 5, Strided{f(10), 5, 1}, b, Whole, Once, false) },
+		"odd width":        func() { Mul(Rows(f(32), 16, 16), 2, 15, 4, Strided{f(8), 4, 1}, b, Whole, Once, false) },
+		"stretch beyond A": func() { Mul(Rows(f(16), 16, 16), 1, 16, 4, Strided{f(4), 4, 1}, b, new(Walk).Then(1, 0), Once, false) },
+		"stretch beyond B": func() { Mul(Rows(f(16), 16, 16), 1, 16, 4, Strided{f(4), 4, 1}, b, new(Walk).Then(0, 16), Once, false) },
+		"place beyond A": func() {
+			Mul(Rows(f(16), 16, 16), 1, 16, 4, Strided{f(4), 4, 1}, b, Whole, new(Places).Then(1, 0), false)
+		},
+		"place beyond C": func() {
+			Mul(Rows(f(16), 16, 16), 1, 16, 4, Strided{f(4), 4, 1}, b, Whole, new(Places).Then(0, 1), false)
+		},
+		"no place":           func() { Mul(Rows(f(16), 16, 16), 1, 16, 4, Strided{f(4), 4, 1}, b, Whole, new(Places), false) },
 		"stretch before A":   func() { new(Walk).Then(-1, 0) },
-		"empty walk":         func() { Mul(Rows(f(16), 16, 16), 1, 16, 4, Strided{f(4), 4, 1}, b, new(Walk), false) },
+		"empty walk":         func() { Mul(Rows(f(16), 16, 16), 1, 16, 4, Strided{f(4), 4, 1}, b, new(Walk), Once, false) },
 		"window beyond C":    func() { MulSparse(f(16), 16, []int32{1}, one, f(18), 0, 1, 16) },
 		"window before C":    func() { MulSparse(f(16), 16, []int32{-1}, one, f(18), 0, 1, 16) },
 		"term beyond B":      func() { MulSparse(f(16), 16, []int32{0}, one, f(17), 0, 1, 16) },

@@ -9,24 +9,27 @@ type mulFunc = func(nseg int, segs *int32, kc int, a *float32, rsa, csa int, b *
 // columns.
 type tiling [][]mulFunc
 
-func (t *tiling) mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, add bool) {
+func (t tiling) mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, p *Places, add bool) {
 	adds := 0
 	if add {
 		adds = 1
 	}
 	for j, width := 0, 0; j < n; j += width {
 		width = Lanes
-		if len(*t) > 1 && n-j >= 2*Lanes && fits(&b, j) && fits(&c, j) {
+		if len(t) > 1 && n-j >= 2*Lanes && fits(&b, j) && fits(&c, j) {
 			width = 2 * Lanes
 		}
-		tiles := (*t)[width/Lanes-1]
+		tiles := t[width/Lanes-1]
 		right := &b.Data[b.at(0, j)]
 		// Tiles of nearly the same height, none higher than there are.
 		count := (m + len(tiles) - 1) / len(tiles)
 		for i, tile := 0, 0; tile < count; tile++ {
 			rows := (m + tile) / count
-			tiles[rows-1](w.Len(), &w.table[0], k, &a.Data[i*a.Row], 4*a.Row, 4*a.Col,
-				right, 4*b.Row, &c.Data[c.at(i, j)], 4*c.Row, adds)
+			mul, left, out := tiles[rows-1], i*a.Row, c.at(i, j)
+			for place := p.table; len(place) > 1; place = place[2:] {
+				mul(w.Len(), &w.table[0], k, &a.Data[left+int(place[0])], 4*a.Row, 4*a.Col,
+					right, 4*b.Row, &c.Data[out+int(place[1])], 4*c.Row, adds)
+			}
 			i += rows
 		}
 	}
@@ -36,19 +39,21 @@ func (t *tiling) mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, add bo
 func fits(m *Matrix, j int) bool { return j%m.Width+2*Lanes <= m.Width }
 
 // mulSparseFunc is one generated window of MulSparse; strides are in bytes.
-type mulSparseFunc = func(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)
+type mulSparseFunc = func(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 // windowing covers windows with smaller ones: windowing[r][w] computes r+1 rows
 // of (w+1)·Lanes columns.
 type windowing [][]mulSparseFunc
 
 func (s windowing) mul(c []float32, cRow int, places []int32, l *Lists, b []float32, bRow, rows, width int) {
-	terms := (*uint64)(unsafe.Pointer(&l.terms[0]))
+	// Narrow windows when otherwise B would not stay in the nearest cache.
+	parts := 1 + (l.reach+(rows-1)*bRow+width)/nearest
+	widest := max(1, min(width/Lanes/parts, len(s[0])))
 	for r := 0; r < rows; {
 		high := share(rows-r, len(s))
 		for j := 0; j < width; {
-			wide := share((width-j)/Lanes, len(s[0]))
-			s[high-1][wide-1](len(places), &l.counts[0], terms, 8*l.room,
+			wide := share((width-j)/Lanes, widest)
+			s[high-1][wide-1](len(places), &l.counts[0], &l.v[0], &l.offs[0], 4*l.room,
 				&b[r*bRow+j], 4*bRow, &c[r*cRow+j], 4*cRow, &places[0])
 			j += wide * Lanes
 		}
@@ -56,12 +61,42 @@ func (s windowing) mul(c []float32, cRow int, places []int32, l *Lists, b []floa
 	}
 }
 
+// nearest is the number of floats that fit into the nearest cache beside what else
+// is in use.
+const nearest = 10 << 10
+
 // share cuts n into the fewest parts of at most top, nearly equal, and returns
 // the first.
 func share(n, top int) int {
 	parts := (n + top - 1) / top
 	return (n + parts - 1) / parts
 }
+
+// collectAVX512 turns the elements and where they come from so that each channel's
+// lie in a row, and packs rows; it looks sources up in a register of 16.
+func collectAVX512(k *Collector, dy []float32, arg []uint8, width int) {
+	if k.taps > Lanes {
+		collectPortable(k, dy, arg, width)
+		return
+	}
+	cells, long := len(dy)/width, Pad(len(dy)/width)
+	if len(k.trace) < width*long {
+		k.trace, k.traceT, k.dyT = make([]int32, width*long), make([]int32, width*long), Alloc(width*long)
+		for i := range k.traceT {
+			k.traceT[i] = -1 // where there is no cell
+		}
+	}
+	tail := 1<<(len(k.rows)-(width-Lanes)) - 1
+	collectPositionsAVX512(cells, width/Lanes, tail, &dy[0], &arg[0], &k.rows[0], &k.positions[0], &k.tapSources[0], k.taps,
+		&k.trace[0], &k.ByPosition.v[0], &k.ByPosition.offs[0], k.ByPosition.room, &k.ByPosition.counts[0])
+	transposeAVX2(k.dyT, long, dy, width, cells, width)
+	transposeAVX2(float32s(k.traceT), long, float32s(k.trace), width, cells, width)
+	collectRowsAVX512(len(k.rows), long/Lanes, &k.dyT[0], &k.traceT[0],
+		&k.ByChannel.v[0], &k.ByChannel.offs[0], k.ByChannel.room, &k.ByChannel.counts[0])
+}
+
+// float32s views integers as floats, to be moved only.
+func float32s(v []int32) []float32 { return unsafe.Slice((*float32)(unsafe.Pointer(&v[0])), len(v)) }
 
 func transposeAVX2(dst []float32, dRow int, src []float32, sRow, rows, cols int) {
 	i := 0
@@ -139,6 +174,14 @@ func adamSIMD(w, g, m, v []float32, r AdamRates) {
 		adamAVX2(n, &w[0], &g[0], &m[0], &v[0], r.Step, r.New1, r.New2, r.Epsilon)
 	}
 	adamPortable(w[n*octet:], g[n*octet:], m[n*octet:], v[n*octet:], r)
+}
+
+func fromBytesSIMD(dst []float32, src []uint8) {
+	n := len(src) / octet
+	if n > 0 {
+		fromBytesAVX2(n, &dst[0], &src[0])
+	}
+	fromBytesPortable(dst[n*octet:], src[n*octet:])
 }
 
 func foldSIMD(sum []float64, v []float32, share float64) {

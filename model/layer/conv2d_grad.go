@@ -24,7 +24,7 @@ func (p *convPass) newGrad() *convGrad {
 			g.framed = kernel.Alloc(p.framed.Size())
 		}
 	} else if p.pool != nil {
-		g.dz = kernel.Alloc(p.atOnce(p.samples) * p.pre.Size())
+		g.dz = kernel.Alloc(p.atOnce(p.samples) * largest(p.behind))
 	}
 	if p.back != nil {
 		g.dx = kernel.Alloc(p.samples * p.input.Size())
@@ -55,37 +55,40 @@ func (p *convPass) Backward(w, dy []float32, n int, grad []float32) []float32 {
 	return p.grad.dx[:n*p.input.Size()]
 }
 
-// unpool undoes the pool for sample s: dz becomes the gradient before it.
-func (p *convPass) unpool(dz, dy []float32, s int) []float32 {
-	if p.pool == nil {
-		return dy[s*p.pre.Size():][:p.pre.Size()]
-	}
+// unpool undoes the pool for a band of sample s: dz becomes the gradient before
+// it.
+func (p *convPass) unpool(dz, dy []float32, s int, b *band) {
 	tiles := p.pool.tiles()
 	if !tiles {
 		clear(dz)
 	}
-	for i := range p.runs {
-		run := &p.runs[i]
-		begin := s*p.out.Size() + run.cell*p.out.Stride
-		end := begin + run.Cells*p.out.Stride
-		kernel.Unpool(dz[run.from:], dy[begin:end], p.arg[begin:end], run.Pooling, p.out.Stride, !tiles)
+	for i := range b.runs {
+		run := &b.runs[i]
+		arg := p.arg[s*p.out.Size()+run.cell*p.out.Stride:][:run.Cells*p.out.Stride]
+		kernel.Unpool(dz[run.from:], p.cells(dy, s, run), arg, run.Pooling, p.out.Stride, !tiles)
 	}
-	return dz
 }
 
-// addWeights adds the gradient of the kernel that the stretches of p.gradient
-// give, each over k positions or samples.
-func (p *convPass) addWeights(grad, x []float32, col int, dz []float32, row, k int) {
-	m, right := p.kernel(grad), kernel.Rows(dz, row, p.wide)
-	for _, l := range p.lines {
-		kernel.Mul(m.From(l.row), p.lineRows(), p.wide, k, kernel.Strided{Data: x[l.from:], Row: 1, Col: col}, right, p.gradient, true)
-	}
+// addWeights adds the gradient of the kernel that the positions of a band give,
+// each stretch over k positions or samples.
+func (p *convPass) addWeights(grad, x []float32, col int, dz []float32, row, k int, b *band) {
+	a := kernel.Strided{Data: x, Row: 1, Col: col}
+	kernel.Mul(p.kernel(grad), p.lineRows(), p.wide, k, a, kernel.Rows(dz, row, p.wide), b.gradient, p.lines, true)
 }
 
 func (p *convPass) backwardRows(dy []float32, n int, grad []float32) {
 	for s := range n {
-		dz := p.unpool(p.grad.dz, dy, s)
-		p.addWeights(grad, p.x[s*p.framed.Size():], p.cols.stride*p.framed.Stride, dz, p.pre.Stride, p.pre.W)
+		var dz []float32
+		for i := range p.behind {
+			band := &p.behind[i]
+			if p.pool == nil {
+				dz = dy[s*band.size:][:band.size]
+			} else {
+				dz = p.grad.dz[:band.size]
+				p.unpool(dz, dy, s, band)
+			}
+			p.addWeights(grad, p.x[s*p.framed.Size():], p.cols.stride*p.framed.Stride, dz, p.pre.Stride, p.pre.W, band)
+		}
 		if p.grad.dx == nil {
 			continue
 		}
@@ -93,21 +96,21 @@ func (p *convPass) backwardRows(dy []float32, n int, grad []float32) {
 		clear(dx)
 		for i := range p.spreads {
 			e := &p.spreads[i]
-			kernel.Mul(kernel.Rows(dx[e.to:], p.cols.stride*p.input.Stride, p.input.Stride), e.n, p.input.Stride, p.units,
-				kernel.Strided{Data: dz[e.from:], Row: p.pre.Stride, Col: 1}, p.back.matrix(), e.tap, true)
+			kernel.Mul(kernel.Rows(dx, p.cols.stride*p.input.Stride, p.input.Stride), e.n, p.input.Stride, p.units,
+				kernel.Strided{Data: dz, Row: p.pre.Stride, Col: 1}, p.back.matrix(), e.tap, e.rows, true)
 		}
 	}
 }
 
 func (p *convPass) backwardSamples(dy []float32, n int, grad []float32) {
-	dz := dy
+	dz, band := dy, &p.behind[0]
 	if p.pool != nil {
 		dz = p.grad.dz
 		for s := range n {
-			p.unpool(dz[s*p.pre.Size():][:p.pre.Size()], dy, s)
+			p.unpool(dz[s*band.size:][:band.size], dy, s, band)
 		}
 	}
-	p.addWeights(grad, p.x, p.framed.Size(), dz, p.pre.Size(), n)
+	p.addWeights(grad, p.x, p.framed.Size(), dz, band.size, n, band)
 	if p.grad.dx == nil {
 		return
 	}
@@ -120,7 +123,7 @@ func (p *convPass) backwardSamples(dy []float32, n int, grad []float32) {
 			continue
 		}
 		kernel.Mul(kernel.Rows(to, p.input.Size(), p.input.Stride), n, p.input.Stride, p.units,
-			kernel.Strided{Data: dz, Row: p.pre.Size(), Col: 1}, p.back.matrix(), pixel, false)
+			kernel.Strided{Data: dz, Row: band.size, Col: 1}, p.back.matrix(), pixel, kernel.Once, false)
 	}
 }
 

@@ -6,7 +6,7 @@ func (b *convBound) NewPass(samples int) Pass {
 	p := &convPass{convBound: b, samples: samples, y: kernel.Alloc(samples * b.out.Size())}
 	p.z = p.y
 	if b.pool != nil {
-		p.z = kernel.Alloc(b.atOnce(samples) * b.pre.Size())
+		p.z = kernel.Alloc(b.atOnce(samples) * largest(b.ahead))
 		p.arg = make([]uint8, len(p.y))
 	}
 	if b.framed != b.input {
@@ -64,57 +64,44 @@ func (b *convBound) eachRow(framed, x []float32, n int, visit func(framed, row [
 	}
 }
 
-// forwardRows computes sample after sample, and pools each row as soon as what
-// it reads is there.
+// forwardRows computes sample after sample, and pools each band as soon as it is
+// there.
 func (p *convPass) forwardRows(w []float32, n int) {
-	size := p.pre.Size()
 	for s := range n {
-		x := p.x[s*p.framed.Size():]
+		x, z := p.x[s*p.framed.Size():], p.z
 		if p.pool == nil {
-			p.convolveRows(p.z[s*size:][:size], w, x, 0, p.pre.H)
-			continue
+			z = p.z[s*p.pre.Size():]
 		}
-		done := 0
-		for i := range p.runs {
-			end := p.runs[i].from/(p.pre.W*p.pre.Stride) + p.pool.rows.size
-			p.convolveRows(p.z, w, x, done, end)
-			done = max(done, end)
-			p.maximum(p.z, w, s, &p.runs[i])
+		for i := range p.ahead {
+			band := &p.ahead[i]
+			a := kernel.Strided{Data: x, Row: p.cols.stride * p.framed.Stride, Col: 1}
+			kernel.Mul(kernel.Rows(z, p.pre.Stride, p.wide), p.pre.W, p.wide, p.lineRows(), a, p.kernel(w), p.forward, band.starts, false)
+			p.maximum(z, w, s, band)
 		}
-	}
-}
-
-// convolveRows computes rows [oy, end) of a sample before bias, activation and
-// pool.
-func (p *convPass) convolveRows(z, w, x []float32, oy, end int) {
-	for ; oy < end; oy++ {
-		row := kernel.Rows(z[oy*p.pre.W*p.pre.Stride:], p.pre.Stride, p.wide)
-		a := kernel.Strided{Data: x[p.sources[oy*p.pre.W]:], Row: p.cols.stride * p.framed.Stride, Col: 1}
-		kernel.Mul(row, p.pre.W, p.wide, p.lineRows(), a, p.kernel(w), p.forward, false)
 	}
 }
 
 // forwardSamples computes position after position for all samples.
 func (p *convPass) forwardSamples(w []float32, n int) {
-	for i, source := range p.sources {
-		position := kernel.Rows(p.z[i*p.pre.Stride:], p.pre.Size(), p.wide)
-		a := kernel.Strided{Data: p.x[source:], Row: p.framed.Size(), Col: 1}
-		kernel.Mul(position, n, p.wide, p.lineRows(), a, p.kernel(w), p.forward, false)
-	}
-	if p.pool == nil {
-		return
-	}
+	band := &p.ahead[0]
+	a := kernel.Strided{Data: p.x, Row: p.framed.Size(), Col: 1}
+	kernel.Mul(kernel.Rows(p.z, band.size, p.wide), n, p.wide, p.lineRows(), a, p.kernel(w), p.forward, band.starts, false)
 	for s := range n {
-		for i := range p.runs {
-			p.maximum(p.z[s*p.pre.Size():], w, s, &p.runs[i])
-		}
+		p.maximum(p.z[s*band.size:], w, s, band)
 	}
 }
 
-// maximum pools a run of cells of sample s and applies bias and activation,
-// which do not change which element is the largest.
-func (p *convPass) maximum(z, w []float32, s int, run *poolRun) {
-	begin := s*p.out.Size() + run.cell*p.out.Stride
-	end := begin + run.Cells*p.out.Stride
-	kernel.MaxPool(p.y[begin:end], p.arg[begin:end], z[run.from:], run.Pooling, p.bias(w), p.floor)
+// maximum pools a band of sample s, where there is a pool, and applies bias and
+// activation, which do not change which element is the largest.
+func (p *convPass) maximum(z, w []float32, s int, b *band) {
+	for i := range b.runs {
+		run := &b.runs[i]
+		y, arg := p.cells(p.y, s, run), p.arg[s*p.out.Size()+run.cell*p.out.Stride:][:run.Cells*p.out.Stride]
+		kernel.MaxPool(y, arg, z[run.from:], run.Pooling, p.bias(w), p.floor)
+	}
+}
+
+// cells is what a run of pooled cells of sample s takes of y.
+func (b *convBound) cells(y []float32, s int, run *poolRun) []float32 {
+	return y[s*b.out.Size()+run.cell*b.out.Stride:][:run.Cells*b.out.Stride]
 }

@@ -1,6 +1,10 @@
 package layer
 
-import "github.com/accord-fl/accord/internal/kernel"
+import (
+	"math"
+
+	"github.com/accord-fl/accord/internal/kernel"
+)
 
 // convBound is a convolution's plan: where its products start in memory. A
 // product's rows are the positions of one row of the image where there are
@@ -15,11 +19,11 @@ type convBound struct {
 	floor  float32 // of the activation
 	byRows bool
 
-	lines    []line
-	forward  *kernel.Walk
-	gradient *kernel.Walk // of the weights: over the positions
-	sources  []int32      // where each position's window starts in the padded input
-	runs     []poolRun
+	forward *kernel.Walk   // over the lines of a window
+	lines   *kernel.Places // in the input and in the weights
+	sources []int32        // where each position's window starts in the framed input
+	ahead   []band         // what Forward holds at a time,
+	behind  []band         // and Backward
 
 	// For the gradient of the input, unless the layer is first:
 	back    *turned
@@ -30,18 +34,20 @@ type convBound struct {
 	pixels  []*kernel.Walk // dense by samples: what reaches each pixel
 }
 
-// line is a run of weights that meet a run of the input: a row of the window,
-// or a single tap where there are zeros between positions.
-type line struct {
-	row  int // first row of the kernel's matrix
-	from int // where the input starts, from where the window does
+// band is the rows of the image, or all of it, that are held at a time before the
+// pool.
+type band struct {
+	size     int            // elements of a sample
+	starts   *kernel.Places // of rows, or of positions, in the input and in the band
+	gradient *kernel.Walk   // over the same
+	runs     []poolRun
 }
 
-// spread is the part of a dense input gradient that one tap brings to one row.
+// spread is the part of a dense input gradient that one tap brings.
 type spread struct {
-	tap      *kernel.Walk
-	from, to int // where it starts in the gradient and in the input's
-	n        int // positions
+	tap  *kernel.Walk
+	rows *kernel.Places // where each row starts in the gradient and in the input's
+	n    int            // positions in a row
 }
 
 // fewPositions is the number of positions in a row from which on a product's
@@ -64,11 +70,19 @@ func (l *Conv2D) Bind(p Plan) Bound {
 	if l.relu {
 		b.floor = 0
 	}
-	if l.pool != nil {
-		b.runs = l.pool.runs(z.Stride)
+	b.planLines()
+	b.planSources()
+	switch {
+	case !b.byRows || l.pool == nil || l.pool.rows.stride < l.pool.rows.size:
+		b.ahead = b.bands(math.MaxInt)
+		b.behind = b.ahead
+	case p.First:
+		b.ahead = b.bands(0)
+		b.behind = b.bands(bandSize)
+	default:
+		// The gradient of the input needs all of a sample.
+		b.ahead, b.behind = b.bands(0), b.bands(math.MaxInt)
 	}
-	b.planForward()
-	b.planWeights()
 	if p.First {
 		return b
 	}
@@ -91,38 +105,86 @@ func (b *convBound) Refresh(w []float32, block Block) {
 	}
 }
 
-// lineRows is the number of rows of the kernel's matrix in a line.
-func (b *convBound) lineRows() int { return b.depth() / len(b.lines) }
-
-func (b *convBound) planForward() {
-	in := b.framed
-	for ky := range b.rows.size {
-		if in.Stride == in.C {
-			b.lines = append(b.lines, line{ky * b.cols.size * in.C, ky * in.W * in.C})
-			continue
-		}
-		for kx := range b.cols.size {
-			b.lines = append(b.lines, line{(ky*b.cols.size + kx) * in.C, (ky*in.W + kx) * in.Stride})
-		}
+// lineRows is the number of rows of the kernel's matrix in a line: in a row of
+// the window, or in a single tap where there are zeros between positions.
+func (b *convBound) lineRows() int {
+	if b.framed.Stride == b.framed.C {
+		return b.cols.size * b.channels
 	}
-	b.forward = new(kernel.Walk)
-	for _, l := range b.lines {
-		b.forward.Then(l.from, l.row*kernel.PanelWidth(b.wide))
+	return b.channels
+}
+
+func (b *convBound) planLines() {
+	b.forward, b.lines = new(kernel.Walk), new(kernel.Places)
+	for row := 0; row < b.depth(); row += b.lineRows() {
+		tap := row / b.channels
+		from := (tap/b.cols.size*b.framed.W + tap%b.cols.size) * b.framed.Stride
+		to := row * kernel.PanelWidth(b.wide)
+		b.forward.Then(from, to)
+		b.lines.Then(from, to)
 	}
 }
 
-// planWeights lists the positions that a weight's gradient sums over.
-func (b *convBound) planWeights() {
-	b.gradient = new(kernel.Walk)
+func (b *convBound) planSources() {
 	for oy := range b.pre.H {
 		for ox := range b.pre.W {
 			at := (oy*b.rows.stride*b.framed.W + ox*b.cols.stride) * b.framed.Stride
 			b.sources = append(b.sources, int32(at))
-			if !b.byRows || ox == 0 {
-				b.gradient.Then(at, (oy*b.pre.W+ox)*b.pre.Stride)
-			}
 		}
 	}
+}
+
+// bandSize is the number of elements in a band that stay in the nearest cache.
+const bandSize = 4 << 10
+
+// bands cuts the image into bands of up to size elements, but at least what a row
+// of pooled cells reads.
+func (b *convBound) bands(size int) []band {
+	row := b.pre.W * b.pre.Stride
+	if b.pool == nil {
+		return []band{b.band(0, b.pre.H, nil)}
+	}
+	var bands []band
+	runs := b.pool.runs(b.pre.Stride)
+	for begin := 0; begin < len(runs); {
+		first := runs[begin].from / row
+		end, last := begin+1, first+b.pool.rows.size
+		for end < len(runs) && (runs[end].from/row+b.pool.rows.size-first)*row <= size {
+			last = runs[end].from/row + b.pool.rows.size
+			end++
+		}
+		bands = append(bands, b.band(first, last, runs[begin:end]))
+		begin = end
+	}
+	return bands
+}
+
+// band is rows [first, end) of the image.
+func (b *convBound) band(first, end int, runs []poolRun) band {
+	n := band{size: (end - first) * b.pre.W * b.pre.Stride, starts: new(kernel.Places), gradient: new(kernel.Walk)}
+	step := 1
+	if b.byRows {
+		step = b.pre.W
+	}
+	for position := first * b.pre.W; position < end*b.pre.W; position += step {
+		to := (position - first*b.pre.W) * b.pre.Stride
+		n.starts.Then(int(b.sources[position]), to)
+		n.gradient.Then(int(b.sources[position]), to)
+	}
+	for _, run := range runs {
+		run.from -= first * b.pre.W * b.pre.Stride
+		n.runs = append(n.runs, run)
+	}
+	return n
+}
+
+// largest is the number of elements of the largest band.
+func largest(bands []band) int {
+	size := 0
+	for _, n := range bands {
+		size = max(size, n.size)
+	}
+	return size
 }
 
 // sparsePays tells whether so few elements of the gradient can be non-zero that
@@ -148,19 +210,19 @@ func (b *convBound) planSparse() {
 func (b *convBound) planSpreads() {
 	for ky := range b.rows.size {
 		for kx := range b.cols.size {
-			tap := new(kernel.Walk).Then(0, (ky*b.cols.size+kx)*b.back.tap)
-			for oy := range b.pre.H {
+			first, n := b.cols.inside(kx)
+			if n == 0 {
+				continue
+			}
+			s := spread{tap: new(kernel.Walk).Then(0, (ky*b.cols.size+kx)*b.back.tap), rows: new(kernel.Places), n: n}
+			x := first*b.cols.stride + kx - b.cols.before
+			top, rows := b.rows.inside(ky)
+			for oy := top; oy < top+rows; oy++ {
 				y := oy*b.rows.stride + ky - b.rows.before
-				first, n := b.cols.inside(kx)
-				if y < 0 || y >= b.input.H || n == 0 {
-					continue
-				}
-				x := first*b.cols.stride + kx - b.cols.before
-				b.spreads = append(b.spreads, spread{
-					tap: tap, n: n,
-					from: (oy*b.pre.W + first) * b.pre.Stride,
-					to:   (y*b.input.W + x) * b.input.Stride,
-				})
+				s.rows.Then((oy*b.pre.W+first)*b.pre.Stride, (y*b.input.W+x)*b.input.Stride)
+			}
+			if rows > 0 {
+				b.spreads = append(b.spreads, s)
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -45,6 +47,7 @@ func elementwise() {
 	addBias()
 	floorGrad()
 	addScaled()
+	fromBytes()
 }
 
 // addBias computes y = max(y + bias, floor) on rows; a NaN floor is none, since
@@ -111,6 +114,23 @@ func addScaled() {
 		VMOVUPS(Mem{Base: dst}, v)
 		VFMADD231PS(Mem{Base: s}, a, v)
 		VMOVUPS(v, Mem{Base: dst})
+	})
+	finish()
+}
+
+// fromBytes computes dst = src/255.
+func fromBytes() {
+	function("fromBytesAVX2", "func(n int, dst *float32, src *uint8)")
+	n, dst, src := param("n"), param("dst"), param("src")
+	divisor := integer(math.MaxUint8)
+	VCVTDQ2PS(divisor, divisor)
+	loop(n, []reg.GPVirtual{dst}, func() {
+		v := YMM()
+		VPMOVZXBD(Mem{Base: src}, v)
+		VCVTDQ2PS(v, v)
+		VDIVPS(divisor, v, v)
+		VMOVUPS(v, Mem{Base: dst})
+		ADDQ(Imm(8), src)
 	})
 	finish()
 }

@@ -3,8 +3,9 @@
 //	go run . -isa avx2 -out ../avx2_amd64.s -stubs ../avx2_amd64.go -pkg kernel
 //
 // Every function takes byte strides and counts that its caller in package
-// kernel has checked. AVX-512 has only the two products, in which training
-// spends nearly all of its time; for the rest it uses the functions of AVX2.
+// kernel has checked. AVX-512 has only what is much faster there, above all
+// the two products, in which training spends nearly all of its time; for the rest
+// it uses the functions of AVX2.
 package main
 
 import (
@@ -24,6 +25,7 @@ func main() {
 	case "avx2":
 		build.ConstraintExpr("amd64")
 		products(avx2)
+		multiplyAdd(avx2)
 		elementwise()
 		pooling()
 		transpose()
@@ -32,6 +34,8 @@ func main() {
 	case "avx512":
 		build.ConstraintExpr("amd64")
 		products(avx512)
+		multiplyAdd(avx512)
+		collect()
 	default:
 		fmt.Fprintln(os.Stderr, "gen: -isa must be avx2 or avx512")
 		os.Exit(2)
@@ -46,6 +50,7 @@ type isa struct {
 	vector  func() reg.VecVirtual  // a fresh register
 	tiles   []tile                 // of mul
 	windows []window               // of mulSparse
+	chains  int                    // sums of multiplyAdd
 	zero    func(v reg.VecVirtual) // clears v
 }
 
@@ -57,6 +62,7 @@ var avx2 = isa{
 	// 12 sums, 2 vectors of B and a value of A make 15 of 16 registers.
 	tiles:   tilesUpTo(6, 1),
 	windows: windowsUpTo(3, 2),
+	chains:  12,
 }
 
 var avx512 = isa{
@@ -67,6 +73,7 @@ var avx512 = isa{
 	// 28 sums, 2 vectors of B and a value of A make 31 of 32 registers.
 	tiles:   append(tilesUpTo(14, 1), tilesUpTo(14, 2)...),
 	windows: windowsUpTo(3, 6),
+	chains:  24,
 }
 
 // param loads an argument of the current function into a register.

@@ -158,13 +158,13 @@ func mul(set isa, t tile) {
 	finish()
 }
 
-// mulSparse adds, for each list g of terms {v, off}, Σ v·B[off] to the window
+// mulSparse adds, for each list g of terms v[i], off[i], Σ v·B[off] to the window
 // of C at places[g], both w.rows × w.cols·16 elements with rows bs and cs bytes
-// apart. off and places count elements; list g starts g·room terms into terms.
+// apart. off and places count elements; lists lie room bytes apart.
 func mulSparse(set isa, w window) {
 	function(fmt.Sprintf("mulSparse%dx%d%s", w.rows, w.cols*16, set.suffix),
-		"func(n int, counts *int32, terms *uint64, room int, b *float32, bs int, c *float32, cs int, places *int32)")
-	n, counts, terms, room := param("n"), param("counts"), param("terms"), param("room")
+		"func(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)")
+	n, counts, values, offs := param("n"), param("counts"), param("v"), param("offs")
 	b, bs, c, cs, places := param("b"), param("bs"), param("c"), param("cs"), param("places")
 	sums := set.block(w.rows, w.cols)
 	at, left, term, off := GP64(), GP64(), GP64(), GP64()
@@ -187,30 +187,53 @@ func mulSparse(set isa, w window) {
 			VMOVUPS(row(at, cs, i, j), sum)
 		}
 	}
-	MOVQ(terms, term)
+	XORQ(term, term)
 	Label("term")
 	v := set.vector()
-	VBROADCASTSS(Mem{Base: term}, v)
-	MOVLQSX(Mem{Base: term, Disp: 4}, off)
+	VBROADCASTSS(Mem{Base: values, Index: term, Scale: 4}, v)
+	MOVLQSX(Mem{Base: offs, Index: term, Scale: 4}, off)
 	LEAQ(Mem{Base: b, Index: off, Scale: 4}, off)
-	ADDQ(Imm(8), term)
+	INCQ(term)
 	for i, r := range sums {
 		for j, sum := range r {
 			VFMADD231PS(row(off, bs, i, j), v, sum)
 		}
 	}
-	DECQ(left)
-	JNZ(LabelRef("term"))
+	CMPQ(term, left)
+	JNE(LabelRef("term"))
 	for i, r := range sums {
 		for j, sum := range r {
 			VMOVUPS(sum, row(at, cs, i, j))
 		}
 	}
 	Label("next")
-	ADDQ(room, terms)
+	ADDQ(argument("room"), values)
+	ADDQ(argument("room"), offs)
 	ADDQ(Imm(4), counts)
 	ADDQ(Imm(4), places)
 	DECQ(n)
 	JNZ(LabelRef("list"))
+	finish()
+}
+
+// multiplyAdd repeats a product and sum n times on each of set.chains registers:
+// enough for the latency not to matter.
+func multiplyAdd(set isa) {
+	function("multiplyAdd"+set.suffix, "func(n int)")
+	n := param("n")
+	sums := make([]reg.VecVirtual, set.chains)
+	for i := range sums {
+		sums[i] = set.vector()
+	}
+	a, b := set.vector(), set.vector()
+	for _, v := range append(sums, a, b) {
+		set.zero(v)
+	}
+	Label("loop")
+	for _, sum := range sums {
+		VFMADD231PS(a, b, sum)
+	}
+	DECQ(n)
+	JNZ(LabelRef("loop"))
 	finish()
 }
