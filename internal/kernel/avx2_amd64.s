@@ -1197,69 +1197,68 @@ end:
 TEXT ·maxPoolAVX2(SB), NOSPLIT, $0-76
 	MOVQ         y+0(FP), AX
 	MOVQ         arg+8(FP), CX
-	MOVQ         cells+16(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVQ         step+32(FP), SI
-	MOVQ         taps+40(FP), DI
-	MOVQ         bias+64(FP), R8
-	MOVL         $0x00000001, R9
-	VMOVD        R9, X0
+	MOVQ         z+24(FP), DX
+	MOVQ         step+32(FP), BX
+	MOVQ         taps+40(FP), SI
+	MOVQ         bias+64(FP), DI
+	MOVL         $0xff800000, R8
+	VMOVD        R8, X0
 	VPBROADCASTD X0, Y1
-	MOVL         $0x000000ff, R9
-	VMOVD        R9, X0
+	MOVL         $0x000000ff, R8
+	VMOVD        R8, X0
 	VPBROADCASTD X0, Y2
+	MOVL         $0x7fc00000, R8
+	VMOVD        R8, X0
+	VPBROADCASTD X0, Y3
 	VBROADCASTSS floor+72(FP), Y0
 
 cell:
-	XORQ R9, R9
+	XORQ R8, R8
 
 channels:
-	MOVQ    DI, R11
-	MOVQ    ntaps+48(FP), R10
-	MOVLQSX (R11), R12
-	LEAQ    (BX)(R12*4), R12
-	VMOVUPS (R12)(R9*1), Y4
-	VCMPPS  $0x03, Y4, Y4, Y3
-	VPXOR   Y5, Y5, Y5
-	VPXOR   Y6, Y6, Y6
-	DECQ    R10
-	JZ      done
+	VMOVAPS      Y1, Y4
+	VXORPS       Y5, Y5, Y5
+	VCMPPS       $0x03, Y4, Y4, Y6
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X7
+	VPBROADCASTD X7, Y8
+	MOVQ         SI, R11
+	MOVQ         ntaps+48(FP), R9
+	VXORPS       Y7, Y7, Y7
 
 tap:
-	ADDQ      $0x04, R11
-	MOVLQSX   (R11), R12
-	LEAQ      (BX)(R12*4), R12
-	VPADDD    Y1, Y6, Y6
-	VMOVUPS   (R12)(R9*1), Y7
-	VCMPPS    $0x03, Y7, Y7, Y8
-	VORPS     Y8, Y3, Y3
-	VCMPPS    $0x06, Y4, Y7, Y8
-	VBLENDVPS Y8, Y7, Y4, Y4
-	VBLENDVPS Y8, Y6, Y5, Y5
-	DECQ      R10
-	JNZ       tap
-
-done:
-	VORPS        Y3, Y4, Y4
-	VADDPS       (R8)(R9*1), Y4, Y4
-	VCMPPS       $0x02, Y0, Y4, Y3
+	MOVLQSX      (R11), R10
+	LEAQ         (DX)(R10*4), R10
+	VMOVUPS      (R10)(R8*1), Y9
+	VCMPPS       $0x03, Y9, Y9, Y10
+	VORPS        Y10, Y6, Y6
+	VCMPPS       $0x06, Y4, Y9, Y10
+	VBLENDVPS    Y10, Y9, Y4, Y4
+	VBLENDVPS    Y10, Y7, Y5, Y5
+	VPADDD       Y8, Y7, Y7
+	ADDQ         $0x04, R11
+	DECQ         R9
+	JNZ          tap
+	VBLENDVPS    Y6, Y3, Y4, Y4
+	VADDPS       (DI)(R8*1), Y4, Y4
+	VCMPPS       $0x02, Y0, Y4, Y6
 	VMAXPS       Y4, Y0, Y4
-	VBLENDVPS    Y3, Y2, Y5, Y5
+	VBLENDVPS    Y6, Y2, Y5, Y5
 	VMOVUPS      Y4, (AX)
-	ADDQ         $0x20, AX
-	VEXTRACTI128 $0x00, Y5, X3
-	VEXTRACTI128 $0x01, Y5, X4
-	VPACKUSDW    X4, X3, X3
-	VPACKUSWB    X3, X3, X3
-	MOVQ         X3, (CX)
+	VEXTRACTI128 $0x00, Y5, X4
+	VEXTRACTI128 $0x01, Y5, X5
+	VPACKUSDW    X5, X4, X4
+	VPACKUSWB    X4, X4, X4
+	MOVQ         X4, (CX)
+	ADDQ         $0x00000020, AX
 	ADDQ         $0x08, CX
-	ADDQ         $0x20, R9
-	MOVQ         channels+56(FP), R10
-	SHLQ         $0x05, R10
-	CMPQ         R9, R10
+	ADDQ         $0x00000020, R8
+	MOVQ         channels+56(FP), R9
+	SHLQ         $0x02, R9
+	CMPQ         R8, R9
 	JNE          channels
-	ADDQ         SI, BX
-	DECQ         DX
+	ADDQ         BX, DX
+	DECQ         cells+16(FP)
 	JNZ          cell
 	VZEROUPPER
 	RET
@@ -1267,45 +1266,44 @@ done:
 // func unpoolAVX2(z *float32, step int, dy *float32, arg *uint8, cells int, taps *int32, ntaps int, channels int)
 // Requires: AVX, AVX2
 TEXT ·unpoolAVX2(SB), NOSPLIT, $0-64
-	MOVQ         z+0(FP), AX
-	MOVQ         step+8(FP), CX
-	MOVQ         dy+16(FP), DX
-	MOVQ         arg+24(FP), BX
-	MOVQ         cells+32(FP), SI
-	MOVQ         taps+40(FP), DI
-	MOVL         $0x00000001, R8
-	VMOVD        R8, X0
-	VPBROADCASTD X0, Y0
+	MOVQ z+0(FP), AX
+	MOVQ step+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ arg+24(FP), BX
+	MOVQ taps+40(FP), SI
 
 cell:
-	XORQ R8, R8
+	XORQ DI, DI
 
 channels:
-	VMOVUPS   (DX), Y1
-	VPMOVZXBD (BX), Y2
-	VPXOR     Y3, Y3, Y3
-	MOVQ      DI, R10
-	MOVQ      ntaps+48(FP), R9
+	VPMOVZXBD    (BX), Y1
+	VMOVUPS      (DX), Y0
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X2
+	VPBROADCASTD X2, Y3
+	MOVQ         SI, R10
+	MOVQ         ntaps+48(FP), R8
+	VXORPS       Y2, Y2, Y2
 
 tap:
-	MOVLQSX  (R10), R11
-	LEAQ     (AX)(R11*4), R11
-	VPCMPEQD Y3, Y2, Y4
-	VANDPS   Y1, Y4, Y4
-	VMOVUPS  Y4, (R11)(R8*1)
-	VPADDD   Y0, Y3, Y3
+	MOVLQSX  (R10), R9
+	LEAQ     (AX)(R9*4), R9
+	VPCMPEQD Y1, Y2, Y4
+	VANDPS   Y0, Y4, Y4
+	VMOVUPS  Y4, (R9)(DI*1)
+	VPADDD   Y3, Y2, Y2
 	ADDQ     $0x04, R10
-	DECQ     R9
+	DECQ     R8
 	JNZ      tap
-	ADDQ     $0x20, DX
+	ADDQ     $0x00000020, DX
 	ADDQ     $0x08, BX
-	ADDQ     $0x20, R8
-	MOVQ     channels+56(FP), R9
-	SHLQ     $0x05, R9
-	CMPQ     R8, R9
+	ADDQ     $0x00000020, DI
+	MOVQ     channels+56(FP), R8
+	SHLQ     $0x02, R8
+	CMPQ     DI, R8
 	JNE      channels
 	ADDQ     CX, AX
-	DECQ     SI
+	DECQ     cells+32(FP)
 	JNZ      cell
 	VZEROUPPER
 	RET
@@ -1313,46 +1311,45 @@ tap:
 // func unpoolAddAVX2(z *float32, step int, dy *float32, arg *uint8, cells int, taps *int32, ntaps int, channels int)
 // Requires: AVX, AVX2
 TEXT ·unpoolAddAVX2(SB), NOSPLIT, $0-64
-	MOVQ         z+0(FP), AX
-	MOVQ         step+8(FP), CX
-	MOVQ         dy+16(FP), DX
-	MOVQ         arg+24(FP), BX
-	MOVQ         cells+32(FP), SI
-	MOVQ         taps+40(FP), DI
-	MOVL         $0x00000001, R8
-	VMOVD        R8, X0
-	VPBROADCASTD X0, Y0
+	MOVQ z+0(FP), AX
+	MOVQ step+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ arg+24(FP), BX
+	MOVQ taps+40(FP), SI
 
 cell:
-	XORQ R8, R8
+	XORQ DI, DI
 
 channels:
-	VMOVUPS   (DX), Y1
-	VPMOVZXBD (BX), Y2
-	VPXOR     Y3, Y3, Y3
-	MOVQ      DI, R10
-	MOVQ      ntaps+48(FP), R9
+	VPMOVZXBD    (BX), Y1
+	VMOVUPS      (DX), Y0
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X2
+	VPBROADCASTD X2, Y3
+	MOVQ         SI, R10
+	MOVQ         ntaps+48(FP), R8
+	VXORPS       Y2, Y2, Y2
 
 tap:
-	MOVLQSX  (R10), R11
-	LEAQ     (AX)(R11*4), R11
-	VPCMPEQD Y3, Y2, Y4
-	VANDPS   Y1, Y4, Y4
-	VADDPS   (R11)(R8*1), Y4, Y4
-	VMOVUPS  Y4, (R11)(R8*1)
-	VPADDD   Y0, Y3, Y3
+	MOVLQSX  (R10), R9
+	LEAQ     (AX)(R9*4), R9
+	VPCMPEQD Y1, Y2, Y4
+	VANDPS   Y0, Y4, Y4
+	VADDPS   (R9)(DI*1), Y4, Y4
+	VMOVUPS  Y4, (R9)(DI*1)
+	VPADDD   Y3, Y2, Y2
 	ADDQ     $0x04, R10
-	DECQ     R9
+	DECQ     R8
 	JNZ      tap
-	ADDQ     $0x20, DX
+	ADDQ     $0x00000020, DX
 	ADDQ     $0x08, BX
-	ADDQ     $0x20, R8
-	MOVQ     channels+56(FP), R9
-	SHLQ     $0x05, R9
-	CMPQ     R8, R9
+	ADDQ     $0x00000020, DI
+	MOVQ     channels+56(FP), R8
+	SHLQ     $0x02, R8
+	CMPQ     DI, R8
 	JNE      channels
 	ADDQ     CX, AX
-	DECQ     SI
+	DECQ     cells+32(FP)
 	JNZ      cell
 	VZEROUPPER
 	RET
@@ -1363,27 +1360,28 @@ TEXT ·dropDeadAVX2(SB), NOSPLIT, $0-40
 	MOVQ         d+0(FP), AX
 	MOVQ         arg+8(FP), CX
 	MOVQ         rows+16(FP), DX
-	MOVQ         cols+24(FP), BX
-	MOVQ         sum+32(FP), SI
-	MOVL         $0x000000ff, DI
-	VMOVD        DI, X0
+	MOVQ         sum+32(FP), BX
+	MOVL         $0x000000ff, SI
+	VMOVD        SI, X0
 	VPBROADCASTD X0, Y0
 
 row:
-	MOVQ SI, DI
-	MOVQ BX, R8
+	MOVQ BX, SI
+	MOVQ cols+24(FP), DI
 
 col:
-	VPMOVZXBD (CX), Y1
-	VPCMPEQD  Y0, Y1, Y1
-	VANDNPS   (AX), Y1, Y1
+	VMOVUPS   (AX), Y1
+	VXORPS    Y2, Y2, Y2
+	VPMOVZXBD (CX), Y3
+	VPCMPEQD  Y3, Y0, Y3
+	VBLENDVPS Y3, Y2, Y1, Y1
 	VMOVUPS   Y1, (AX)
-	VADDPS    (DI), Y1, Y1
-	VMOVUPS   Y1, (DI)
-	ADDQ      $0x20, AX
+	VADDPS    (SI), Y1, Y1
+	VMOVUPS   Y1, (SI)
+	ADDQ      $0x00000020, AX
 	ADDQ      $0x08, CX
-	ADDQ      $0x20, DI
-	DECQ      R8
+	ADDQ      $0x00000020, SI
+	SUBQ      $0x08, DI
 	JNZ       col
 	DECQ      DX
 	JNZ       row

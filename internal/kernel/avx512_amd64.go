@@ -150,3 +150,15 @@ func collectPositionsAVX512(cells int, width int, tail int, dy *float32, arg *ui
 
 //go:noescape
 func collectRowsAVX512(lists int, width int, dy *float32, from *int32, v *float32, offs *int32, room int, counts *int32)
+
+//go:noescape
+func maxPoolAVX512(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps int, channels int, bias *float32, floor float32)
+
+//go:noescape
+func unpoolAVX512(z *float32, step int, dy *float32, arg *uint8, cells int, taps *int32, ntaps int, channels int)
+
+//go:noescape
+func unpoolAddAVX512(z *float32, step int, dy *float32, arg *uint8, cells int, taps *int32, ntaps int, channels int)
+
+//go:noescape
+func dropDeadAVX512(d *float32, arg *uint8, rows int, cols int, sum *float32)

@@ -5766,15 +5766,18 @@ TEXT ·collectPositionsAVX512(SB), NOSPLIT, $0-112
 	MOVQ         offs+88(FP), DI
 	MOVQ         counts+104(FP), R8
 	MOVL         $0x000000ff, R9
-	VPBROADCASTD R9, Z0
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Z0
 	MOVL         $0xffffffff, R9
-	VPBROADCASTD R9, Z1
+	VMOVD        R9, X2
+	VPBROADCASTD X2, Z2
 	MOVL         $0x00000001, R9
-	VPBROADCASTD R9, Z2
+	VMOVD        R9, X3
+	VPBROADCASTD X3, Z3
 
 cell:
 	MOVQ      sources+56(FP), R10
-	VMOVDQU32 (R10), Z3
+	VMOVDQU32 (R10), Z4
 	MOVQ      rows+40(FP), R10
 	MOVQ      width+8(FP), R9
 
@@ -5786,33 +5789,33 @@ chunk:
 
 whole:
 	KMOVW     R11, K1
-	VMOVUPS   (AX), Z4
-	VPMOVZXBD (CX), Z5
-	VMOVDQU32 (R10), Z6
-	VPCMPD    $0x04, Z0, Z5, K1, K2
-	VPERMD    Z3, Z5, Z7
-	VMOVDQA32 Z1, Z9
-	VMOVDQA32 Z7, K2, Z9
+	VMOVUPS   (AX), Z5
+	VPMOVZXBD (CX), Z6
+	VMOVDQU32 (R10), Z7
+	VPCMPD    $0x04, Z0, Z6, K1, K2
+	VPERMD    Z4, Z6, Z8
+	VMOVDQA32 Z2, Z9
+	VMOVDQA32 Z8, K2, Z9
 	VMOVDQU32 Z9, (BX)
-	VPXORD    Z8, Z8, Z8
+	VPXORD    Z1, Z1, Z1
 	XORQ      R11, R11
 
 tap:
-	VPCMPD        $0x00, Z8, Z5, K1, K2
+	VPCMPD        $0x00, Z1, Z6, K1, K2
 	MOVLQSX       (DX)(R11*4), R12
 	MOVLQSX       (R8)(R12*4), R13
 	MOVQ          room+96(FP), R14
 	IMULQ         R12, R14
 	LEAQ          (R14)(R13*1), R14
-	VCOMPRESSPS.Z Z4, K2, Z7
-	VMOVUPS       Z7, (SI)(R14*4)
-	VPCOMPRESSD.Z Z6, K2, Z7
-	VMOVDQU32     Z7, (DI)(R14*4)
+	VCOMPRESSPS.Z Z5, K2, Z8
+	VMOVUPS       Z8, (SI)(R14*4)
+	VPCOMPRESSD.Z Z7, K2, Z8
+	VMOVDQU32     Z8, (DI)(R14*4)
 	KMOVW         K2, R14
 	POPCNTL       R14, R14
 	ADDQ          R14, R13
 	MOVL          R13, (R8)(R12*4)
-	VPADDD        Z2, Z8, Z8
+	VPADDD        Z3, Z1, Z1
 	INCQ          R11
 	CMPQ          R11, ntaps+64(FP)
 	JNE           tap
@@ -5842,7 +5845,8 @@ TEXT ·collectRowsAVX512(SB), NOSPLIT, $0-64
 	MOVQ         room+48(FP), DI
 	MOVQ         counts+56(FP), R8
 	MOVL         $0xffffffff, R9
-	VPBROADCASTD R9, Z0
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Z0
 	XORQ         R9, R9
 
 list:
@@ -5870,5 +5874,197 @@ chunk:
 	ADDQ          DI, R9
 	DECQ          AX
 	JNZ           list
+	VZEROUPPER
+	RET
+
+// func maxPoolAVX512(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps int, channels int, bias *float32, floor float32)
+// Requires: AVX, AVX512F
+TEXT ·maxPoolAVX512(SB), NOSPLIT, $0-76
+	MOVQ         y+0(FP), AX
+	MOVQ         arg+8(FP), CX
+	MOVQ         z+24(FP), DX
+	MOVQ         step+32(FP), BX
+	MOVQ         taps+40(FP), SI
+	MOVQ         bias+64(FP), DI
+	MOVL         $0xff800000, R8
+	VMOVD        R8, X0
+	VPBROADCASTD X0, Z1
+	MOVL         $0x000000ff, R8
+	VMOVD        R8, X0
+	VPBROADCASTD X0, Z2
+	MOVL         $0x7fc00000, R8
+	VMOVD        R8, X0
+	VPBROADCASTD X0, Z3
+	VBROADCASTSS floor+72(FP), Z0
+
+cell:
+	XORQ R8, R8
+
+channels:
+	VMOVAPS      Z1, Z4
+	VPXORD       Z5, Z5, Z5
+	VCMPPS       $0x03, Z4, Z4, K1
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X7
+	VPBROADCASTD X7, Z7
+	MOVQ         SI, R11
+	MOVQ         ntaps+48(FP), R9
+	VPXORD       Z6, Z6, Z6
+
+tap:
+	MOVLQSX (R11), R10
+	LEAQ    (DX)(R10*4), R10
+	VMOVUPS (R10)(R8*1), Z8
+	VCMPPS  $0x03, Z8, Z8, K2
+	KORW    K2, K1, K1
+	VCMPPS  $0x06, Z4, Z8, K2
+	VMOVAPS Z8, K2, Z4
+	VMOVAPS Z6, K2, Z5
+	VPADDD  Z7, Z6, Z6
+	ADDQ    $0x04, R11
+	DECQ    R9
+	JNZ     tap
+	VMOVAPS Z3, K1, Z4
+	VADDPS  (DI)(R8*1), Z4, Z4
+	VCMPPS  $0x02, Z0, Z4, K1
+	VMAXPS  Z4, Z0, Z4
+	VMOVAPS Z2, K1, Z5
+	VMOVUPS Z4, (AX)
+	VPMOVDB Z5, (CX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x10, CX
+	ADDQ    $0x00000040, R8
+	MOVQ    channels+56(FP), R9
+	SHLQ    $0x02, R9
+	CMPQ    R8, R9
+	JNE     channels
+	ADDQ    BX, DX
+	DECQ    cells+16(FP)
+	JNZ     cell
+	VZEROUPPER
+	RET
+
+// func unpoolAVX512(z *float32, step int, dy *float32, arg *uint8, cells int, taps *int32, ntaps int, channels int)
+// Requires: AVX, AVX512F
+TEXT ·unpoolAVX512(SB), NOSPLIT, $0-64
+	MOVQ z+0(FP), AX
+	MOVQ step+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ arg+24(FP), BX
+	MOVQ taps+40(FP), SI
+
+cell:
+	XORQ DI, DI
+
+channels:
+	VPMOVZXBD    (BX), Z1
+	VMOVUPS      (DX), Z0
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X3
+	VPBROADCASTD X3, Z3
+	MOVQ         SI, R10
+	MOVQ         ntaps+48(FP), R8
+	VPXORD       Z2, Z2, Z2
+
+tap:
+	MOVLQSX   (R10), R9
+	LEAQ      (AX)(R9*4), R9
+	VPCMPD    $0x00, Z1, Z2, K1
+	VMOVAPS.Z Z0, K1, Z4
+	VMOVUPS   Z4, (R9)(DI*1)
+	VPADDD    Z3, Z2, Z2
+	ADDQ      $0x04, R10
+	DECQ      R8
+	JNZ       tap
+	ADDQ      $0x00000040, DX
+	ADDQ      $0x10, BX
+	ADDQ      $0x00000040, DI
+	MOVQ      channels+56(FP), R8
+	SHLQ      $0x02, R8
+	CMPQ      DI, R8
+	JNE       channels
+	ADDQ      CX, AX
+	DECQ      cells+32(FP)
+	JNZ       cell
+	VZEROUPPER
+	RET
+
+// func unpoolAddAVX512(z *float32, step int, dy *float32, arg *uint8, cells int, taps *int32, ntaps int, channels int)
+// Requires: AVX, AVX512F
+TEXT ·unpoolAddAVX512(SB), NOSPLIT, $0-64
+	MOVQ z+0(FP), AX
+	MOVQ step+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ arg+24(FP), BX
+	MOVQ taps+40(FP), SI
+
+cell:
+	XORQ DI, DI
+
+channels:
+	VPMOVZXBD    (BX), Z1
+	VMOVUPS      (DX), Z0
+	MOVL         $0x00000001, R8
+	VMOVD        R8, X3
+	VPBROADCASTD X3, Z3
+	MOVQ         SI, R10
+	MOVQ         ntaps+48(FP), R8
+	VPXORD       Z2, Z2, Z2
+
+tap:
+	MOVLQSX   (R10), R9
+	LEAQ      (AX)(R9*4), R9
+	VPCMPD    $0x00, Z1, Z2, K1
+	VMOVAPS.Z Z0, K1, Z4
+	VADDPS    (R9)(DI*1), Z4, Z4
+	VMOVUPS   Z4, (R9)(DI*1)
+	VPADDD    Z3, Z2, Z2
+	ADDQ      $0x04, R10
+	DECQ      R8
+	JNZ       tap
+	ADDQ      $0x00000040, DX
+	ADDQ      $0x10, BX
+	ADDQ      $0x00000040, DI
+	MOVQ      channels+56(FP), R8
+	SHLQ      $0x02, R8
+	CMPQ      DI, R8
+	JNE       channels
+	ADDQ      CX, AX
+	DECQ      cells+32(FP)
+	JNZ       cell
+	VZEROUPPER
+	RET
+
+// func dropDeadAVX512(d *float32, arg *uint8, rows int, cols int, sum *float32)
+// Requires: AVX, AVX512F
+TEXT ·dropDeadAVX512(SB), NOSPLIT, $0-40
+	MOVQ         d+0(FP), AX
+	MOVQ         arg+8(FP), CX
+	MOVQ         rows+16(FP), DX
+	MOVQ         sum+32(FP), BX
+	MOVL         $0x000000ff, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+
+row:
+	MOVQ BX, SI
+	MOVQ cols+24(FP), DI
+
+col:
+	VMOVUPS   (AX), Z2
+	VPXORD    Z1, Z1, Z1
+	VPMOVZXBD (CX), Z3
+	VPCMPD    $0x00, Z3, Z0, K1
+	VMOVAPS   Z1, K1, Z2
+	VMOVUPS   Z2, (AX)
+	VADDPS    (SI), Z2, Z2
+	VMOVUPS   Z2, (SI)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x10, CX
+	ADDQ      $0x00000040, SI
+	SUBQ      $0x10, DI
+	JNZ       col
+	DECQ      DX
+	JNZ       row
 	VZEROUPPER
 	RET

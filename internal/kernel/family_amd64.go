@@ -21,7 +21,7 @@ func newAVX2() *family {
 		{mulSparse2x16AVX2, mulSparse2x32AVX2},
 		{mulSparse3x16AVX2, mulSparse3x32AVX2},
 	}
-	return &family{
+	f := &family{
 		name:      "avx2",
 		mul:       tiling{tiles}.mul,
 		mulSparse: windowing(windows).mul,
@@ -29,9 +29,6 @@ func newAVX2() *family {
 		transpose: transposeAVX2,
 		addBias:   addBiasSIMD,
 		floorGrad: floorGradSIMD,
-		maxPool:   maxPoolSIMD,
-		unpool:    unpoolSIMD,
-		dropDead:  dropDeadSIMD,
 		addScaled: addScaledSIMD,
 		sgd:       sgdSIMD,
 		momentum:  momentumSIMD,
@@ -42,15 +39,18 @@ func newAVX2() *family {
 		multiplyAdd: multiplyAddAVX2,
 		flops:       2 * 12 * 8,
 	}
+	pooling{maxPoolAVX2, unpoolAVX2, unpoolAddAVX2, dropDeadAVX2}.fill(f)
+	return f
 }
 
-// newAVX512 has its own products and AVX2 for the rest, which is bound by
-// memory.
+// newAVX512 has functions of its own where time is spent, and AVX2 for the rest,
+// which is bound by memory.
 func newAVX512() *family {
 	f := newAVX2()
 	f.name = "avx512"
 	f.multiplyAdd, f.flops = multiplyAddAVX512, 2*24*16
 	f.collect = collectAVX512
+	pooling{maxPoolAVX512, unpoolAVX512, unpoolAddAVX512, dropDeadAVX512}.fill(f)
 	f.mul = tiling{
 		[]mulFunc{
 			mul1x16AVX512, mul2x16AVX512, mul3x16AVX512, mul4x16AVX512, mul5x16AVX512, mul6x16AVX512, mul7x16AVX512,

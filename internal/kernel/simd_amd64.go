@@ -125,20 +125,28 @@ func floorGradSIMD(d, y, sum []float32, floor float32) {
 	floorGradAVX2(&d[0], &y[0], len(d)/len(sum), len(sum)/octet, &sum[0], floor)
 }
 
-func maxPoolSIMD(y []float32, arg []uint8, z []float32, p Pooling, bias []float32, floor float32) {
-	maxPoolAVX2(&y[0], &arg[0], p.Cells, &z[0], 4*p.Step, &p.Taps[0], len(p.Taps), len(bias)/octet, &bias[0], floor)
+// pooling is the generated functions of the pools.
+type pooling struct {
+	maxPool           func(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps, channels int, bias *float32, floor float32)
+	unpool, unpoolAdd func(z *float32, step int, dy *float32, arg *uint8, cells int, taps *int32, ntaps, channels int)
+	dropDead          func(d *float32, arg *uint8, rows, cols int, sum *float32)
 }
 
-func unpoolSIMD(z, dy []float32, arg []uint8, p Pooling, add bool) {
-	f := unpoolAVX2
-	if add {
-		f = unpoolAddAVX2
+// fill sets the family's functions.
+func (s pooling) fill(f *family) {
+	f.maxPool = func(y []float32, arg []uint8, z []float32, p Pooling, bias []float32, floor float32) {
+		s.maxPool(&y[0], &arg[0], p.Cells, &z[0], 4*p.Step, &p.Taps[0], len(p.Taps), len(bias), &bias[0], floor)
 	}
-	f(&z[0], 4*p.Step, &dy[0], &arg[0], p.Cells, &p.Taps[0], len(p.Taps), len(dy)/p.Cells/octet)
-}
-
-func dropDeadSIMD(d []float32, arg []uint8, sum []float32) {
-	dropDeadAVX2(&d[0], &arg[0], len(d)/len(sum), len(sum)/octet, &sum[0])
+	f.unpool = func(z, dy []float32, arg []uint8, p Pooling, add bool) {
+		unpool := s.unpool
+		if add {
+			unpool = s.unpoolAdd
+		}
+		unpool(&z[0], 4*p.Step, &dy[0], &arg[0], p.Cells, &p.Taps[0], len(p.Taps), len(dy)/p.Cells)
+	}
+	f.dropDead = func(d []float32, arg []uint8, sum []float32) {
+		s.dropDead(&d[0], &arg[0], len(d)/len(sum), len(sum), &sum[0])
+	}
 }
 
 // The functions below take vectors of any length: whole octets by assembly and

@@ -8,21 +8,6 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Predicates of VPCMPD.
-const (
-	intEqual    = 0
-	intNotEqual = 4
-	intLessThan = 1
-)
-
-// integers fills a vector with one int32.
-func integers(v uint32) reg.VecVirtual {
-	r, z := GP32(), ZMM()
-	MOVL(U32(v), r)
-	VPBROADCASTD(r, z)
-	return z
-}
-
 // append16 appends the lanes of v and off that k names to the list that starts
 // at element begin and has n terms. It writes 16 lanes whatever k is.
 func append16(k reg.OpmaskVirtual, v, off reg.VecVirtual, values, offs, begin, n reg.GPVirtual) {
@@ -52,7 +37,7 @@ func collectPositions() {
 	function("collectPositionsAVX512", "func(cells, width, tail int, dy *float32, arg *uint8, rows, positions, sources *int32, ntaps int, trace *int32, v *float32, offs *int32, room int, counts *int32)")
 	dy, arg, positions, trace := param("dy"), param("arg"), param("positions"), param("trace")
 	values, offs, counts := param("v"), param("offs"), param("counts")
-	dead, none, one := integers(math.MaxUint8), integers(math.MaxUint32), integers(1)
+	dead, none, one := avx512.integers(math.MaxUint8), avx512.integers(math.MaxUint32), avx512.integers(1)
 	left, row, tap, position, n, begin := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
 	Label("cell")
 	sources := ZMM()
@@ -115,7 +100,7 @@ func collectRows() {
 	function("collectRowsAVX512", "func(lists, width int, dy *float32, from *int32, v *float32, offs *int32, room int, counts *int32)")
 	lists, dy, from := param("lists"), param("dy"), param("from")
 	values, offs, room, counts := param("v"), param("offs"), param("room"), param("counts")
-	none := integers(math.MaxUint32)
+	none := avx512.integers(math.MaxUint32)
 	begin, n, left := GP64(), GP64(), GP64()
 	XORQ(begin, begin)
 	Label("list")

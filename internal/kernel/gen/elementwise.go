@@ -8,14 +8,6 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Predicates of VCMPPS.
-const (
-	isEqual        = 0x00
-	isUnordered    = 0x03
-	isNotLessEqual = 0x06 // greater, or one is NaN
-	isLessEqual    = 0x02
-)
-
 // lane is one vector of 8 floats.
 const lane = 32
 
@@ -122,7 +114,7 @@ func addScaled() {
 func fromBytes() {
 	function("fromBytesAVX2", "func(n int, dst *float32, src *uint8)")
 	n, dst, src := param("n"), param("dst"), param("src")
-	divisor := integer(math.MaxUint8)
+	divisor := avx2.integers(math.MaxUint8)
 	VCVTDQ2PS(divisor, divisor)
 	loop(n, []reg.GPVirtual{dst}, func() {
 		v := YMM()

@@ -27,7 +27,7 @@ func main() {
 		products(avx2)
 		multiplyAdd(avx2)
 		elementwise()
-		pooling()
+		pooling(avx2)
 		transpose()
 		optimizers()
 		fold()
@@ -36,6 +36,7 @@ func main() {
 		products(avx512)
 		multiplyAdd(avx512)
 		collect()
+		pooling(avx512)
 	default:
 		fmt.Fprintln(os.Stderr, "gen: -isa must be avx2 or avx512")
 		os.Exit(2)
