@@ -66,6 +66,14 @@ func (n *Network) Contract() Contract { return n.contract }
 // Classes returns the number of classes.
 func (n *Network) Classes() int { return n.layers.Out().C }
 
+// FLOPs counts the floating-point operations that one sample needs in a forward
+// pass and in a training step, those of the convolution and dense layers:
+// positions that no pool reads do not count.
+func (n *Network) FLOPs() (forward, training int) {
+	forward, training = n.layers.MultiplyAdds()
+	return 2 * forward, 2 * training
+}
+
 // Bind plans the network's arithmetic. Its passes turn samples, without padding,
 // into logits, one row a sample, to which the loss or a prediction applies
 // softmax. dense is as in layer.Plan.

@@ -49,7 +49,7 @@ Results are printed on stdout, progress and logs on stderr.
 	root.AddGroup(
 		&cobra.Group{ID: "train", Title: "Training:"},
 		&cobra.Group{ID: "federate", Title: "Federations of real processes:"},
-		&cobra.Group{ID: "look", Title: "Data and models:"},
+		&cobra.Group{ID: "look", Title: "Data, models and this machine:"},
 	)
 	addGroup(root, "train",
 		newSimulateCmd(),
@@ -63,6 +63,7 @@ Results are printed on stdout, progress and logs on stderr.
 	addGroup(root, "look",
 		newDataCmd(),
 		newModelCmd(),
+		newBenchCmd(),
 	)
 	root.AddCommand(newVersionCmd())
 	addCompletion(root)

@@ -82,3 +82,8 @@ func (l *Conv2D) Weights() []Weight {
 		{"bias", []int{l.filters}},
 	}
 }
+
+// multiplyAdds counts the products of one sample's forward pass.
+func (l *Conv2D) multiplyAdds() int {
+	return l.before().Size() * l.rows.size * l.cols.size * l.in.C
+}

@@ -28,6 +28,29 @@ func (s *Sequence) Weights() []Weight {
 	return all
 }
 
+// MultiplyAdds counts the products and sums that one sample needs in a forward
+// pass, and in a training step: forward, for the gradient of the weights and,
+// but in the first layer that has any, for that of the input.
+func (s *Sequence) MultiplyAdds() (forward, training int) {
+	first := true
+	for _, l := range s.layers {
+		n := 0
+		switch l := l.(type) {
+		case *Conv2D:
+			n = l.multiplyAdds()
+		case *Dense:
+			n = l.conv.multiplyAdds()
+		}
+		forward += n
+		training += 3 * n
+		if first {
+			training -= n
+		}
+		first = first && n == 0
+	}
+	return forward, training
+}
+
 // Bind binds every layer, and pads samples from outside for layers that need it.
 func (s *Sequence) Bind(p Plan) Bound {
 	b := &sequenceBound{}
