@@ -97,7 +97,7 @@ func (p *convPass) backwardRows(dy []float32, n int, grad []float32) {
 		for i := range p.spreads {
 			e := &p.spreads[i]
 			kernel.Mul(kernel.Rows(dx, p.cols.stride*p.input.Stride, p.input.Stride), e.n, p.input.Stride, p.units,
-				kernel.Strided{Data: dz, Row: p.pre.Stride, Col: 1}, p.back.matrix(), e.tap, e.rows, true)
+				kernel.Strided{Data: dz, Row: p.pre.Stride, Col: 1}, p.back.matrix(), e.taps, e.rows, true)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/accord-fl/accord/internal/kernel"
@@ -43,10 +44,11 @@ type band struct {
 	runs     []poolRun
 }
 
-// spread is the part of a dense input gradient that one tap brings.
+// spread is the part of a dense input gradient that one column of taps brings to
+// rows of the input which it covers alike.
 type spread struct {
-	tap  *kernel.Walk
-	rows *kernel.Places // where each row starts in the gradient and in the input's
+	taps *kernel.Walk   // rows of the gradient that meet in one of the input, and their taps
+	rows *kernel.Places // where the gradient and the input begin
 	n    int            // positions in a row
 }
 
@@ -208,22 +210,37 @@ func (b *convBound) planSparse() {
 }
 
 func (b *convBound) planSpreads() {
-	for ky := range b.rows.size {
-		for kx := range b.cols.size {
-			first, n := b.cols.inside(kx)
-			if n == 0 {
+	for kx := range b.cols.size {
+		first, n := b.cols.inside(kx)
+		if n == 0 {
+			continue
+		}
+		x := first*b.cols.stride + kx - b.cols.before
+		alike := map[string]int{} // number of the spread with the same taps
+		for y := range b.input.H {
+			taps, from := new(kernel.Walk), 0
+			for ky := b.rows.size - 1; ky >= 0; ky-- {
+				oy, ok := b.rows.position(y, ky)
+				if !ok {
+					continue
+				}
+				at := (oy*b.pre.W + first) * b.pre.Stride
+				if taps.Len() == 0 {
+					from = at // the lowest, since oy grows as ky falls
+				}
+				taps.Then(at-from, (ky*b.cols.size+kx)*b.back.tap)
+			}
+			if taps.Len() == 0 {
 				continue
 			}
-			s := spread{tap: new(kernel.Walk).Then(0, (ky*b.cols.size+kx)*b.back.tap), rows: new(kernel.Places), n: n}
-			x := first*b.cols.stride + kx - b.cols.before
-			top, rows := b.rows.inside(ky)
-			for oy := top; oy < top+rows; oy++ {
-				y := oy*b.rows.stride + ky - b.rows.before
-				s.rows.Then((oy*b.pre.W+first)*b.pre.Stride, (y*b.input.W+x)*b.input.Stride)
+			key := fmt.Sprint(*taps)
+			i, ok := alike[key]
+			if !ok {
+				i = len(b.spreads)
+				alike[key] = i
+				b.spreads = append(b.spreads, spread{taps: taps, rows: new(kernel.Places), n: n})
 			}
-			if rows > 0 {
-				b.spreads = append(b.spreads, s)
-			}
+			b.spreads[i].rows.Then(from, (y*b.input.W+x)*b.input.Stride)
 		}
 	}
 }

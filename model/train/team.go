@@ -35,7 +35,7 @@ type task interface {
 
 // patience is how often a member looks for work before it sleeps: some tens of
 // microseconds.
-const patience = 20_000
+const patience = 100_000
 
 // newTeam starts size−1 goroutines.
 func newTeam(size int) *team {
