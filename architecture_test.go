@@ -34,7 +34,7 @@ var rules = []struct {
 	{"model", []string{"internal/kernel", "internal/rng", "internal/fault", "internal/atomicfile", "model"}},
 	{"dataset", []string{"internal/kernel", "internal/rng", "internal/fault", "internal/atomicfile", "model/safetensors", "dataset"}},
 	{"exchange", []string{"internal/rng", "internal/fault", "internal/spool", "model"}},
-	{"aggregation", []string{"internal/fault"}},
+	{"aggregation", []string{"internal/kernel", "internal/fault"}},
 	{"proto", nil},
 	// The state machine imports the standard library only.
 	{"coordinator/round", []string{}},

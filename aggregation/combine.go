@@ -6,11 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/accord-fl/accord/internal/kernel"
 )
 
-// Block is how many elements combiners and Aggregate move at a time.
+// Block is how many elements combiners and Aggregate pass on at a time.
 const Block = 1 << 16
+
+// tile elements of together updates are folded at once: few enough for all of them
+// to stay in a processor's own cache.
+const (
+	tile     = 1 << 13
+	together = 8
+)
 
 // Reader gives random access to a vector of float32: a model's tensors in
 // contract order, end to end. ReadAt fills dst from element off on; it may be
@@ -37,39 +49,85 @@ type Combiner interface {
 }
 
 // Mean is the weighted mean Σ (p_k/Σp) Δ_k of FedAvg (McMahan et al. 2017,
-// Algorithm 1).
-type Mean struct{}
+// Algorithm 1). It folds several blocks at once, each in the order of the
+// updates, so the result does not depend on how many.
+type Mean struct {
+	Threads int // 0 for one on each core
+}
 
 var _ Combiner = Mean{}
 
 // Combine implements Combiner in one pass.
-func (Mean) Combine(ctx context.Context, n int, updates []Update, emit func([]float64) error) error {
+func (m Mean) Combine(ctx context.Context, n int, updates []Update, emit func([]float64) error) error {
+	threads := m.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	threads = max(1, min(threads, (n+Block-1)/Block))
+	group, ctx := errgroup.WithContext(ctx)
+	// Thread t folds the blocks t, t+threads, … and emits each when it is its
+	// turn, which it hands on.
+	turns := make([]chan struct{}, threads)
+	for t := range turns {
+		turns[t] = make(chan struct{}, 1)
+	}
+	turns[0] <- struct{}{}
+	for t := range turns {
+		group.Go(func() error {
+			return fold(n, updates, t*Block, threads*Block, func(sum []float64) error {
+				select {
+				case <-turns[t]:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+				if err := errors.Join(ctx.Err(), emit(sum)); err != nil {
+					return err
+				}
+				turns[(t+1)%threads] <- struct{}{}
+				return nil
+			})
+		})
+	}
+	return group.Wait()
+}
+
+// fold passes the weighted mean of the blocks from elements first, first+step, …
+// on to done.
+func fold(n int, updates []Update, first, step int, done func([]float64) error) error {
+	values, block := make([]float32, together*min(n, tile)), make([]float64, min(n, Block))
+	shares := make([]float64, len(updates))
 	var total float64
 	for _, u := range updates {
 		total += u.Weight
 	}
-	block := min(n, Block)
-	values, sum := make([]float32, block), make([]float64, block)
-	for off := 0; off < n; off += block {
-		if err := ctx.Err(); err != nil {
+	for i, u := range updates {
+		shares[i] = u.Weight / total
+	}
+	for off := first; off < n; off += step {
+		sum := block[:min(Block, n-off)]
+		clear(sum)
+		for at := 0; at < len(sum); at += tile {
+			if err := foldTile(sum[at:min(at+tile, len(sum))], off+at, updates, shares, values); err != nil {
+				return err
+			}
+		}
+		if err := done(sum); err != nil {
 			return err
 		}
-		values, sum := values[:min(block, n-off)], sum[:min(block, n-off)]
-		clear(sum)
-		for _, u := range updates {
-			if err := u.Values.ReadAt(values, off); err != nil {
+	}
+	return nil
+}
+
+// foldTile adds the shares of all updates from element off on to sum.
+func foldTile(sum []float64, off int, updates []Update, shares []float64, values []float32) error {
+	for first := 0; first < len(updates); first += together {
+		end := min(first+together, len(updates))
+		for i, u := range updates[first:end] {
+			if err := u.Values.ReadAt(values[i*len(sum):][:len(sum)], off); err != nil {
 				return fmt.Errorf("read the update of %s: %w", u.Participant, err)
 			}
-			share := u.Weight / total
-			for i, v := range values {
-				// The conversion keeps the product from being fused into
-				// the sum, which some processors would round differently.
-				sum[i] += float64(share * float64(v))
-			}
 		}
-		if err := emit(sum); err != nil {
-			return err
-		}
+		kernel.Fold(sum, values, len(sum), shares[first:end])
 	}
 	return nil
 }

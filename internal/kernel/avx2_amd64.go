@@ -56,6 +56,9 @@ func addScaledAVX2(n int, dst *float32, s *float32, a float32)
 func fromBytesAVX2(n int, dst *float32, src *uint8)
 
 //go:noescape
+func sumAVX2(n int, v *float32, lanes *float32)
+
+//go:noescape
 func maxPoolAVX2(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps int, channels int, bias *float32, floor float32)
 
 //go:noescape
@@ -80,4 +83,4 @@ func momentumAVX2(n int, w *float32, grads *float32, velocity *float32, rate flo
 func adamAVX2(n int, w *float32, grads *float32, m *float32, v *float32, step float32, new1 float32, new2 float32, epsilon float32)
 
 //go:noescape
-func foldAVX2(n int, sum *float64, v *float32, share float64)
+func foldAVX2(n int, sum *float64, v *float32, row int, shares *float64, rows int)

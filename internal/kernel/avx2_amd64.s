@@ -1192,6 +1192,44 @@ end:
 	VZEROUPPER
 	RET
 
+// func sumAVX2(n int, v *float32, lanes *float32)
+// Requires: AVX
+TEXT ·sumAVX2(SB), NOSPLIT, $0-24
+	MOVQ   n+0(FP), AX
+	MOVQ   v+8(FP), CX
+	MOVQ   lanes+16(FP), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+
+loop:
+	VADDPS  (CX), Y0, Y0
+	VADDPS  32(CX), Y1, Y1
+	VADDPS  64(CX), Y2, Y2
+	VADDPS  96(CX), Y3, Y3
+	VADDPS  128(CX), Y4, Y4
+	VADDPS  160(CX), Y5, Y5
+	VADDPS  192(CX), Y6, Y6
+	VADDPS  224(CX), Y7, Y7
+	ADDQ    $0x00000100, CX
+	DECQ    AX
+	JNZ     loop
+	VADDPS  Y1, Y0, Y0
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y3, Y0, Y0
+	VADDPS  Y4, Y0, Y0
+	VADDPS  Y5, Y0, Y0
+	VADDPS  Y6, Y0, Y0
+	VADDPS  Y7, Y0, Y0
+	VMOVUPS Y0, (DX)
+	VZEROUPPER
+	RET
+
 // func maxPoolAVX2(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps int, channels int, bias *float32, floor float32)
 // Requires: AVX, AVX2, SSE2
 TEXT ·maxPoolAVX2(SB), NOSPLIT, $0-76
@@ -1554,30 +1592,49 @@ end:
 	VZEROUPPER
 	RET
 
-// func foldAVX2(n int, sum *float64, v *float32, share float64)
+// func foldAVX2(n int, sum *float64, v *float32, row int, shares *float64, rows int)
 // Requires: AVX
-TEXT ·foldAVX2(SB), NOSPLIT, $0-32
-	MOVQ         n+0(FP), AX
-	MOVQ         sum+8(FP), CX
-	MOVQ         v+16(FP), DX
-	VBROADCASTSD share+24(FP), Y0
-	TESTQ        AX, AX
-	JZ           end
+TEXT ·foldAVX2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ sum+8(FP), CX
+	MOVQ v+16(FP), DX
+	MOVQ row+24(FP), BX
+	MOVQ shares+32(FP), SI
 
-loop:
-	VCVTPS2PD (DX), Y1
-	VMULPD    Y0, Y1, Y1
-	VADDPD    (CX), Y1, Y1
-	VMOVUPD   Y1, (CX)
-	VCVTPS2PD 16(DX), Y1
-	VMULPD    Y0, Y1, Y1
-	VADDPD    32(CX), Y1, Y1
-	VMOVUPD   Y1, 32(CX)
-	ADDQ      $0x20, DX
-	ADDQ      $0x40, CX
-	DECQ      AX
-	JNZ       loop
+block:
+	VMOVUPD (CX), Y0
+	VMOVUPD 32(CX), Y1
+	VMOVUPD 64(CX), Y2
+	VMOVUPD 96(CX), Y3
+	MOVQ    DX, DI
+	MOVQ    SI, R8
+	MOVQ    rows+40(FP), R9
 
-end:
+row:
+	VBROADCASTSD (R8), Y4
+	VCVTPS2PD    (DI), Y5
+	VMULPD       Y4, Y5, Y5
+	VADDPD       Y5, Y0, Y0
+	VCVTPS2PD    16(DI), Y5
+	VMULPD       Y4, Y5, Y5
+	VADDPD       Y5, Y1, Y1
+	VCVTPS2PD    32(DI), Y5
+	VMULPD       Y4, Y5, Y5
+	VADDPD       Y5, Y2, Y2
+	VCVTPS2PD    48(DI), Y5
+	VMULPD       Y4, Y5, Y5
+	VADDPD       Y5, Y3, Y3
+	ADDQ         BX, DI
+	ADDQ         $0x08, R8
+	DECQ         R9
+	JNZ          row
+	VMOVUPD      Y0, (CX)
+	VMOVUPD      Y1, 32(CX)
+	VMOVUPD      Y2, 64(CX)
+	VMOVUPD      Y3, 96(CX)
+	ADDQ         $0x40, DX
+	ADDQ         $0x00000080, CX
+	DECQ         AX
+	JNZ          block
 	VZEROUPPER
 	RET

@@ -162,3 +162,6 @@ func unpoolAddAVX512(z *float32, step int, dy *float32, arg *uint8, cells int, t
 
 //go:noescape
 func dropDeadAVX512(d *float32, arg *uint8, rows int, cols int, sum *float32)
+
+//go:noescape
+func foldAVX512(n int, sum *float64, v *float32, row int, shares *float64, rows int)

@@ -6068,3 +6068,40 @@ col:
 	JNZ       row
 	VZEROUPPER
 	RET
+
+// func foldAVX512(n int, sum *float64, v *float32, row int, shares *float64, rows int)
+// Requires: AVX, AVX512F
+TEXT ·foldAVX512(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), AX
+	MOVQ sum+8(FP), CX
+	MOVQ v+16(FP), DX
+	MOVQ row+24(FP), BX
+	MOVQ shares+32(FP), SI
+
+block:
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
+	MOVQ    DX, DI
+	MOVQ    SI, R8
+	MOVQ    rows+40(FP), R9
+
+row:
+	VBROADCASTSD (R8), Z2
+	VCVTPS2PD    (DI), Z3
+	VMULPD       Z2, Z3, Z3
+	VADDPD       Z3, Z0, Z0
+	VCVTPS2PD    32(DI), Z3
+	VMULPD       Z2, Z3, Z3
+	VADDPD       Z3, Z1, Z1
+	ADDQ         BX, DI
+	ADDQ         $0x08, R8
+	DECQ         R9
+	JNZ          row
+	VMOVUPD      Z0, (CX)
+	VMOVUPD      Z1, 64(CX)
+	ADDQ         $0x40, DX
+	ADDQ         $0x00000080, CX
+	DECQ         AX
+	JNZ          block
+	VZEROUPPER
+	RET

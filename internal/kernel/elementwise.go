@@ -82,16 +82,24 @@ func fromBytesPortable(dst []float32, src []uint8) {
 	}
 }
 
-// Fold computes sum += share·v in float64, with the product rounded before it is
-// added. All families give the same bits.
-func Fold(sum []float64, v []float32, share float64) {
-	sameLength(len(sum), len(v))
-	active.fold(sum, v, share)
+// Fold computes sum += shares[r]·v_r over the rows of v, which have len(sum)
+// elements and begin row elements apart: one after the other, in float64 and with
+// products rounded before they are added. All families give the same bits.
+func Fold(sum []float64, v []float32, row int, shares []float64) {
+	if len(shares) == 0 || len(sum) == 0 {
+		return
+	}
+	if row < 0 || len(v) < (len(shares)-1)*row+len(sum) {
+		panic(errShape)
+	}
+	active.fold(sum, v, row, shares)
 }
 
-func foldPortable(sum []float64, v []float32, share float64) {
-	for i, x := range v {
-		sum[i] += float64(share * float64(x))
+func foldPortable(sum []float64, v []float32, row int, shares []float64) {
+	for r, share := range shares {
+		for i, x := range v[r*row:][:len(sum)] {
+			sum[i] += float64(share * float64(x))
+		}
 	}
 }
 

@@ -196,19 +196,42 @@ func TestFlatFunctionsMatchPortable(t *testing.T) {
 // The aggregate of a round must not depend on the processor.
 func TestFoldIsExactlyPortable(t *testing.T) {
 	property(t, func(d *drawing) {
-		v := d.special(d.int("n", 0, 50))
-		got, want := guarded[float64](d, len(v)), make([]float64, len(v))
+		n, shares := d.int("n", 0, 50), make([]float64, d.int("rows", 0, 9))
+		row := n + d.int("gap", 0, 20)
+		v := d.special(max(0, (len(shares)-1)*row+n))
+		got, want := guarded[float64](d, n), make([]float64, n)
 		for i := range got {
 			got[i] = d.r.NormFloat64()
 		}
+		for i := range shares {
+			shares[i] = d.r.Float64()
+		}
 		copy(want, got)
-		share := d.r.Float64()
-		Fold(got, v, share)
-		foldPortable(want, v, share)
+		Fold(got, v, row, shares)
+		foldPortable(want, v, row, shares)
 		for i := range got {
 			if got[i] != want[i] && !(math.IsNaN(got[i]) && math.IsNaN(want[i])) {
 				d.Fatalf("sum[%d]: got %v, want %v", i, got[i], want[i])
 			}
+		}
+	})
+}
+
+func TestSum(t *testing.T) {
+	property(t, func(d *drawing) {
+		v := d.values(d.int("n", 0, 200))
+		var want sum
+		for _, x := range v {
+			want.add(x, 1)
+		}
+		want.compare(d, "sum", 0, Sum(v))
+	})
+}
+
+func TestMultiplyAddCounts(t *testing.T) {
+	each(t, func(t *testing.T, _ *family) {
+		if n := MultiplyAdd(1000); n < 2000 || n > 4000 {
+			t.Errorf("1000 products and sums are %d operations", n)
 		}
 	})
 }

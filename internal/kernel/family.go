@@ -28,8 +28,9 @@ type family struct {
 	momentum  func(w, g, velocity []float32, rate, momentum, decay float32)
 	adam      func(w, g, m, v []float32, r AdamRates)
 	fromBytes func(dst []float32, src []uint8)
-	fold      func(sum []float64, v []float32, share float64)
+	fold      func(sum []float64, v []float32, row int, shares []float64)
 
+	sum         func(v []float32) float32
 	multiplyAdd func(n int)
 	flops       int // of one step of multiplyAdd
 }
@@ -52,6 +53,7 @@ var portable = family{
 	fromBytes: fromBytesPortable,
 	fold:      foldPortable,
 
+	sum:         sumPortable,
 	multiplyAdd: multiplyAddPortable,
 	flops:       2 * 8,
 }

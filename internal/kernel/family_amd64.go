@@ -34,8 +34,9 @@ func newAVX2() *family {
 		momentum:  momentumSIMD,
 		adam:      adamSIMD,
 		fromBytes: fromBytesSIMD,
-		fold:      foldSIMD,
+		fold:      folding(foldAVX2),
 
+		sum:         sumSIMD,
 		multiplyAdd: multiplyAddAVX2,
 		flops:       2 * 12 * 8,
 	}
@@ -49,7 +50,7 @@ func newAVX512() *family {
 	f := newAVX2()
 	f.name = "avx512"
 	f.multiplyAdd, f.flops = multiplyAddAVX512, 2*24*16
-	f.collect = collectAVX512
+	f.collect, f.fold = collectAVX512, folding(foldAVX512)
 	pooling{maxPoolAVX512, unpoolAVX512, unpoolAddAVX512, dropDeadAVX512}.fill(f)
 	f.mul = tiling{
 		[]mulFunc{

@@ -192,10 +192,28 @@ func fromBytesSIMD(dst []float32, src []uint8) {
 	fromBytesPortable(dst[n*octet:], src[n*octet:])
 }
 
-func foldSIMD(sum []float64, v []float32, share float64) {
-	n := len(v) / octet
-	if n > 0 {
-		foldAVX2(n, &sum[0], &v[0], share)
+const foldRows = 8
+
+// folding makes Fold of a generated function.
+func folding(fold func(n int, sum *float64, v *float32, row int, shares *float64, rows int)) func([]float64, []float32, int, []float64) {
+	return func(sum []float64, v []float32, row int, shares []float64) {
+		n := len(sum) / 16
+		// Few rows at a time, which the processor reads ahead.
+		for r := 0; n > 0 && r < len(shares); r += foldRows {
+			fold(n, &sum[0], &v[r*row], 4*row, &shares[r], min(foldRows, len(shares)-r))
+		}
+		if n *= 16; n < len(sum) {
+			foldPortable(sum[n:], v[n:], row, shares)
+		}
 	}
-	foldPortable(sum[n*octet:], v[n*octet:], share)
+}
+
+func sumSIMD(v []float32) float32 {
+	const step = 8 * octet
+	var lanes [octet]float32
+	n := len(v) / step
+	if n > 0 {
+		sumAVX2(n, &v[0], &lanes[0])
+	}
+	return sumPortable(lanes[:]) + sumPortable(v[n*step:])
 }

@@ -40,6 +40,7 @@ func elementwise() {
 	floorGrad()
 	addScaled()
 	fromBytes()
+	sum()
 }
 
 // addBias computes y = max(y + bias, floor) on rows; a NaN floor is none, since
@@ -124,5 +125,27 @@ func fromBytes() {
 		VMOVUPS(v, Mem{Base: dst})
 		ADDQ(Imm(8), src)
 	})
+	finish()
+}
+
+// sum adds up n times 64 floats into 8 lanes.
+func sum() {
+	function("sumAVX2", "func(n int, v *float32, lanes *float32)")
+	n, v, lanes := param("n"), param("v"), param("lanes")
+	sums := vectors(8)
+	for _, s := range sums {
+		VXORPS(s, s, s)
+	}
+	Label("loop")
+	for i, s := range sums {
+		VADDPS(Mem{Base: v, Disp: i * lane}, s, s)
+	}
+	ADDQ(U32(8*lane), v)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	for _, s := range sums[1:] {
+		VADDPS(s, sums[0], sums[0])
+	}
+	VMOVUPS(sums[0], Mem{Base: lanes})
 	finish()
 }

@@ -30,13 +30,14 @@ func main() {
 		pooling(avx2)
 		transpose()
 		optimizers()
-		fold()
+		fold(avx2)
 	case "avx512":
 		build.ConstraintExpr("amd64")
 		products(avx512)
 		multiplyAdd(avx512)
 		collect()
 		pooling(avx512)
+		fold(avx512)
 	default:
 		fmt.Fprintln(os.Stderr, "gen: -isa must be avx2 or avx512")
 		os.Exit(2)

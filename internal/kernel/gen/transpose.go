@@ -112,28 +112,3 @@ func adam() {
 	})
 	finish()
 }
-
-// fold computes sum += share·v, in float64 and rounded after the product, so
-// that every family gives the same bits.
-func fold() {
-	function("foldAVX2", "func(n int, sum *float64, v *float32, share float64)")
-	n, sum, v := param("n"), param("sum"), param("v")
-	share := YMM()
-	VBROADCASTSD(argument("share"), share)
-	TESTQ(n, n)
-	JZ(LabelRef("end"))
-	Label("loop")
-	for i := range 2 {
-		x := YMM()
-		VCVTPS2PD(Mem{Base: v, Disp: i * 16}, x)
-		VMULPD(share, x, x)
-		VADDPD(Mem{Base: sum, Disp: i * 32}, x, x)
-		VMOVUPD(x, Mem{Base: sum, Disp: i * 32})
-	}
-	ADDQ(Imm(32), v)
-	ADDQ(Imm(64), sum)
-	DECQ(n)
-	JNZ(LabelRef("loop"))
-	Label("end")
-	finish()
-}
