@@ -5,22 +5,22 @@
 package kernel
 
 //go:noescape
-func mul1x16AVX2(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul1x16AVX2(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul2x16AVX2(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul2x16AVX2(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul3x16AVX2(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul3x16AVX2(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul4x16AVX2(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul4x16AVX2(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul5x16AVX2(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul5x16AVX2(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul6x16AVX2(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul6x16AVX2(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
 func mulSparse1x16AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)

@@ -5,88 +5,88 @@
 package kernel
 
 //go:noescape
-func mul1x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul1x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul2x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul2x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul3x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul3x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul4x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul4x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul5x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul5x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul6x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul6x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul7x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul7x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul8x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul8x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul9x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul9x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul10x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul10x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul11x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul11x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul12x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul12x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul13x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul13x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul14x16AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul14x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul1x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul1x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul2x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul2x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul3x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul3x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul4x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul4x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul5x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul5x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul6x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul6x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul7x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul7x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul8x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul8x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul9x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul9x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul10x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul10x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul11x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul11x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul12x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul12x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul13x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul13x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
-func mul14x32AVX512(nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+func mul14x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
 func mulSparse1x16AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)

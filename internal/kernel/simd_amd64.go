@@ -2,8 +2,8 @@ package kernel
 
 import "unsafe"
 
-// mulFunc is one generated tile of Mul; strides are in bytes.
-type mulFunc = func(nseg int, segs *int32, kc int, a *float32, rsa, csa int, b *float32, bstep int, c *float32, ldc, add int)
+// mulFunc is one generated tile of Mul at all places; strides are in bytes.
+type mulFunc = func(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa, csa int, b *float32, bstep int, c *float32, ldc, add int)
 
 // tiling covers a product with tiles: tiling[w][r] computes r+1 rows of (w+1)·Lanes
 // columns.
@@ -25,11 +25,8 @@ func (t tiling) mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, p *Plac
 		count := (m + len(tiles) - 1) / len(tiles)
 		for i, tile := 0, 0; tile < count; tile++ {
 			rows := (m + tile) / count
-			mul, left, out := tiles[rows-1], i*a.Row, c.at(i, j)
-			for place := p.table; len(place) > 1; place = place[2:] {
-				mul(w.Len(), &w.table[0], k, &a.Data[left+int(place[0])], 4*a.Row, 4*a.Col,
-					right, 4*b.Row, &c.Data[out+int(place[1])], 4*c.Row, adds)
-			}
+			tiles[rows-1](len(p.table)/2, &p.table[0], w.Len(), &w.table[0], k, &a.Data[i*a.Row], 4*a.Row, 4*a.Col,
+				right, 4*b.Row, &c.Data[c.at(i, j)], 4*c.Row, adds)
 			i += rows
 		}
 	}

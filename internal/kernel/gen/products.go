@@ -65,15 +65,14 @@ func (set isa) clear(b block) {
 	}
 }
 
-// mul computes one tile of C (+)= Σ_s A_s·B_s: for each segment {a, b}, in
-// elements, and each k below kc, the column of A at a + k·csa meets the row of B
-// at b + k·bstep. Strides are in bytes.
+// mul computes one tile of C (+)= Σ_s A_s·B_s at every place {a, c}, in elements:
+// for each segment {a, b}, in elements, and each k below kc, the column of A at
+// place.a + segment.a + k·csa meets the row of B at segment.b + k·bstep. Strides
+// are in bytes.
 func mul(set isa, t tile) {
 	function(fmt.Sprintf("mul%dx%d%s", t.rows, t.cols*16, set.suffix),
-		"func(nseg int, segs *int32, kc int, a *float32, rsa, csa int, b *float32, bstep int, c *float32, ldc int, add int)")
-	nseg, segs, rsa, csa, bstep := param("nseg"), param("segs"), param("rsa"), param("csa"), param("bstep")
-	sums := set.block(t.rows, t.cols)
-	set.clear(sums)
+		"func(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa, csa int, b *float32, bstep int, c *float32, ldc int, add int)")
+	rsa, csa, bstep := param("rsa"), param("csa"), param("bstep")
 	// One register leads four rows, at 0, 1, 2 and 3 times rsa.
 	leads := make([]reg.GPVirtual, (t.rows+3)/4)
 	for i := range leads {
@@ -81,15 +80,23 @@ func mul(set isa, t tile) {
 	}
 	rsa3 := GP64()
 	LEAQ(Mem{Base: rsa, Index: rsa, Scale: 2}, rsa3)
-	b, k := GP64(), GP64()
+	a, b, k, segs, left := GP64(), GP64(), GP64(), GP64(), GP64()
 
+	Label("place")
+	sums := set.block(t.rows, t.cols)
+	set.clear(sums)
+	MOVQ(argument("places"), a)
+	MOVLQSX(Mem{Base: a}, a)
+	SHLQ(Imm(2), a)
+	ADDQ(argument("a"), a)
+	MOVQ(argument("segs"), segs)
+	MOVQ(argument("nseg"), left)
 	Label("segment")
 	MOVLQSX(Mem{Base: segs}, leads[0])
 	MOVLQSX(Mem{Base: segs, Disp: 4}, b)
 	ADDQ(Imm(8), segs)
-	SHLQ(Imm(2), leads[0])
+	LEAQ(Mem{Base: a, Index: leads[0], Scale: 4}, leads[0])
 	SHLQ(Imm(2), b)
-	ADDQ(argument("a"), leads[0])
 	ADDQ(argument("b"), b)
 	for i := 1; i < len(leads); i++ {
 		LEAQ(Mem{Base: leads[i-1], Index: rsa, Scale: 4}, leads[i])
@@ -102,17 +109,17 @@ func mul(set isa, t tile) {
 		}
 		ADDQ(bstep, b)
 		for i, row := range sums {
-			left := Mem{Base: leads[i/4]}
+			value := Mem{Base: leads[i/4]}
 			switch i % 4 {
 			case 1:
-				left.Index, left.Scale = rsa, 1
+				value.Index, value.Scale = rsa, 1
 			case 2:
-				left.Index, left.Scale = rsa, 2
+				value.Index, value.Scale = rsa, 2
 			case 3:
-				left.Index, left.Scale = rsa3, 1
+				value.Index, value.Scale = rsa3, 1
 			}
 			v := set.vector()
-			VBROADCASTSS(left, v)
+			VBROADCASTSS(value, v)
 			for j, sum := range row {
 				VFMADD231PS(v, right[j], sum)
 			}
@@ -134,13 +141,17 @@ func mul(set isa, t tile) {
 	JZ(LabelRef("next"))
 	step()
 	Label("next")
-	DECQ(nseg)
+	DECQ(left)
 	JNZ(LabelRef("segment"))
 
-	c, ldc, add := param("c"), param("ldc"), param("add")
-	TESTQ(add, add)
-	JZ(LabelRef("store"))
-	at := GP64()
+	c, ldc, at := k, b, left
+	MOVQ(argument("places"), c)
+	MOVLQSX(Mem{Base: c, Disp: 4}, c)
+	SHLQ(Imm(2), c)
+	ADDQ(argument("c"), c)
+	MOVQ(argument("ldc"), ldc)
+	CMPQ(argument("add"), Imm(0))
+	JE(LabelRef("store"))
 	MOVQ(c, at)
 	for _, row := range sums {
 		for j, sum := range row {
@@ -155,6 +166,9 @@ func mul(set isa, t tile) {
 		}
 		ADDQ(ldc, c)
 	}
+	ADDQ(Imm(8), argument("places"))
+	DECQ(argument("nplaces"))
+	JNZ(LabelRef("place"))
 	finish()
 }
 
