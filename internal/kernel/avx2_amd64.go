@@ -62,6 +62,9 @@ func sumAVX2(n int, v *float32, lanes *float32)
 func maxPoolAVX2(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps int, channels int, bias *float32, floor float32)
 
 //go:noescape
+func maxPool4AVX2(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps int, channels int, bias *float32, floor float32)
+
+//go:noescape
 func unpoolAVX2(z *float32, step int, dy *float32, arg *uint8, cells int, taps *int32, ntaps int, channels int)
 
 //go:noescape

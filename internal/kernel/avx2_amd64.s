@@ -1301,20 +1301,20 @@ TEXT ·maxPoolAVX2(SB), NOSPLIT, $0-76
 	MOVQ         bias+64(FP), DI
 	MOVL         $0xff800000, R8
 	VMOVD        R8, X0
-	VPBROADCASTD X0, Y1
+	VPBROADCASTD X0, Y0
 	MOVL         $0x000000ff, R8
-	VMOVD        R8, X0
-	VPBROADCASTD X0, Y2
+	VMOVD        R8, X1
+	VPBROADCASTD X1, Y2
 	MOVL         $0x7fc00000, R8
-	VMOVD        R8, X0
-	VPBROADCASTD X0, Y3
-	VBROADCASTSS floor+72(FP), Y0
+	VMOVD        R8, X1
+	VPBROADCASTD X1, Y3
+	VBROADCASTSS floor+72(FP), Y1
 
 cell:
 	XORQ R8, R8
 
 channels:
-	VMOVAPS      Y1, Y4
+	VMOVAPS      Y0, Y4
 	VXORPS       Y5, Y5, Y5
 	VCMPPS       $0x03, Y4, Y4, Y6
 	MOVL         $0x00000001, R9
@@ -1339,8 +1339,8 @@ tap:
 	JNZ          tap
 	VBLENDVPS    Y6, Y3, Y4, Y4
 	VADDPS       (DI)(R8*1), Y4, Y4
-	VCMPPS       $0x02, Y0, Y4, Y6
-	VMAXPS       Y4, Y0, Y4
+	VCMPPS       $0x02, Y1, Y4, Y6
+	VMAXPS       Y4, Y1, Y4
 	VBLENDVPS    Y6, Y2, Y5, Y5
 	VMOVUPS      Y4, (AX)
 	VEXTRACTI128 $0x00, Y5, X4
@@ -1355,6 +1355,97 @@ tap:
 	SHLQ         $0x02, R9
 	CMPQ         R8, R9
 	JNE          channels
+	ADDQ         BX, DX
+	DECQ         cells+16(FP)
+	JNZ          cell
+	VZEROUPPER
+	RET
+
+// func maxPool4AVX2(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps int, channels int, bias *float32, floor float32)
+// Requires: AVX, AVX2, SSE2
+TEXT ·maxPool4AVX2(SB), NOSPLIT, $0-76
+	MOVQ         y+0(FP), AX
+	MOVQ         arg+8(FP), CX
+	MOVQ         z+24(FP), DX
+	MOVQ         step+32(FP), BX
+	MOVQ         taps+40(FP), SI
+	MOVQ         bias+64(FP), DI
+	MOVL         $0x000000ff, R8
+	VMOVD        R8, X0
+	VPBROADCASTD X0, Y1
+	MOVL         $0x7fc00000, R8
+	VMOVD        R8, X0
+	VPBROADCASTD X0, Y2
+	VBROADCASTSS floor+72(FP), Y0
+	MOVL         $0x00000000, R8
+	VMOVD        R8, X3
+	VPBROADCASTD X3, Y3
+	MOVLQSX      (SI), R8
+	SHLQ         $0x02, R8
+	ADDQ         DX, R8
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X3
+	VPBROADCASTD X3, Y3
+	MOVLQSX      4(SI), R9
+	SHLQ         $0x02, R9
+	ADDQ         DX, R9
+	MOVL         $0x00000002, R10
+	VMOVD        R10, X4
+	VPBROADCASTD X4, Y4
+	MOVLQSX      8(SI), R10
+	SHLQ         $0x02, R10
+	ADDQ         DX, R10
+	MOVL         $0x00000003, R11
+	VMOVD        R11, X5
+	VPBROADCASTD X5, Y5
+	MOVLQSX      12(SI), SI
+	SHLQ         $0x02, SI
+	ADDQ         DX, SI
+
+cell:
+	XORQ R11, R11
+
+channels:
+	VMOVUPS      (R8)(R11*1), Y6
+	VMOVUPS      (R9)(R11*1), Y7
+	VMOVUPS      (R10)(R11*1), Y8
+	VMOVUPS      (SI)(R11*1), Y9
+	VCMPPS       $0x03, Y7, Y6, Y10
+	VCMPPS       $0x03, Y9, Y8, Y11
+	VORPS        Y11, Y10, Y10
+	VXORPS       Y12, Y12, Y12
+	VMOVAPS      Y4, Y11
+	VCMPPS       $0x06, Y6, Y7, Y13
+	VBLENDVPS    Y13, Y7, Y6, Y6
+	VBLENDVPS    Y13, Y3, Y12, Y12
+	VCMPPS       $0x06, Y8, Y9, Y7
+	VBLENDVPS    Y7, Y9, Y8, Y8
+	VBLENDVPS    Y7, Y5, Y11, Y11
+	VCMPPS       $0x06, Y6, Y8, Y7
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBLENDVPS    Y7, Y11, Y12, Y12
+	VBLENDVPS    Y10, Y2, Y6, Y6
+	VADDPS       (DI)(R11*1), Y6, Y6
+	VCMPPS       $0x02, Y0, Y6, Y7
+	VMAXPS       Y6, Y0, Y6
+	VBLENDVPS    Y7, Y1, Y12, Y12
+	VMOVUPS      Y6, (AX)
+	VEXTRACTI128 $0x00, Y12, X6
+	VEXTRACTI128 $0x01, Y12, X7
+	VPACKUSDW    X7, X6, X6
+	VPACKUSWB    X6, X6, X6
+	MOVQ         X6, (CX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x08, CX
+	ADDQ         $0x00000020, R11
+	MOVQ         channels+56(FP), R12
+	SHLQ         $0x02, R12
+	CMPQ         R11, R12
+	JNE          channels
+	ADDQ         BX, R8
+	ADDQ         BX, R9
+	ADDQ         BX, R10
+	ADDQ         BX, SI
 	ADDQ         BX, DX
 	DECQ         cells+16(FP)
 	JNZ          cell

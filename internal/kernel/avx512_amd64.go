@@ -155,6 +155,9 @@ func collectRowsAVX512(lists int, width int, dy *float32, from *int32, v *float3
 func maxPoolAVX512(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps int, channels int, bias *float32, floor float32)
 
 //go:noescape
+func maxPool4AVX512(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps int, channels int, bias *float32, floor float32)
+
+//go:noescape
 func unpoolAVX512(z *float32, step int, dy *float32, arg *uint8, cells int, taps *int32, ntaps int, channels int)
 
 //go:noescape

@@ -6168,28 +6168,28 @@ TEXT ·maxPoolAVX512(SB), NOSPLIT, $0-76
 	MOVQ         bias+64(FP), DI
 	MOVL         $0xff800000, R8
 	VMOVD        R8, X0
-	VPBROADCASTD X0, Z1
+	VPBROADCASTD X0, Z0
 	MOVL         $0x000000ff, R8
-	VMOVD        R8, X0
-	VPBROADCASTD X0, Z2
+	VMOVD        R8, X3
+	VPBROADCASTD X3, Z4
 	MOVL         $0x7fc00000, R8
-	VMOVD        R8, X0
-	VPBROADCASTD X0, Z3
-	VBROADCASTSS floor+72(FP), Z0
+	VMOVD        R8, X3
+	VPBROADCASTD X3, Z5
+	VBROADCASTSS floor+72(FP), Z3
 
 cell:
 	XORQ R8, R8
 
 channels:
-	VMOVAPS      Z1, Z4
-	VPXORD       Z5, Z5, Z5
-	VCMPPS       $0x03, Z4, Z4, K1
+	VMOVAPS      Z0, Z6
+	VPXORD       Z1, Z1, Z1
+	VCMPPS       $0x03, Z6, Z6, K1
 	MOVL         $0x00000001, R9
 	VMOVD        R9, X7
 	VPBROADCASTD X7, Z7
 	MOVQ         SI, R11
 	MOVQ         ntaps+48(FP), R9
-	VPXORD       Z6, Z6, Z6
+	VPXORD       Z2, Z2, Z2
 
 tap:
 	MOVLQSX (R11), R10
@@ -6197,20 +6197,20 @@ tap:
 	VMOVUPS (R10)(R8*1), Z8
 	VCMPPS  $0x03, Z8, Z8, K2
 	KORW    K2, K1, K1
-	VCMPPS  $0x06, Z4, Z8, K2
-	VMOVAPS Z8, K2, Z4
-	VMOVAPS Z6, K2, Z5
-	VPADDD  Z7, Z6, Z6
+	VCMPPS  $0x06, Z6, Z8, K2
+	VMOVAPS Z8, K2, Z6
+	VMOVAPS Z2, K2, Z1
+	VPADDD  Z7, Z2, Z2
 	ADDQ    $0x04, R11
 	DECQ    R9
 	JNZ     tap
-	VMOVAPS Z3, K1, Z4
-	VADDPS  (DI)(R8*1), Z4, Z4
-	VCMPPS  $0x02, Z0, Z4, K1
-	VMAXPS  Z4, Z0, Z4
-	VMOVAPS Z2, K1, Z5
-	VMOVUPS Z4, (AX)
-	VPMOVDB Z5, (CX)
+	VMOVAPS Z5, K1, Z6
+	VADDPS  (DI)(R8*1), Z6, Z6
+	VCMPPS  $0x02, Z3, Z6, K1
+	VMAXPS  Z6, Z3, Z6
+	VMOVAPS Z4, K1, Z1
+	VMOVUPS Z6, (AX)
+	VPMOVDB Z1, (CX)
 	ADDQ    $0x00000040, AX
 	ADDQ    $0x10, CX
 	ADDQ    $0x00000040, R8
@@ -6218,6 +6218,93 @@ tap:
 	SHLQ    $0x02, R9
 	CMPQ    R8, R9
 	JNE     channels
+	ADDQ    BX, DX
+	DECQ    cells+16(FP)
+	JNZ     cell
+	VZEROUPPER
+	RET
+
+// func maxPool4AVX512(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps int, channels int, bias *float32, floor float32)
+// Requires: AVX, AVX512F
+TEXT ·maxPool4AVX512(SB), NOSPLIT, $0-76
+	MOVQ         y+0(FP), AX
+	MOVQ         arg+8(FP), CX
+	MOVQ         z+24(FP), DX
+	MOVQ         step+32(FP), BX
+	MOVQ         taps+40(FP), SI
+	MOVQ         bias+64(FP), DI
+	MOVL         $0x000000ff, R8
+	VMOVD        R8, X0
+	VPBROADCASTD X0, Z1
+	MOVL         $0x7fc00000, R8
+	VMOVD        R8, X0
+	VPBROADCASTD X0, Z2
+	VBROADCASTSS floor+72(FP), Z0
+	MOVL         $0x00000000, R8
+	VMOVD        R8, X3
+	VPBROADCASTD X3, Z3
+	MOVLQSX      (SI), R8
+	SHLQ         $0x02, R8
+	ADDQ         DX, R8
+	MOVL         $0x00000001, R9
+	VMOVD        R9, X3
+	VPBROADCASTD X3, Z3
+	MOVLQSX      4(SI), R9
+	SHLQ         $0x02, R9
+	ADDQ         DX, R9
+	MOVL         $0x00000002, R10
+	VMOVD        R10, X5
+	VPBROADCASTD X5, Z5
+	MOVLQSX      8(SI), R10
+	SHLQ         $0x02, R10
+	ADDQ         DX, R10
+	MOVL         $0x00000003, R11
+	VMOVD        R11, X6
+	VPBROADCASTD X6, Z6
+	MOVLQSX      12(SI), SI
+	SHLQ         $0x02, SI
+	ADDQ         DX, SI
+
+cell:
+	XORQ R11, R11
+
+channels:
+	VMOVUPS (R8)(R11*1), Z7
+	VMOVUPS (R9)(R11*1), Z8
+	VMOVUPS (R10)(R11*1), Z9
+	VMOVUPS (SI)(R11*1), Z10
+	VCMPPS  $0x03, Z8, Z7, K1
+	VCMPPS  $0x03, Z10, Z9, K2
+	KORW    K2, K1, K1
+	VPXORD  Z4, Z4, Z4
+	VMOVAPS Z5, Z11
+	VCMPPS  $0x06, Z7, Z8, K2
+	VMOVAPS Z8, K2, Z7
+	VMOVAPS Z3, K2, Z4
+	VCMPPS  $0x06, Z9, Z10, K2
+	VMOVAPS Z10, K2, Z9
+	VMOVAPS Z6, K2, Z11
+	VCMPPS  $0x06, Z7, Z9, K2
+	VMOVAPS Z9, K2, Z7
+	VMOVAPS Z11, K2, Z4
+	VMOVAPS Z2, K1, Z7
+	VADDPS  (DI)(R11*1), Z7, Z7
+	VCMPPS  $0x02, Z0, Z7, K1
+	VMAXPS  Z7, Z0, Z7
+	VMOVAPS Z1, K1, Z4
+	VMOVUPS Z7, (AX)
+	VPMOVDB Z4, (CX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x10, CX
+	ADDQ    $0x00000040, R11
+	MOVQ    channels+56(FP), R12
+	SHLQ    $0x02, R12
+	CMPQ    R11, R12
+	JNE     channels
+	ADDQ    BX, R8
+	ADDQ    BX, R9
+	ADDQ    BX, R10
+	ADDQ    BX, SI
 	ADDQ    BX, DX
 	DECQ    cells+16(FP)
 	JNZ     cell

@@ -40,7 +40,7 @@ func newAVX2() *family {
 		multiplyAdd: multiplyAddAVX2,
 		flops:       2 * 12 * 8,
 	}
-	pooling{maxPoolAVX2, unpoolAVX2, unpoolAddAVX2, dropDeadAVX2}.fill(f)
+	pooling{maxPoolAVX2, maxPool4AVX2, unpoolAVX2, unpoolAddAVX2, dropDeadAVX2}.fill(f)
 	return f
 }
 
@@ -51,7 +51,7 @@ func newAVX512() *family {
 	f.name = "avx512"
 	f.multiplyAdd, f.flops = multiplyAddAVX512, 2*24*16
 	f.collect, f.fold = collectAVX512, folding(foldAVX512)
-	pooling{maxPoolAVX512, unpoolAVX512, unpoolAddAVX512, dropDeadAVX512}.fill(f)
+	pooling{maxPoolAVX512, maxPool4AVX512, unpoolAVX512, unpoolAddAVX512, dropDeadAVX512}.fill(f)
 	f.mul = tiling{
 		[]mulFunc{
 			mul1x16AVX512, mul2x16AVX512, mul3x16AVX512, mul4x16AVX512, mul5x16AVX512, mul6x16AVX512, mul7x16AVX512,

@@ -61,18 +61,20 @@ func (m *Matrix) check(from, rows, n int) {
 
 // Import fills the first rows of m, k×n, from src, which has no padding.
 func (m Matrix) Import(src []float32, k, n int) {
-	for i := range k {
-		for j := range n {
-			m.Data[m.at(i, j)] = src[i*n+j]
-		}
-	}
+	m.eachPiece(k, n, func(piece []float32, at int) { copy(piece, src[at:]) })
 }
 
 // Export writes the first rows of m, k×n, to dst without padding.
 func (m Matrix) Export(dst []float32, k, n int) {
+	m.eachPiece(k, n, func(piece []float32, at int) { copy(dst[at:], piece) })
+}
+
+// eachPiece visits the parts of k rows of n columns that lie together, with their
+// place among elements without padding.
+func (m Matrix) eachPiece(k, n int, visit func(piece []float32, at int)) {
 	for i := range k {
-		for j := range n {
-			dst[i*n+j] = m.Data[m.at(i, j)]
+		for j := 0; j < n; j += m.Width {
+			visit(m.Data[m.at(i, j):][:min(m.Width, n-j)], i*n+j)
 		}
 	}
 }

@@ -43,13 +43,10 @@ type mulSparseFunc = func(n int, counts *int32, v *float32, offs *int32, room in
 type windowing [][]mulSparseFunc
 
 func (s windowing) mul(c []float32, cRow int, places []int32, l *Lists, b []float32, bRow, rows, width int) {
-	// Narrow windows when otherwise B would not stay in the nearest cache.
-	parts := 1 + (l.reach+(rows-1)*bRow+width)/nearest
-	widest := max(1, min(width/Lanes/parts, len(s[0])))
 	for r := 0; r < rows; {
 		high := share(rows-r, len(s))
 		for j := 0; j < width; {
-			wide := share((width-j)/Lanes, widest)
+			wide := share((width-j)/Lanes, len(s[0]))
 			s[high-1][wide-1](len(places), &l.counts[0], &l.v[0], &l.offs[0], 4*l.room,
 				&b[r*bRow+j], 4*bRow, &c[r*cRow+j], 4*cRow, &places[0])
 			j += wide * Lanes
@@ -57,10 +54,6 @@ func (s windowing) mul(c []float32, cRow int, places []int32, l *Lists, b []floa
 		r += high
 	}
 }
-
-// nearest is the number of floats that fit into the nearest cache beside what else
-// is in use.
-const nearest = 10 << 10
 
 // share cuts n into the fewest parts of at most top, nearly equal, and returns
 // the first.
@@ -124,7 +117,7 @@ func floorGradSIMD(d, y, sum []float32, floor float32) {
 
 // pooling is the generated functions of the pools.
 type pooling struct {
-	maxPool           func(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps, channels int, bias *float32, floor float32)
+	maxPool, maxPool4 func(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps, channels int, bias *float32, floor float32)
 	unpool, unpoolAdd func(z *float32, step int, dy *float32, arg *uint8, cells int, taps *int32, ntaps, channels int)
 	dropDead          func(d *float32, arg *uint8, rows, cols int, sum *float32)
 }
@@ -132,7 +125,11 @@ type pooling struct {
 // fill sets the family's functions.
 func (s pooling) fill(f *family) {
 	f.maxPool = func(y []float32, arg []uint8, z []float32, p Pooling, bias []float32, floor float32) {
-		s.maxPool(&y[0], &arg[0], p.Cells, &z[0], 4*p.Step, &p.Taps[0], len(p.Taps), len(bias), &bias[0], floor)
+		maxPool := s.maxPool
+		if len(p.Taps) == 4 {
+			maxPool = s.maxPool4
+		}
+		maxPool(&y[0], &arg[0], p.Cells, &z[0], 4*p.Step, &p.Taps[0], len(p.Taps), len(bias), &bias[0], floor)
 	}
 	f.unpool = func(z, dy []float32, arg []uint8, p Pooling, add bool) {
 		unpool := s.unpool

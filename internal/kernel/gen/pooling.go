@@ -10,6 +10,7 @@ import (
 
 func pooling(set isa) {
 	maxPool(set)
+	maxPool4(set)
 	unpool(set, "unpool", false)
 	unpool(set, "unpoolAdd", true)
 	dropDead(set)
@@ -34,8 +35,8 @@ func eachTap(set isa, z, at, taps reg.GPVirtual, body func(number reg.VecVirtual
 }
 
 // eachCell repeats body for every vector of channels of every cell; at is where
-// in the channels it is, in bytes.
-func eachCell(set isa, z, step reg.GPVirtual, body func(at reg.GPVirtual)) {
+// in the channels it is, in bytes. z and more move from cell to cell.
+func eachCell(set isa, z, step reg.GPVirtual, body func(at reg.GPVirtual), more ...reg.GPVirtual) {
 	at, end := GP64(), GP64()
 	Label("cell")
 	XORQ(at, at)
@@ -46,7 +47,9 @@ func eachCell(set isa, z, step reg.GPVirtual, body func(at reg.GPVirtual)) {
 	SHLQ(Imm(2), end)
 	CMPQ(at, end)
 	JNE(LabelRef("channels"))
-	ADDQ(step, z)
+	for _, p := range append(more, z) {
+		ADDQ(step, p)
+	}
 	DECQ(argument("cells"))
 	JNZ(LabelRef("cell"))
 	finish()
@@ -57,10 +60,9 @@ func eachCell(set isa, z, step reg.GPVirtual, body func(at reg.GPVirtual)) {
 // first t that is largest, or 255 where the floor is not exceeded. step is in
 // bytes, taps count elements.
 func maxPool(set isa) {
-	function("maxPool"+set.suffix, "func(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps, channels int, bias *float32, floor float32)")
+	startMaxPool(set, "maxPool")
 	y, arg, z, step, taps, bias := param("y"), param("arg"), param("z"), param("step"), param("taps"), param("bias")
-	floor, lowest, dead, bad := set.vector(), set.integers(0xFF800000), set.integers(math.MaxUint8), set.integers(0x7FC00000)
-	VBROADCASTSS(argument("floor"), floor)
+	lowest, finishCell := set.integers(0xFF800000), endMaxPool(set, y, arg, bias)
 	eachCell(set, z, step, func(at reg.GPVirtual) {
 		best, where := set.vector(), set.vector()
 		VMOVAPS(lowest, best)
@@ -74,6 +76,56 @@ func maxPool(set isa) {
 			set.put(more, v, best)
 			set.put(more, number, where)
 		})
+		finishCell(at, best, where, nan)
+	})
+}
+
+// maxPool4 is maxPool for 4 taps, without a loop over them.
+func maxPool4(set isa) {
+	startMaxPool(set, "maxPool4")
+	y, arg, z, step, taps, bias := param("y"), param("arg"), param("z"), param("step"), param("taps"), param("bias")
+	finishCell := endMaxPool(set, y, arg, bias)
+	offsets, numbers := make([]reg.GPVirtual, 4), make([]reg.VecVirtual, 4)
+	for t := range offsets {
+		offsets[t], numbers[t] = GP64(), set.integers(uint32(t))
+		MOVLQSX(Mem{Base: taps, Disp: 4 * t}, offsets[t])
+		SHLQ(Imm(2), offsets[t])
+		ADDQ(z, offsets[t])
+	}
+	eachCell(set, z, step, func(at reg.GPVirtual) {
+		v := make([]reg.VecVirtual, 4)
+		for t := range v {
+			v[t] = set.vector()
+			VMOVUPS(Mem{Base: offsets[t], Index: at, Scale: 1}, v[t])
+		}
+		nan := set.compare(isUnordered, v[0], v[1])
+		set.include(nan, set.compare(isUnordered, v[2], v[3]))
+		// The larger of two pairs, and of those.
+		right, left := set.vector(), set.vector()
+		set.zero(left)
+		VMOVAPS(numbers[2], right)
+		higher := set.compare(isNotLessEqual, v[1], v[0])
+		set.put(higher, v[1], v[0])
+		set.put(higher, numbers[1], left)
+		higher = set.compare(isNotLessEqual, v[3], v[2])
+		set.put(higher, v[3], v[2])
+		set.put(higher, numbers[3], right)
+		higher = set.compare(isNotLessEqual, v[2], v[0])
+		set.put(higher, v[2], v[0])
+		set.put(higher, right, left)
+		finishCell(at, v[0], left, nan)
+	}, offsets...)
+}
+
+func startMaxPool(set isa, name string) {
+	function(name+set.suffix, "func(y *float32, arg *uint8, cells int, z *float32, step int, taps *int32, ntaps, channels int, bias *float32, floor float32)")
+}
+
+// endMaxPool prepares what stores the result of one vector of channels.
+func endMaxPool(set isa, y, arg, bias reg.GPVirtual) func(at reg.GPVirtual, best, where reg.VecVirtual, nan mask) {
+	floor, dead, bad := set.vector(), set.integers(math.MaxUint8), set.integers(0x7FC00000)
+	VBROADCASTSS(argument("floor"), floor)
+	return func(at reg.GPVirtual, best, where reg.VecVirtual, nan mask) {
 		set.put(nan, bad, best)
 		VADDPS(Mem{Base: bias, Index: at, Scale: 1}, best, best)
 		none := set.compare(isLessEqual, best, floor)
@@ -83,7 +135,7 @@ func maxPool(set isa) {
 		set.storeBytes(where, arg)
 		ADDQ(U32(uint32(set.bytes)), y)
 		ADDQ(Imm(uint64(set.lanes())), arg)
-	})
+	}
 }
 
 // unpool writes, for each cell, channel and tap t, dy where arg is t and zero
