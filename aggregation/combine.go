@@ -80,7 +80,11 @@ func (m Mean) Combine(ctx context.Context, n int, updates []Update, emit func([]
 				case <-ctx.Done():
 					return ctx.Err()
 				}
-				if err := errors.Join(ctx.Err(), emit(sum)); err != nil {
+				// When both were ready, either may have been taken.
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := emit(sum); err != nil {
 					return err
 				}
 				turns[(t+1)%threads] <- struct{}{}

@@ -11,8 +11,9 @@ import (
 // lane is one vector of 8 floats.
 const lane = 32
 
-func vectors(n int) []reg.VecVirtual {
-	all := make([]reg.VecVirtual, n)
+// octet is eight vectors.
+func octet() []reg.VecVirtual {
+	all := make([]reg.VecVirtual, 8)
 	for i := range all {
 		all[i] = YMM()
 	}
@@ -132,7 +133,7 @@ func fromBytes() {
 func sum() {
 	function("sumAVX2", "func(n int, v *float32, lanes *float32)")
 	n, v, lanes := param("n"), param("v"), param("lanes")
-	sums := vectors(8)
+	sums := octet()
 	for _, s := range sums {
 		VXORPS(s, s, s)
 	}

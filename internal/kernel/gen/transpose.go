@@ -10,7 +10,7 @@ import (
 func transpose() {
 	function("transpose8AVX2", "func(dst *float32, ds int, src *float32, ss int)")
 	dst, ds, src, ss := param("dst"), param("ds"), param("src"), param("ss")
-	rows, pairs, quads := vectors(8), vectors(8), vectors(8)
+	rows, pairs, quads := octet(), octet(), octet()
 	for _, r := range rows {
 		VMOVUPS(Mem{Base: src}, r)
 		ADDQ(ss, src)
