@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -125,11 +126,13 @@ func (b *bench) thousandSites() ([]row, error) {
 	}}, nil
 }
 
-// central is the yardstick: the reference network on all of MNIST.
+// central is the yardstick: the reference network on all of MNIST. One seed's
+// accuracy differs from another's by a tenth of a point, so it takes ten.
 func (b *bench) central() ([]row, error) {
 	var accuracies, speeds []float64
-	for _, seed := range []string{"1", "2", "3"} {
-		s, err := b.measureJSON("train", "--dataset", "mnist", "--data", b.mnist, "--epochs", "5", "--batch", "32", "--optimizer", "adam", "--seed", seed, "--out", "central-"+seed)
+	for seed := 1; seed <= 10; seed++ {
+		number := strconv.Itoa(seed)
+		s, err := b.measureJSON("train", "--dataset", "mnist", "--data", b.mnist, "--epochs", "5", "--batch", "32", "--optimizer", "adam", "--seed", number, "--out", "central-"+number)
 		if err != nil {
 			return nil, err
 		}
@@ -137,10 +140,10 @@ func (b *bench) central() ([]row, error) {
 	}
 	m := mean(accuracies)
 	return []row{{
-		What: "reference network in one place, MNIST, 5 epochs, Adam, batch 32, mean of 3 seeds",
+		What: "reference network in one place, MNIST, 5 epochs, Adam, batch 32, mean of 10 seeds",
 		Bar:  "≥ 99.0 % (PyTorch 2.15: 99.10, 99.12, 98.99)",
-		Figure: fmt.Sprintf("%.2f %% (%.2f, %.2f, %.2f) at %.0f samples/s",
-			m, accuracies[0], accuracies[1], accuracies[2], mean(speeds)),
+		Figure: fmt.Sprintf("%.2f %% (%.2f to %.2f; the first three %.2f, %.2f, %.2f) at %.0f samples/s",
+			m, slices.Min(accuracies), slices.Max(accuracies), accuracies[0], accuracies[1], accuracies[2], mean(speeds)),
 		Holds:   m >= 99,
 		Command: "accord train --dataset mnist --data DIR --epochs 5 --batch 32 --optimizer adam --seed 1 --json",
 	}}, nil
