@@ -1,0 +1,85 @@
+package layer
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/accord-fl/accord/internal/kernel"
+)
+
+// sparseTolerance is relative, for sums that differ in their order only.
+const sparseTolerance = 1e-5
+
+// The backward pass that visits only the non-zeros of a pooled gradient must give
+// what the dense one gives.
+func TestSparseBackwardEqualsDense(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   Shape
+		conv ConvConfig
+		pool Window
+	}{
+		"2×2":                     {Shape{9, 12, 16}, ConvConfig{Filters: 20, Window: window(3, 1, false), ReLU: true}, window(2, 2, false)},
+		"linear":                  {Shape{9, 12, 16}, ConvConfig{Filters: 20, Window: window(3, 1, false)}, window(2, 2, false)},
+		"border":                  {Shape{8, 9, 32}, ConvConfig{Filters: 17, Window: window(5, 1, true), ReLU: true}, window(2, 2, false)},
+		"strided":                 {Shape{17, 15, 16}, ConvConfig{Filters: 33, Window: window(3, 2, true), ReLU: true}, window(2, 2, false)},
+		"pools with gaps":         {Shape{12, 12, 16}, ConvConfig{Filters: 5, Window: window(2, 1, false), ReLU: true}, window(2, 3, false)},
+		"pools that overlap":      {Shape{13, 13, 16}, ConvConfig{Filters: 5, Window: window(2, 1, false), ReLU: true}, window(3, 2, false)},
+		"pools of many positions": {Shape{14, 14, 16}, ConvConfig{Filters: 5, Window: window(2, 1, false), ReLU: true}, window(5, 4, false)},
+		"few positions in a row":  {Shape{20, 6, 48}, ConvConfig{Filters: 64, Window: window(3, 1, false), ReLU: true}, window(2, 2, false)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.conv.Pool = &c.pool
+			l, err := NewConv2D(c.in, c.conv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := rand.New(rand.NewPCG(1, 2))
+			random := func(n int) []float32 {
+				v := kernel.Alloc(n)
+				for i := range v {
+					v[i] = float32(r.NormFloat64())
+				}
+				return v
+			}
+			const n = 3
+			flat, x := random(WeightSize(l)), random(n*padded(c.in).Size())
+			dy := random(n * l.Out().Size())
+			run := func(dense bool) (dx, grad []float32) {
+				b := l.Bind(Plan{In: padded(c.in), Dense: dense}).(*convBound)
+				if b.sparse == dense {
+					t.Fatalf("with Dense %v the layer is sparse: %v", dense, b.sparse)
+				}
+				w, g, d := kernel.Alloc(b.Size()), kernel.Alloc(b.Size()), kernel.Alloc(n*b.Out().Size())
+				b.Import(w, flat)
+				for _, block := range b.Blocks() {
+					b.Refresh(w, block)
+				}
+				repack(d, b.Out(), dy, Packed(l.Out()), n)
+				pass := b.NewPass(n)
+				pass.Forward(w, x, n)
+				dx = pass.Backward(w, d, n, g)
+				grad = make([]float32, len(flat))
+				b.Export(grad, g)
+				return dx, grad
+			}
+			dx1, grad1 := run(false)
+			dx2, grad2 := run(true)
+			near(t, "gradient of the input", dx1, dx2)
+			near(t, "gradient of the weights", grad1, grad2)
+		})
+	}
+}
+
+// near compares by the norm.
+func near(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	var miss, size float64
+	for i, v := range want {
+		miss += math.Pow(float64(got[i]-v), 2)
+		size += math.Pow(float64(v), 2)
+	}
+	if !(size > 0 && math.Sqrt(miss/size) <= sparseTolerance) {
+		t.Errorf("%s: relative error %.2g (norm %.2g)", what, math.Sqrt(miss/size), math.Sqrt(size))
+	}
+}
