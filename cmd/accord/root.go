@@ -38,7 +38,7 @@ publishes it version by version.
 Results are printed on stdout, progress and logs on stderr.
 
 ` + exitHelp,
-		Example:           "  accord simulate                 # a whole federation on this machine, in two minutes\n  accord train --dataset digits   # the same network trained in one place",
+		Example:           "  accord simulate                 # a whole federation on this machine, in seconds\n  accord train --dataset digits   # the same network trained in one place",
 		Version:           version.Get().String(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
