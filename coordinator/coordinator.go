@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -71,12 +72,14 @@ type Coordinator struct {
 type run struct {
 	state      round.State
 	definition Definition
-	// updates holds what the accepted answers of this round told beside
-	// their artefacts, by task, for the publication. It is not recovered.
+	// updates holds what accepted answers told beside their artefacts, by
+	// task, until their round's publication. It is not recovered.
 	updates map[string]exchange.Update
 	// When this process took the run up, and when this attempt's first
-	// window opened and its last one closed. Not recovered.
-	began, opened, closed time.Time
+	// window opened. Not recovered.
+	began, opened time.Time
+	// training is how long the windows of the last round were open.
+	training time.Duration
 }
 
 // input is what the loop is told: an event of a run, or a change in who
@@ -236,7 +239,8 @@ func (in input) tell(a answer) {
 // out its effects.
 func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	r, before := c.install(s)
-	if s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
+	released := before.Release != nil && s.state.Release == nil
+	if released || s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
 		c.discard(r, c.needed(before))
 	}
 	if e, ok := s.in.event.(round.Answered); ok {
@@ -279,15 +283,21 @@ func (c *Coordinator) install(s stepped) (r *run, before round.State) {
 	switch {
 	case s.state.Phase == round.Exchanging && s.before == round.Selecting:
 		r.opened = time.Now()
-	case s.state.Phase == round.Aggregating && s.before == round.Exchanging:
-		r.closed = time.Now()
+	case s.state.Phase == round.Aggregating && s.before == round.Exchanging && !r.opened.IsZero():
+		r.training = time.Since(r.opened)
 	}
-	if e, ok := s.in.event.(round.Submitted); ok {
+	switch e := s.in.event.(type) {
+	case round.Submitted:
 		// Submit has encoded it a moment ago.
 		r.began = time.Now()
 		if err := json.Unmarshal(e.Definition, &r.definition); err != nil {
 			c.log.DPanic("definition", zap.Error(err))
 		}
+	case round.Published:
+		maps.DeleteFunc(r.updates, func(task string, _ exchange.Update) bool {
+			_, open := s.state.Task(task)
+			return !open
+		})
 	}
 	return r, before
 }

@@ -245,12 +245,13 @@ func (c *Coordinator) publish(r *run, e round.Publish) {
 	best, _ := after.Candidate()
 	p := Publication{
 		Definition: r.definition, Version: e.Version, Best: best.Model == e.Version.Model && best.Round == e.Version.Round,
-		Updates: e.Updates, Told: r.updates, Parent: r.state.Model, Elapsed: time.Since(r.began),
+		Updates: e.Updates, Told: map[string]exchange.Update{}, Parent: e.Parent, Training: r.training, Elapsed: time.Since(r.began),
 	}
-	if !r.opened.IsZero() && r.closed.After(r.opened) {
-		p.Training = r.closed.Sub(r.opened)
+	for _, t := range e.Updates {
+		if u, ok := r.updates[t.ID]; ok {
+			p.Told[t.ID] = u
+		}
 	}
-	r.updates = nil
 	c.background(r, "publish", e.Round, e.Attempt, func(ctx context.Context) (_ round.Event, err error) {
 		done := round.Published{Round: e.Round, Attempt: e.Attempt, Model: e.Version.Model}
 		if c.o.Publisher == nil {

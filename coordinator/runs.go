@@ -291,7 +291,10 @@ func (c *Coordinator) sweep() error {
 
 // needed lists the artefacts that s refers to.
 func (c *Coordinator) needed(s round.State) []string {
-	digests := []string{s.Model, s.Next.Model}
+	digests := []string{s.Model}
+	if s.Release != nil {
+		digests = append(digests, s.Release.Model, s.Release.Parent)
+	}
 	if !s.Phase.Final() {
 		for _, t := range s.Tasks {
 			digests = append(digests, t.Digest)

@@ -145,7 +145,11 @@ func (o *Options) run(ctx context.Context, store journal.Store) (_ Result, err e
 	if err != nil {
 		return Result{}, err
 	}
-	tests := &coordinator.TestSet{Test: o.Test, Validation: o.Validation, Threads: o.Threads}
+	tests := &coordinator.TestSet{Test: o.Test, Validation: o.Validation, Threads: 1}
+	if o.Definition.StopAt > 0 {
+		// Nobody trains meanwhile, so that all threads are free to measure.
+		tests.Threads = o.Threads
+	}
 	defer tests.Close()
 	if err := tests.Suits(o.Definition.Spec); err != nil {
 		return Result{}, err

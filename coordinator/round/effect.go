@@ -47,6 +47,7 @@ type Evaluate struct {
 type Publish struct {
 	Round, Attempt int
 	Version        Version
+	Parent         string // the global model that the round started from
 	Updates        []Task // that it was made of
 }
 
@@ -78,6 +79,11 @@ func (Withdraw) effect()    {}
 // forgotten. Acknowledge and Withdraw are not among them: what they say is
 // said again when a participant asks.
 func Pending(s State) []Effect {
+	return append(s.releasing(), s.progressing()...)
+}
+
+// progressing is what the round waits for.
+func (s State) progressing() []Effect {
 	switch s.Phase {
 	case Selecting:
 		return []Effect{s.selection()}
@@ -88,15 +94,24 @@ func Pending(s State) []Effect {
 		}
 		return effects
 	case Aggregating:
-		return []Effect{Aggregate{s.Round, s.Attempt, s.Model, s.updates()}}
-	case Evaluating:
-		return []Effect{Evaluate{s.Round, s.Attempt, s.Next.Model}}
-	case Publishing:
-		return []Effect{Publish{s.Round, s.Attempt, s.Next, s.updates()}}
+		if s.Release == nil {
+			return []Effect{Aggregate{s.Round, s.Attempt, s.Model, s.updates()}}
+		}
 	case Retrying:
 		return []Effect{s.alarm()}
-	default:
+	}
+	return nil
+}
+
+// releasing is what the release waits for.
+func (s State) releasing() []Effect {
+	switch r := s.Release; {
+	case r == nil || r.Halted:
 		return nil
+	case !r.Measured:
+		return []Effect{Evaluate{r.Round, r.Attempt, r.Model}}
+	default:
+		return []Effect{Publish{r.Round, r.Attempt, r.Version, r.Parent, r.Updates}}
 	}
 }
 

@@ -21,18 +21,24 @@ func submitted(rounds, retries int) Submitted {
 
 // randomEvent draws an event that may or may not make sense in s.
 func randomEvent(t *rapid.T, s State) Event {
-	rnd, attempt := s.Round, s.Attempt
+	rnd := s.Round
 	if rapid.IntRange(0, 9).Draw(t, "stale") == 0 {
-		attempt--
+		s.Attempt--
+	}
+	// What has to do with a version may be of the round before.
+	version, attempt := rnd, s.Attempt
+	if s.Release != nil && rapid.IntRange(0, 9).Draw(t, "of the release") > 0 {
+		version = s.Release.Round
+		attempt = s.Release.Attempt
 	}
 	names := []string{"a", "b", "c"}
 	name := rapid.SampledFrom(names).Draw(t, "name")
-	switch rapid.IntRange(0, 8).Draw(t, "kind") {
+	switch rapid.IntRange(0, 10).Draw(t, "kind") {
 	case 0:
-		return CohortSelected{rnd, attempt, names[:rapid.IntRange(0, 3).Draw(t, "cohort")], epoch}
+		return CohortSelected{rnd, s.Attempt, names[:rapid.IntRange(0, 3).Draw(t, "cohort")], epoch}
 	case 1, 2, 3:
 		return Answered{
-			Task:        fmt.Sprintf("r/%d.%d/train/%s", rnd, attempt, name),
+			Task:        fmt.Sprintf("r/%d.%d/train/%s", rnd, s.Attempt, name),
 			Participant: rapid.SampledFrom(names).Draw(t, "by"),
 			Outcome:     rapid.SampledFrom([]Outcome{Valid, Valid, Valid, Invalid, Refused}).Draw(t, "outcome"),
 			Digest:      rapid.SampledFrom([]string{"u1", "u2"}).Draw(t, "digest"),
@@ -41,14 +47,16 @@ func randomEvent(t *rapid.T, s State) Event {
 	case 4:
 		return ParticipantLost{name, epoch}
 	case 5:
-		return DeadlinePassed{rnd, attempt, 0, epoch}
+		return DeadlinePassed{rnd, s.Attempt, 0, epoch}
 	case 6:
-		return Aggregated{rnd, attempt, fmt.Sprintf("m%d", rnd)}
+		return Aggregated{rnd, s.Attempt, fmt.Sprintf("m%d", rnd)}
 	case 7:
 		accuracy := rapid.Float64Range(0, 1).Draw(t, "accuracy")
-		return Evaluated{Round: rnd, Attempt: attempt, Accuracy: &accuracy}
+		return Evaluated{Round: version, Attempt: attempt, Accuracy: &accuracy}
+	case 8:
+		return EffectFailed{Round: version, Attempt: attempt, Effect: "an effect", Reason: "disk full", At: epoch}
 	default:
-		return Published{rnd, attempt, s.Next.Model}
+		return Published{version, attempt, fmt.Sprintf("m%d", version)}
 	}
 }
 
@@ -85,6 +93,14 @@ func TestAnyOrderOfEvents(t *testing.T) {
 				}
 			}
 			events, state = append(events, event), next
+			for i, v := range state.Published {
+				if v.Round != i+1 || v.Model != fmt.Sprintf("m%d", v.Round) || v.Accuracy == nil {
+					t.Fatalf("version %d is %+v", i+1, v)
+				}
+			}
+			if state.Phase.Final() && state.Release != nil {
+				t.Fatalf("%s with a version on its way out", state.Phase)
+			}
 			if pending := Pending(state); state.Phase.Final() != (len(pending) == 0) {
 				t.Fatalf("phase %s awaits %d effects", state.Phase, len(pending))
 			}

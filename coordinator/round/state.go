@@ -15,9 +15,9 @@ const (
 	Selecting   Phase = "selecting"   // a cohort is being drawn from who attends
 	Exchanging  Phase = "exchanging"  // tasks are out, a window is open
 	Aggregating Phase = "aggregating" // accepted updates become the next model
-	Evaluating  Phase = "evaluating"  // the next model is measured
-	Publishing  Phase = "publishing"  // the next model becomes the global model
-	Retrying    Phase = "retrying"    // the attempt failed; a pause before the next
+	Evaluating  Phase = "evaluating"  // all waits for the new model to be measured
+	Publishing  Phase = "publishing"  // and to be published
+	Retrying    Phase = "retrying"    // something failed; a pause before the next try
 	Completed   Phase = "completed"
 	Failed      Phase = "failed"
 	Stopped     Phase = "stopped"
@@ -131,6 +131,18 @@ type Version struct {
 	Validation *float64 `json:"validation,omitempty"` // accuracy on the validation set
 }
 
+// Release is a version on its way out: first it is measured, then published.
+// The next round goes on meanwhile, unless its being depends on the
+// measurement, but does not aggregate before the version is out.
+type Release struct {
+	Version
+	Attempt  int    // of its round
+	Parent   string // digest of the model that the round started from
+	Updates  []Task // that it was made of, sorted by participant
+	Measured bool   // what is left is to publish it
+	Halted   bool   // that failed, and waits to be tried again
+}
+
 // score is what decisions are made by: never the test set where there is a
 // validation set.
 func (v Version) score() (float64, bool) {
@@ -163,9 +175,10 @@ type State struct {
 	Attempt    int // from 0 in each round
 	Exchange   int // index of the open exchange
 	Deadline   time.Time
-	Model      string // the global model's digest
-	Next       Version
-	Tasks      []Task // of this attempt, sorted by participant within an exchange
+	Model      string   // digest of the global model that the round starts from
+	Release    *Release // nil: none is on its way
+	Resume     Phase    // that follows Retrying
+	Tasks      []Task   // of this attempt, sorted by participant within an exchange
 	Published  []Version
 	Counts     Counts
 	Reason     string // why the last attempt, or the run, failed or stopped

@@ -32,9 +32,9 @@ var allowed = map[string][]Phase{
 	ParticipantLost{}.kind(): {Exchanging},
 	DeadlinePassed{}.kind():  {Exchanging, Retrying},
 	Aggregated{}.kind():      {Aggregating},
-	Evaluated{}.kind():       {Evaluating},
-	Published{}.kind():       {Publishing},
-	EffectFailed{}.kind():    {Selecting, Aggregating, Evaluating, Publishing},
+	Evaluated{}.kind():       {Selecting, Exchanging, Aggregating, Evaluating, Retrying},
+	Published{}.kind():       {Selecting, Exchanging, Aggregating, Publishing, Retrying},
+	EffectFailed{}.kind():    {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
 	StopRequested{}.kind():   {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
 }
 
@@ -117,9 +117,9 @@ func (s State) openExchange(x int, cohort []string, at time.Time) (State, []Effe
 	}
 	s.Tasks = tasks
 	if target, minimum := s.bounds(); len(cohort) < minimum {
-		return s.fail(fmt.Sprintf("a cohort of %d can not give the %d answers that exchange %s needs (target %d)", len(cohort), minimum, exchange.Name, target), at)
+		return s.fail(fmt.Sprintf("a cohort of %d can not give the %d answers that exchange %s needs (target %d)", len(cohort), minimum, exchange.Name, target), at, Selecting)
 	}
-	return s, Pending(s), nil
+	return s, s.progressing(), nil
 }
 
 func (s State) taskID(exchange, participant string) string {
@@ -196,8 +196,7 @@ func (s State) expire(e DeadlinePassed) (State, []Effect, error) {
 		return s, nil, err
 	}
 	if s.Phase == Retrying {
-		s.Phase, s.Attempt, s.Tasks = Selecting, s.Attempt+1, nil
-		return s, Pending(s), nil
+		return s.retry()
 	}
 	if e.Exchange != s.Exchange {
 		return s, nil, s.illegal(e, "it is of another exchange")
@@ -215,9 +214,9 @@ func (s State) advance(at time.Time, expired bool) (State, []Effect, error) {
 	case accepted >= target, accepted >= minimum && (expired || open == 0):
 		return s.closeWindow(at)
 	case expired:
-		return s.fail(fmt.Sprintf("%d of %d answers at the deadline, %d needed", accepted, target, minimum), at)
+		return s.fail(fmt.Sprintf("%d of %d answers at the deadline, %d needed", accepted, target, minimum), at, Selecting)
 	case accepted+open < minimum:
-		return s.fail(fmt.Sprintf("%d answers accepted, %d still possible, %d needed%s", accepted, open, minimum, s.firstReason()), at)
+		return s.fail(fmt.Sprintf("%d answers accepted, %d still possible, %d needed%s", accepted, open, minimum, s.firstReason()), at, Selecting)
 	}
 	return s, nil, nil
 }
@@ -243,8 +242,8 @@ func (s State) closeWindow(at time.Time) (State, []Effect, error) {
 		next, effects, err := s.openExchange(x, cohort, at)
 		return next, append(withdrawn, effects...), err
 	}
-	s.Phase = Aggregating
-	return s, append(withdrawn, Pending(s)...), nil
+	s, effects := s.aggregate()
+	return s, append(withdrawn, effects...), nil
 }
 
 // withdraw takes back every task that is not answered.
@@ -259,72 +258,4 @@ func (s State) withdraw(reason string) (State, []Effect) {
 		return s, nil
 	}
 	return s, []Effect{Withdraw{Tasks: tasks, Reason: reason}}
-}
-
-func (s State) aggregated(e Aggregated) (State, []Effect, error) {
-	if err := s.current(e, e.Round, e.Attempt); err != nil {
-		return s, nil, err
-	}
-	s.Phase, s.Next = Evaluating, Version{Round: s.Round, Model: e.Model}
-	return s, Pending(s), nil
-}
-
-func (s State) evaluated(e Evaluated) (State, []Effect, error) {
-	if err := s.current(e, e.Round, e.Attempt); err != nil {
-		return s, nil, err
-	}
-	s.Phase = Publishing
-	s.Next.Accuracy, s.Next.Loss, s.Next.Validation = e.Accuracy, e.Loss, e.Validation
-	return s, Pending(s), nil
-}
-
-func (s State) published(e Published) (State, []Effect, error) {
-	if err := s.current(e, e.Round, e.Attempt); err != nil {
-		return s, nil, err
-	}
-	if e.Model != s.Next.Model {
-		return s, nil, s.illegal(e, "another model was to be published")
-	}
-	s.Model = s.Next.Model
-	s.Published = append(slices.Clone(s.Published), s.Next)
-	score, measured := s.Next.score()
-	s.Next = Version{}
-	if s.Round == s.Config.Rounds || s.Config.StopAt > 0 && measured && score >= s.Config.StopAt {
-		s.Phase = Completed
-		return s, nil, nil
-	}
-	s.Phase, s.Round, s.Attempt, s.Tasks, s.Reason = Selecting, s.Round+1, 0, nil, ""
-	return s, Pending(s), nil
-}
-
-func (s State) effectFailed(e EffectFailed) (State, []Effect, error) {
-	if err := s.current(e, e.Round, e.Attempt); err != nil {
-		return s, nil, err
-	}
-	return s.fail(e.Effect+": "+e.Reason, e.At)
-}
-
-// fail ends the attempt: the round is tried again after a pause while there
-// are retries left, else the run has failed.
-func (s State) fail(reason string, at time.Time) (State, []Effect, error) {
-	s, withdrawn := s.withdraw("the attempt failed")
-	s.Reason, s.Next = reason, Version{}
-	if s.Attempt >= s.Config.Retries {
-		s.Phase = Failed
-		return s, withdrawn, nil
-	}
-	s.Phase, s.Deadline = Retrying, at.Add(pause(s.Attempt))
-	return s, append(withdrawn, Pending(s)...), nil
-}
-
-// pause before the attempt that follows attempt: 1 s, doubling, at most a
-// minute.
-func pause(attempt int) time.Duration {
-	return min(time.Second<<min(attempt, 6), time.Minute)
-}
-
-func (s State) stop(e StopRequested) (State, []Effect, error) {
-	s, withdrawn := s.withdraw("the run was stopped")
-	s.Phase, s.Next, s.Reason = Stopped, Version{}, e.Reason
-	return s, withdrawn, nil
 }

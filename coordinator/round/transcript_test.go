@@ -84,6 +84,9 @@ func describe(s State) string {
 	for _, t := range s.Tasks {
 		fmt.Fprintf(&b, " %s:%s", t.Participant, t.Status)
 	}
+	if r := s.Release; r != nil {
+		fmt.Fprintf(&b, " [%s measured:%t halted:%t]", r.Model, r.Measured, r.Halted)
+	}
 	if s.Counts != (Counts{}) {
 		fmt.Fprintf(&b, " %+v", s.Counts)
 	}
