@@ -186,7 +186,7 @@ func fromBytesSIMD(dst []float32, src []uint8) {
 	fromBytesPortable(dst[n*octet:], src[n*octet:])
 }
 
-const foldRows = 8
+const foldRows = 16
 
 // folding makes Fold of a generated function.
 func folding(fold func(n int, sum *float64, v *float32, row int, shares *float64, rows int)) func([]float64, []float32, int, []float64) {

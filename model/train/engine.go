@@ -7,8 +7,8 @@ import (
 	"github.com/accord-fl/accord/model/layer"
 )
 
-// shardSize is the number of samples that are computed together. Changing it
-// changes the rounding of every model trained since.
+// shardSize is the largest number of samples that are computed together.
+// Changing it changes the rounding of every model trained since.
 const shardSize = 16
 
 // Data is a set of labelled images. The engine calls Gather from several

@@ -13,7 +13,8 @@ import (
 const maxGroups = 16
 
 // batch is the first part of a step, forward and backward over the samples idx.
-// They are cut into shards and these into groups, by the batch's size only;
+// They are cut into shards of equal size, give or take a sample, and these into
+// groups, by the batch's size only;
 // gradients add up within a group in the order of the shards, and then in the
 // order of the groups.
 type batch struct {
@@ -56,9 +57,10 @@ func (b *batch) do(member, number int) {
 	g := b.groups[number]
 	clear(g.grad)
 	g.sum, g.err = 0, nil
-	shards := (len(b.idx) + shardSize - 1) / shardSize
+	n := len(b.idx)
+	shards := (n + shardSize - 1) / shardSize
 	for shard := number * shards / b.used; shard < (number+1)*shards/b.used && g.err == nil; shard++ {
-		b.shard(b.engine.workers[member], g, b.idx[shard*shardSize:min((shard+1)*shardSize, len(b.idx))])
+		b.shard(b.engine.workers[member], g, b.idx[shard*n/shards:(shard+1)*n/shards])
 	}
 }
 
