@@ -46,7 +46,7 @@ func (p *avgPoolPass) Forward(_, x []float32, n int) []float32 {
 	return y
 }
 
-func (p *avgPoolPass) Backward(_, dy []float32, n int, _ []float32) []float32 {
+func (p *avgPoolPass) Backward(_, dy []float32, n int, _ []float32, _ bool) []float32 {
 	p.dx = grow(p.dx, p.samples*p.in.Size())
 	dx := p.dx[:n*p.in.Size()]
 	clear(dx)

@@ -11,7 +11,7 @@ type convGrad struct {
 	// Sparse only:
 	live *kernel.Collector
 	dw   []float32 // gradient of the kernel as [filter, ky, kx, c]
-	sum  []float32 // the same, laid out as weights
+	sum  []float32 // the same, laid out as weights, where it is added
 }
 
 func (p *convPass) newGrad() *convGrad {
@@ -19,7 +19,6 @@ func (p *convPass) newGrad() *convGrad {
 	if p.sparse {
 		g.live = kernel.NewCollector(p.reads, p.pool.rows.size*p.pool.cols.size, p.sources, p.places)
 		g.dw = kernel.Alloc(p.depth() * p.units)
-		g.sum = kernel.Alloc(p.depth() * p.wide)
 		if p.frame != nil {
 			g.framed = kernel.Alloc(p.framed.Size())
 		}
@@ -32,22 +31,26 @@ func (p *convPass) newGrad() *convGrad {
 	return g
 }
 
-func (p *convPass) Backward(w, dy []float32, n int, grad []float32) []float32 {
+func (p *convPass) Backward(w, dy []float32, n int, grad []float32, add bool) []float32 {
 	if p.grad == nil {
 		p.grad = p.newGrad()
 	}
+	bias := p.bias(grad)
+	if !add {
+		clear(bias)
+	}
 	if p.pool != nil {
-		kernel.DropDead(dy, p.arg[:len(dy)], p.bias(grad))
+		kernel.DropDead(dy, p.arg[:len(dy)], bias)
 	} else {
-		kernel.FloorGrad(dy, p.y[:len(dy)], p.bias(grad), p.floor)
+		kernel.FloorGrad(dy, p.y[:len(dy)], bias, p.floor)
 	}
 	switch {
 	case p.sparse:
-		p.backwardSparse(dy, n, grad)
+		p.backwardSparse(dy, n, grad, add)
 	case p.byRows:
-		p.backwardRows(dy, n, grad)
+		p.backwardRows(dy, n, grad, add)
 	default:
-		p.backwardSamples(dy, n, grad)
+		p.backwardSamples(dy, n, grad, add)
 	}
 	if p.grad.dx == nil {
 		return nil
@@ -69,14 +72,13 @@ func (p *convPass) unpool(dz, dy []float32, s int, b *band) {
 	}
 }
 
-// addWeights adds the gradient of the kernel that the positions of a band give,
-// each stretch over k positions or samples.
-func (p *convPass) addWeights(grad, x []float32, col int, dz []float32, row, k int, b *band) {
-	a := kernel.Strided{Data: x, Row: 1, Col: col}
-	kernel.Mul(p.kernel(grad), p.lineRows(), p.wide, k, a, kernel.Rows(dz, row, p.wide), b.gradient, p.lines, true)
+// weightGrad writes or adds the gradient of the kernel that the positions of a
+// band give, each stretch over k positions or samples.
+func (p *convPass) weightGrad(grad []float32, a kernel.Strided, dz []float32, row, k int, b *band, add bool) {
+	kernel.Mul(p.kernel(grad), p.lineRows(), p.wide, k, a, kernel.Rows(dz, row, p.wide), b.gradient, p.lines, add)
 }
 
-func (p *convPass) backwardRows(dy []float32, n int, grad []float32) {
+func (p *convPass) backwardRows(dy []float32, n int, grad []float32, add bool) {
 	for s := range n {
 		var dz []float32
 		for i := range p.behind {
@@ -87,7 +89,8 @@ func (p *convPass) backwardRows(dy []float32, n int, grad []float32) {
 				dz = p.grad.dz[:band.size]
 				p.unpool(dz, dy, s, band)
 			}
-			p.addWeights(grad, p.x[s*p.framed.Size():], p.cols.stride*p.framed.Stride, dz, p.pre.Stride, p.pre.W, band)
+			x := kernel.Strided{Data: p.x[s*p.framed.Size():], Row: 1, Col: p.cols.stride * p.framed.Stride}
+			p.weightGrad(grad, x, dz, p.pre.Stride, p.pre.W, band, add || s+i > 0)
 		}
 		if p.grad.dx == nil {
 			continue
@@ -102,7 +105,7 @@ func (p *convPass) backwardRows(dy []float32, n int, grad []float32) {
 	}
 }
 
-func (p *convPass) backwardSamples(dy []float32, n int, grad []float32) {
+func (p *convPass) backwardSamples(dy []float32, n int, grad []float32, add bool) {
 	dz, band := dy, &p.behind[0]
 	if p.pool != nil {
 		dz = p.grad.dz
@@ -110,7 +113,7 @@ func (p *convPass) backwardSamples(dy []float32, n int, grad []float32) {
 			p.unpool(dz[s*band.size:][:band.size], dy, s, band)
 		}
 	}
-	p.addWeights(grad, p.x, p.framed.Size(), dz, band.size, n, band)
+	p.weightGrad(grad, kernel.Strided{Data: p.x, Row: 1, Col: p.framed.Size()}, dz, band.size, n, band, add)
 	if p.grad.dx == nil {
 		return
 	}
@@ -129,7 +132,7 @@ func (p *convPass) backwardSamples(dy []float32, n int, grad []float32) {
 
 // backwardSparse visits only the elements of dy that came through the pool and
 // the activation.
-func (p *convPass) backwardSparse(dy []float32, n int, grad []float32) {
+func (p *convPass) backwardSparse(dy []float32, n int, grad []float32, add bool) {
 	g, size := p.grad, p.out.Size()
 	across, inRow := p.cols.size*p.channels, p.framed.W*p.framed.Stride
 	clear(g.dw)
@@ -147,9 +150,16 @@ func (p *convPass) backwardSparse(dy []float32, n int, grad []float32) {
 			p.eachRow(g.framed, dx, 1, func(framed, row []float32) { copy(row, framed) })
 		}
 	}
-	m := p.kernel(g.sum)
-	for f := 0; f < p.units; f += m.Width {
-		kernel.Transpose(g.sum[f/m.Width*m.Panel:], m.Row, g.dw[f*p.depth():], p.depth(), min(m.Width, p.units-f), p.depth())
+	sum := grad[:p.depth()*p.wide]
+	if add {
+		g.sum = grow(g.sum, len(sum))
+		sum = g.sum
 	}
-	kernel.AddScaled(grad[:len(g.sum)], 1, g.sum)
+	m := p.kernel(sum)
+	for f := 0; f < p.units; f += m.Width {
+		kernel.Transpose(sum[f/m.Width*m.Panel:], m.Row, g.dw[f*p.depth():], p.depth(), min(m.Width, p.units-f), p.depth())
+	}
+	if add {
+		kernel.AddScaled(grad[:len(sum)], 1, sum)
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/accord-fl/accord/internal/kernel"
 )
 
@@ -34,14 +36,7 @@ func TestSparseBackwardEqualsDense(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := rand.New(rand.NewPCG(1, 2))
-			random := func(n int) []float32 {
-				v := kernel.Alloc(n)
-				for i := range v {
-					v[i] = float32(r.NormFloat64())
-				}
-				return v
-			}
+			random := normal(1, 2)
 			const n = 3
 			flat, x := random(WeightSize(l)), random(n*padded(c.in).Size())
 			dy := random(n * l.Out().Size())
@@ -58,7 +53,7 @@ func TestSparseBackwardEqualsDense(t *testing.T) {
 				repack(d, b.Out(), dy, Packed(l.Out()), n)
 				pass := b.NewPass(n)
 				pass.Forward(w, x, n)
-				dx = pass.Backward(w, d, n, g)
+				dx = pass.Backward(w, d, n, g, false)
 				grad = make([]float32, len(flat))
 				b.Export(grad, g)
 				return dx, grad
@@ -68,6 +63,18 @@ func TestSparseBackwardEqualsDense(t *testing.T) {
 			near(t, "gradient of the input", dx1, dx2)
 			near(t, "gradient of the weights", grad1, grad2)
 		})
+	}
+}
+
+// normal returns a source of vectors of normal variates.
+func normal(seed1, seed2 uint64) func(n int) []float32 {
+	r := rand.New(rand.NewPCG(seed1, seed2))
+	return func(n int) []float32 {
+		v := kernel.Alloc(n)
+		for i := range v {
+			v[i] = float32(r.NormFloat64())
+		}
+		return v
 	}
 }
 
@@ -81,5 +88,58 @@ func near(t *testing.T, what string, got, want []float32) {
 	}
 	if !(size > 0 && math.Sqrt(miss/size) <= sparseTolerance) {
 		t.Errorf("%s: relative error %.2g (norm %.2g)", what, math.Sqrt(miss/size), math.Sqrt(size))
+	}
+}
+
+// Backward overwrites what is in the gradient, or adds to it, on every path.
+func TestBackwardAdds(t *testing.T) {
+	pool := window(2, 2, false)
+	for name, c := range map[string]struct {
+		in    Shape
+		conf  ConvConfig
+		dense bool
+	}{
+		"rows":           {Shape{9, 9, 3}, ConvConfig{Filters: 5, Window: window(3, 1, false), ReLU: true}, false},
+		"rows, pooled":   {Shape{16, 16, 16}, ConvConfig{Filters: 5, Window: window(3, 1, false), ReLU: true, Pool: &pool}, true},
+		"sparse":         {Shape{16, 16, 16}, ConvConfig{Filters: 5, Window: window(3, 1, false), ReLU: true, Pool: &pool}, false},
+		"samples":        {Shape{5, 5, 3}, ConvConfig{Filters: 5, Window: window(3, 1, false), ReLU: true}, false},
+		"one position":   {Shape{1, 1, 20}, ConvConfig{Filters: 5, Window: window(1, 1, false)}, false},
+		"samples pooled": {Shape{6, 6, 16}, ConvConfig{Filters: 5, Window: window(3, 1, false), ReLU: true, Pool: &pool}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := NewConv2D(c.in, c.conf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const n = 3
+			random := normal(3, 4)
+			b := l.Bind(Plan{In: padded(c.in), Dense: c.dense})
+			flat, before, x, dy := random(WeightSize(l)), random(WeightSize(l)), random(n*c.in.Size()), random(n*l.Out().Size())
+			run := func(before []float32, add bool) []float32 {
+				w, g, d := kernel.Alloc(b.Size()), kernel.Alloc(b.Size()), kernel.Alloc(n*b.Out().Size())
+				b.Import(w, flat)
+				b.Import(g, before)
+				for _, block := range b.Blocks() {
+					b.Refresh(w, block)
+				}
+				xs := kernel.Alloc(n * padded(c.in).Size())
+				repack(xs, padded(c.in), x, Packed(c.in), n)
+				repack(d, b.Out(), dy, Packed(l.Out()), n)
+				pass := b.NewPass(n)
+				pass.Forward(w, xs, n)
+				pass.Backward(w, d, n, g, add)
+				grad := make([]float32, len(flat))
+				b.Export(grad, g)
+				return grad
+			}
+			want := run(make([]float32, len(flat)), false)
+			if diff := cmp.Diff(want, run(before, false)); diff != "" {
+				t.Errorf("what was in the gradient shows (-want +got):\n%s", diff)
+			}
+			for i, v := range before {
+				want[i] += v
+			}
+			near(t, "gradient added to", run(before, true), want)
+		})
 	}
 }

@@ -30,8 +30,8 @@ func (flattenBound) NewPass(int) Pass { return flattenPass{} }
 
 type flattenPass struct{}
 
-func (flattenPass) Forward(_, x []float32, _ int) []float32                { return x }
-func (flattenPass) Backward(_, dy []float32, _ int, _ []float32) []float32 { return dy }
+func (flattenPass) Forward(_, x []float32, _ int) []float32                        { return x }
+func (flattenPass) Backward(_, dy []float32, _ int, _ []float32, _ bool) []float32 { return dy }
 
 // repackBound moves samples between two layouts of the same elements.
 type repackBound struct {
@@ -54,7 +54,7 @@ func (p *repackPass) Forward(_, x []float32, n int) []float32 {
 	return p.y[:n*p.out.Size()]
 }
 
-func (p *repackPass) Backward(_, dy []float32, n int, _ []float32) []float32 {
+func (p *repackPass) Backward(_, dy []float32, n int, _ []float32, _ bool) []float32 {
 	p.dx = grow(p.dx, p.samples*p.in.Size())
 	repack(p.dx, p.in, dy, p.out, n)
 	return p.dx[:n*p.in.Size()]

@@ -89,10 +89,10 @@ type Pass interface {
 	// Forward computes the output of n samples x. It keeps x for Backward.
 	Forward(w, x []float32, n int) []float32
 	// Backward takes the gradient dy of the loss with respect to the output of
-	// the last Forward, adds that for the weights, summed over the samples, to
-	// grad, and returns that for the input, or nil for a first layer. It may
-	// overwrite dy.
-	Backward(w, dy []float32, n int, grad []float32) []float32
+	// the last Forward, writes that for the weights, summed over the samples, to
+	// grad, or adds it, and returns that for the input, or nil for a first layer.
+	// It may overwrite dy. grad must be zero where no weights lie.
+	Backward(w, dy []float32, n int, grad []float32, add bool) []float32
 }
 
 // WeightSize returns the number of elements of a layer's flat weights.

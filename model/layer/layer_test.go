@@ -115,7 +115,7 @@ func TestPooledConvolutionEqualsBothInTurn(t *testing.T) {
 		repack(xs, padded(in), x, Packed(in), n)
 		repack(dys, b.Out(), dy, Packed(l.Out()), n)
 		y = slices.Clone(pass.Forward(w, xs, n))
-		dx = pass.Backward(w, dys, n, g)
+		dx = pass.Backward(w, dys, n, g, false)
 		grad = make([]float32, len(weights))
 		b.Export(grad, g)
 		return y, dx, grad

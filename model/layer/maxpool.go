@@ -59,7 +59,7 @@ func (p *maxPoolPass) Forward(_, x []float32, n int) []float32 {
 	return p.y[:n*out]
 }
 
-func (p *maxPoolPass) Backward(_, dy []float32, n int, _ []float32) []float32 {
+func (p *maxPoolPass) Backward(_, dy []float32, n int, _ []float32, _ bool) []float32 {
 	in, out, channels := p.in.Size(), p.out.Size(), p.in.Stride
 	p.dx = grow(p.dx, p.samples*in)
 	tiles := p.pool.tiles()

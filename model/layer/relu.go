@@ -42,7 +42,7 @@ func (p *reluPass) Forward(_, x []float32, n int) []float32 {
 	return y
 }
 
-func (p *reluPass) Backward(_, dy []float32, n int, _ []float32) []float32 {
+func (p *reluPass) Backward(_, dy []float32, n int, _ []float32, _ bool) []float32 {
 	kernel.FloorGrad(dy, p.y[:n*p.out.Size()], p.sum, 0)
 	return dy
 }

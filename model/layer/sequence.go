@@ -150,9 +150,9 @@ func (p *sequencePass) Forward(w, x []float32, n int) []float32 {
 	return x
 }
 
-func (p *sequencePass) Backward(w, dy []float32, n int, grad []float32) []float32 {
+func (p *sequencePass) Backward(w, dy []float32, n int, grad []float32, add bool) []float32 {
 	for i := len(p.passes) - 1; i >= 0 && dy != nil; i-- {
-		dy = p.passes[i].Backward(p.own(w, i), dy, n, p.own(grad, i))
+		dy = p.passes[i].Backward(p.own(w, i), dy, n, p.own(grad, i), add)
 	}
 	return dy
 }

@@ -8,6 +8,10 @@ import (
 	"github.com/accord-fl/accord/model/optim"
 )
 
+// minShards is the number of shards that even a small batch is cut into, for two
+// threads to have something to do.
+const minShards = 2
+
 // maxGroups is the number of parts of a batch that are computed at once at most,
 // each with a gradient of its own.
 const maxGroups = 16
@@ -22,7 +26,8 @@ type batch struct {
 	data   Data
 	idx    []int
 	groups []*group
-	used   int // groups of the current batch
+	shards int // of the current batch
+	used   int // groups of it
 }
 
 // group is one part of a batch.
@@ -36,8 +41,9 @@ var _ task = (*batch)(nil)
 
 // run computes the gradients of all groups and returns the mean loss.
 func (b *batch) run(d Data, idx []int) (float64, error) {
-	shards := (len(idx) + shardSize - 1) / shardSize
-	b.data, b.idx, b.used = d, idx, min(shards, maxGroups)
+	b.data, b.idx = d, idx
+	b.shards = max((len(idx)+shardSize-1)/shardSize, min(minShards, len(idx)))
+	b.used = min(b.shards, maxGroups)
 	for len(b.groups) < b.used {
 		b.groups = append(b.groups, &group{grad: kernel.Alloc(b.engine.bound.Size())})
 	}
@@ -55,18 +61,17 @@ func (b *batch) run(d Data, idx []int) (float64, error) {
 // do computes one group.
 func (b *batch) do(member, number int) {
 	g := b.groups[number]
-	clear(g.grad)
 	g.sum, g.err = 0, nil
 	n := len(b.idx)
-	shards := (n + shardSize - 1) / shardSize
-	for shard := number * shards / b.used; shard < (number+1)*shards/b.used && g.err == nil; shard++ {
-		b.shard(b.engine.workers[member], g, b.idx[shard*n/shards:(shard+1)*n/shards])
+	first, end := number*b.shards/b.used, (number+1)*b.shards/b.used
+	for shard := first; shard < end && g.err == nil; shard++ {
+		b.shard(b.engine.workers[member], g, b.idx[shard*n/b.shards:(shard+1)*n/b.shards], shard > first)
 	}
 }
 
-// shard adds the loss and the gradient of the samples idx, as their part of the
-// mean over the whole batch.
-func (b *batch) shard(w *worker, g *group, idx []int) {
+// shard gives the group, or adds to it, the loss and the gradient of the samples
+// idx, as their part of the mean over the whole batch.
+func (b *batch) shard(w *worker, g *group, idx []int, add bool) {
 	e := b.engine
 	n, classes, stride := len(idx), e.net.Classes(), e.bound.Out().Stride
 	x := w.gather(b.data, idx)
@@ -80,7 +85,7 @@ func (b *batch) shard(w *worker, g *group, idx []int) {
 		dz, z := w.grad[i*stride:][:classes], logits[i*stride:][:classes]
 		g.sum += loss.SoftmaxCrossEntropy(dz, z, label, scale)
 	}
-	w.pass.Backward(e.weights, w.grad[:n*stride], n, g.grad)
+	w.pass.Backward(e.weights, w.grad[:n*stride], n, g.grad, add)
 }
 
 // update is the second part of a step: it adds up the groups' gradients and
