@@ -74,16 +74,15 @@ func (l *Conv2D) Bind(p Plan) Bound {
 	}
 	b.planLines()
 	b.planSources()
-	switch {
-	case !b.byRows || l.pool == nil || l.pool.rows.stride < l.pool.rows.size:
+	if !b.byRows || l.pool == nil || l.pool.rows.stride < l.pool.rows.size {
 		b.ahead = b.bands(math.MaxInt)
 		b.behind = b.ahead
-	case p.First:
-		b.ahead = b.bands(0)
-		b.behind = b.bands(bandSize)
-	default:
-		// The gradient of the input needs all of a sample.
-		b.ahead, b.behind = b.bands(0), b.bands(math.MaxInt)
+	} else {
+		b.ahead = b.bands(bandSize)
+		b.behind = b.ahead
+		if !p.First { // the gradient of the input needs all of a sample
+			b.behind = b.bands(math.MaxInt)
+		}
 	}
 	if p.First {
 		return b
