@@ -84,40 +84,54 @@ func TestMulDoesNotDependOnTiles(t *testing.T) {
 }
 
 func TestMulSparseMatchesFloat64(t *testing.T) {
+	property(t, func(d *drawing) { d.mulSparse(d.int("rows", 1, 7), Lanes*d.int("width", 1, 8)) })
+}
+
+// A family may have a function for each of these windows. Random shapes would
+// meet the largest too rarely.
+func TestMulSparseOfEveryWindow(t *testing.T) {
 	property(t, func(d *drawing) {
-		lists, room := d.int("lists", 1, 6), d.int("room", 1, 12)
-		rows, width := d.int("rows", 1, 7), Lanes*d.int("width", 1, 8)
-		cRow, bRow := width+d.int("gap", 0, 40), d.int("rows of B", 0, 150)
-		reach := d.int("reach", 0, 40)
-		b := d.values(reach + (rows-1)*bRow + width)
-		l := NewLists(lists, room, reach)
-		places := make([]int32, lists)
-		for i := range lists {
-			places[i] = int32(d.r.IntN(60))
-			l.counts[i] = int32(d.r.IntN(room + 1))
-			for j := range l.counts[i] {
-				l.v[i*l.room+int(j)], l.offs[i*l.room+int(j)] = float32(d.r.NormFloat64()), int32(d.r.IntN(reach+1))
+		for rows := 1; rows <= 3; rows++ {
+			for width := Lanes; width <= 6*Lanes; width += Lanes {
+				d.mulSparse(rows, width)
 			}
 		}
-		c := d.canaries(int(slices.Max(places)) + (rows-1)*cRow + width)
-		want := make([]sum, len(c))
-		for i := range want {
-			want[i].add(canary, 1)
+	})
+}
+
+// mulSparse checks one product of random lists.
+func (d *drawing) mulSparse(rows, width int) {
+	lists, room := d.int("lists", 1, 6), d.int("room", 1, 12)
+	cRow, bRow := width+d.int("gap", 0, 40), d.int("rows of B", 0, 150)
+	reach := d.int("reach", 0, 40)
+	b := d.values(reach + (rows-1)*bRow + width)
+	l := NewLists(lists, room, reach)
+	places := make([]int32, lists)
+	for i := range lists {
+		places[i] = int32(d.r.IntN(60))
+		l.counts[i] = int32(d.r.IntN(room + 1))
+		for j := range l.counts[i] {
+			l.v[i*l.room+int(j)], l.offs[i*l.room+int(j)] = float32(d.r.NormFloat64()), int32(d.r.IntN(reach+1))
 		}
-		MulSparse(c, cRow, places, l, b, bRow, rows, width)
-		for i := range lists {
-			for e := i * l.room; e < i*l.room+int(l.counts[i]); e++ {
-				for r := range rows {
-					for j := range width {
-						want[int(places[i])+r*cRow+j].add(l.v[e], b[int(l.offs[e])+r*bRow+j])
-					}
+	}
+	c := d.canaries(int(slices.Max(places)) + (rows-1)*cRow + width)
+	want := make([]sum, len(c))
+	for i := range want {
+		want[i].add(canary, 1)
+	}
+	MulSparse(c, cRow, places, l, b, bRow, rows, width)
+	for i := range lists {
+		for e := i * l.room; e < i*l.room+int(l.counts[i]); e++ {
+			for r := range rows {
+				for j := range width {
+					want[int(places[i])+r*cRow+j].add(l.v[e], b[int(l.offs[e])+r*bRow+j])
 				}
 			}
 		}
-		for i := range c {
-			want[i].compare(d, "C", i, c[i])
-		}
-	})
+	}
+	for i := range c {
+		want[i].compare(d, "C", i, c[i])
+	}
 }
 
 func TestCollectListsWhatIsLive(t *testing.T) {

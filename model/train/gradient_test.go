@@ -145,7 +145,12 @@ func TestGradientOfReferenceNetwork(t *testing.T) {
 }
 
 // sampled is how many elements of a tensor are differenced at most.
-const sampled = 20
+func sampled() int {
+	if testing.Short() {
+		return 5
+	}
+	return 20
+}
 
 // checkGradient compares the engine's gradient with central differences of the
 // float64 reference, tensor by tensor.
@@ -183,7 +188,7 @@ func checkGradient(t *testing.T, spec *model.Spec, p *model.Params, d *samples) 
 
 func pick(r *rand.Rand, n int) []int {
 	order := r.Perm(n)
-	return order[:min(n, sampled)]
+	return order[:min(n, sampled())]
 }
 
 // difference is the central difference of the loss by weight i.

@@ -1,4 +1,5 @@
-// Command gen writes the assembly of package kernel. scripts/generate runs it.
+// Command gen writes the assembly of package kernel for amd64; command neon, below
+// it, that for arm64. scripts/generate runs both.
 //
 //	go run . -isa avx2 -out ../avx2_amd64.s -stubs ../avx2_amd64.go -pkg kernel
 //
