@@ -449,6 +449,7 @@ func TestSubmitRefuses(t *testing.T) {
 		"no rounds":        change(func(d *Definition) { d.Rounds = 0 }),
 		"no contract":      change(func(d *Definition) { d.Contract = model.Contract{} }),
 		"negative batch":   change(func(d *Definition) { d.Plan.Batch = -1 }),
+		"unknown schedule": change(func(d *Definition) { d.LRSchedule = "cosine" }),
 	} {
 		if err := w.submit(d, params()); !errors.Is(err, fault.Input) {
 			t.Errorf("%s: got error %v, want bad input", name, err)

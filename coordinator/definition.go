@@ -10,6 +10,7 @@ import (
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/model/optim"
 	"github.com/accord-fl/accord/model/train"
 )
 
@@ -22,10 +23,13 @@ type Definition struct {
 	// Spec is what the built-in engine trains. Without one the contract is
 	// all that is known: participants train with programs of their own, and
 	// accuracy is not measured.
-	Spec     *model.Spec `json:"spec,omitempty"`
-	Plan     train.Plan  `json:"plan"`
-	Strategy string      `json:"strategy"` // aggregation.Preset
-	ServerLR float64     `json:"server_lr"`
+	Spec *model.Spec `json:"spec,omitempty"`
+	Plan train.Plan  `json:"plan"` // of round 1
+	// LRSchedule is how the plan's learning rate falls over the rounds. Sites
+	// know nothing of it: a task's plan holds the rate of its round.
+	LRSchedule optim.Schedule `json:"lr_schedule,omitempty"`
+	Strategy   string         `json:"strategy"` // aggregation.Preset
+	ServerLR   float64        `json:"server_lr"`
 	// Weighted weighs updates by their sample counts, which then leave the
 	// sites; otherwise all weigh the same.
 	Weighted   bool         `json:"weighted"`
@@ -64,6 +68,9 @@ func (d Definition) Validate() error {
 	if err := d.Plan.Validate(); err != nil {
 		return fault.Inputf("run %s: %w", d.Name, err)
 	}
+	if err := d.LRSchedule.Validate(); err != nil {
+		return fault.Inputf("run %s: lr_schedule: %w", d.Name, err)
+	}
 	if err := d.config().Validate(); err != nil {
 		return fault.Inputf("run %s: %w", d.Name, err)
 	}
@@ -85,9 +92,16 @@ func (d Definition) task(o round.Offer, modelBytes int64) exchange.Task {
 		ID: o.Task.ID, Run: d.Name, Round: o.Round, Exchange: exchange.Training,
 		Participant: o.Task.Participant, Seed: d.Seed,
 		Model:    exchange.Artefact{Digest: o.Model, Bytes: modelBytes},
-		Contract: d.Contract, Spec: d.Spec, Plan: d.Plan,
+		Contract: d.Contract, Spec: d.Spec, Plan: d.planOf(o.Round),
 		SendSamples: d.Weighted, Deadline: o.Deadline,
 	}
+}
+
+// planOf returns the plan of a round.
+func (d Definition) planOf(round int) train.Plan {
+	plan := d.Plan
+	plan.Optimizer.LR = d.LRSchedule.Rate(plan.Optimizer.LR, round)
+	return plan
 }
 
 // Equal tells whether two definitions describe the same run.

@@ -17,7 +17,7 @@ import (
 
 // Baselines is what a federation is measured against: the same network from
 // the same weights, with as many passes over the data as the federation made,
-// measured on the same test set.
+// measured on the same test set. They keep the first round's learning rate.
 type Baselines struct {
 	Sites   []Baseline       // each site training alone, in the order of Options.Sites
 	Central train.Evaluation // all data in one place

@@ -9,14 +9,19 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/model/optim"
 	"github.com/accord-fl/accord/model/safetensors"
 )
 
 // define makes a run file's run one that a coordinator takes. spec is nil for
 // a run of which only the contract is known.
 func define(cfg config.Run, spec *model.Spec, contract model.Contract) coordinator.Definition {
+	schedule := cfg.Local.LRSchedule
+	if schedule == optim.Constant {
+		schedule = "" // left out, as in journals from before there were schedules
+	}
 	return coordinator.Definition{
-		Name: cfg.Name, Seed: cfg.Seed, Contract: contract, Spec: spec, Plan: cfg.Local.Plan(),
+		Name: cfg.Name, Seed: cfg.Seed, Contract: contract, Spec: spec, Plan: cfg.Local.Plan(), LRSchedule: schedule,
 		Strategy: cfg.Strategy, ServerLR: cfg.ServerLR,
 		Weighted: cfg.Weighting == config.WeightSamples, MaxSamples: cfg.MaxSamples,
 		Rounds: cfg.Rounds, Fraction: cfg.Fraction, MinSites: cfg.MinSites, StopAt: cfg.StopAt, Retries: cfg.Retries,

@@ -104,6 +104,7 @@ func runFlags(flags *pflag.FlagSet, given *config.Run) (apply func(cfg *config.R
 	dataFlags(flags, &given.Simulation.Data)
 	shardFlags(flags, &given.Simulation)
 	local := localFlags(flags, given.Local)
+	flags.StringVar((*string)(&given.Local.LRSchedule), "lr-schedule", string(given.Local.LRSchedule), "how the learning rate falls over rounds: constant, or inverse_sqrt: lr/√t in round t")
 	return func(cfg *config.Run) {
 		for name, set := range map[string]func(){
 			"name":             func() { cfg.Name = given.Name },
@@ -114,6 +115,7 @@ func runFlags(flags *pflag.FlagSet, given *config.Run) (apply func(cfg *config.R
 			"stop-at":          func() { cfg.StopAt = given.StopAt },
 			"server-lr":        func() { cfg.ServerLR = given.ServerLR },
 			"weighting":        func() { cfg.Weighting = given.Weighting },
+			"lr-schedule":      func() { cfg.Local.LRSchedule = given.Local.LRSchedule },
 			"threads":          func() { cfg.Simulation.Threads = given.Simulation.Threads },
 			"baselines":        func() { cfg.Simulation.Baselines = given.Simulation.Baselines },
 			"dataset":          func() { cfg.Simulation.Dataset = given.Simulation.Dataset },

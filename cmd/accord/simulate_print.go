@@ -133,7 +133,7 @@ func (o outcome) report() report.Report {
 			{Name: "data set", Value: s.Dataset}, {Name: "training images", Value: strconv.Itoa(o.split.Train.Len())},
 			{Name: "sites", Value: strconv.Itoa(s.Sites)}, {Name: "partition", Value: s.Scheme()},
 			{Name: "rounds", Value: strconv.Itoa(o.cfg.Rounds)}, {Name: "fraction of sites in a round", Value: fmt.Sprint(o.cfg.Fraction)},
-			{Name: "local training", Value: fmt.Sprintf("%s, batch %d, %s, learning rate %g", count(l.Epochs, "epoch"), l.Batch, l.Optimizer, l.LR)},
+			{Name: "local training", Value: fmt.Sprintf("%s, batch %d, %s, learning rate %g, %s", count(l.Epochs, "epoch"), l.Batch, l.Optimizer, l.LR, l.LRSchedule)},
 			{Name: "strategy", Value: o.cfg.Strategy}, {Name: "seed", Value: strconv.FormatUint(o.cfg.Seed, 10)},
 		},
 		Command: o.command,

@@ -40,6 +40,7 @@ func TestSimulateRefuses(t *testing.T) {
 		{"fraction", with("--fraction", "2"), exitInput, "fraction: want a share above 0 and at most 1, got 2"},
 		{"lr", with("--lr", "-1"), exitInput, "lr: want a finite number above 0, got -1"},
 		{"lr NaN", with("--lr", "NaN"), exitInput, "lr: want a finite number above 0"},
+		{"lr-schedule", with("--lr-schedule", "cosine"), exitInput, `lr_schedule: "cosine" is not known; want constant or inverse_sqrt`},
 		{"epochs", with("--epochs", "0"), exitInput, "epochs: want 1 or more, got 0"},
 		{"rounds", with("--rounds", "0"), exitInput, "rounds: want 1 or more, got 0"},
 		{"stop-at as percent", with("--stop-at", "99"), exitInput, "stop_at: want an accuracy"},

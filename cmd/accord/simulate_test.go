@@ -134,7 +134,7 @@ func TestSimulateFlagsMirrorTheFile(t *testing.T) {
 	flags := []string{"--name", "x", "--seed", "7", "--rounds", "2", "--fraction", "0.5", "--stop-at", "0.9", "--server-lr", "0.5", "--weighting", "uniform",
 		"--threads", "2", "--baselines", "--dataset", "npz:a.npz", "--data", "dir", "--sites", "4", "--partition", "shards:2",
 		"--samples-per-site", "20", "--test-samples", "30", "--init", "w.safetensors",
-		"--epochs", "3", "--batch", "7", "--steps", "9", "--shuffle=false", "--optimizer", "sgd", "--lr", "0.3", "--momentum", "0.9", "--weight-decay", "0.01"}
+		"--epochs", "3", "--batch", "7", "--steps", "9", "--shuffle=false", "--optimizer", "sgd", "--lr", "0.3", "--lr-schedule", "inverse_sqrt", "--momentum", "0.9", "--weight-decay", "0.01"}
 	t.Chdir(t.TempDir()) // paths in a file are taken from its folder
 	const mirrored, opposed = "mirrored.yaml", "opposed.yaml"
 	writeFile(t, mirrored, `name: x
@@ -146,7 +146,7 @@ stop_at: 0.9
 server_lr: 0.5
 weighting: uniform
 init: w.safetensors
-local: {epochs: 3, batch: 7, steps: 9, shuffle: false, optimizer: sgd, lr: 0.3, momentum: 0.9, weight_decay: 0.01}
+local: {epochs: 3, batch: 7, steps: 9, shuffle: false, optimizer: sgd, lr: 0.3, lr_schedule: inverse_sqrt, momentum: 0.9, weight_decay: 0.01}
 simulation: {dataset: "npz:a.npz", data: dir, sites: 4, partition: "shards:2", samples_per_site: 20, test_samples: 30, threads: 2, baselines: true}
 `)
 	writeFile(t, opposed, `name: y
@@ -156,7 +156,7 @@ fraction: 0.6
 min_sites: 6
 stop_at: 0.8
 server_lr: 0.6
-local: {epochs: 4, batch: 8, steps: 10, optimizer: adam, lr: 0.4}
+local: {epochs: 4, batch: 8, steps: 10, optimizer: adam, lr: 0.4, lr_schedule: constant}
 simulation: {dataset: digits, sites: 5, partition: iid, samples_per_site: 21, test_samples: 31, threads: 1}
 `)
 	parse := func(args ...string) config.Run {

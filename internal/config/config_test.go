@@ -13,6 +13,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/model/optim"
 )
 
 func TestEmptyRunFileIsTheDefaults(t *testing.T) {
@@ -101,6 +102,8 @@ func TestParseRunErrors(t *testing.T) {
 		{"deadline 0", "window:\n  deadline: 0s\n", "run.yaml:2: window.deadline: want a time above 0"},
 		{"lr 0", "local:\n  lr: 0\n", "run.yaml:2: local.lr: want a finite number above 0, got 0"},
 		{"lr infinite", "local: {lr: .inf}\n", "run.yaml:1: local.lr: want a finite number above 0"},
+		{"lr_schedule", "local:\n  epochs: 1\n  lr_schedule: cosine\n", `run.yaml:3: local.lr_schedule: "cosine" is not known; want constant or inverse_sqrt`},
+		{"lr_schedule as a number", "local: {lr_schedule: 0.5}\n", "run.yaml:1: local.lr_schedule: want text"},
 		{"optimizer", "local: {optimizer: adamw}\n", `run.yaml:1: local.optimizer: "adamw" is not known; want sgd or adam`},
 		{"momentum for adam", "local: {optimizer: adam, momentum: 0.9}\n", "run.yaml:1: local.momentum: only sgd has it"},
 		{"epochs", "local: {epochs: -1}\n", "run.yaml:1: local.epochs: want 1 or more"},
@@ -142,6 +145,27 @@ func TestEveryProblemIsReportedInOrder(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"rounds", "local.lr", "fraction"}, got); diff != "" {
 		t.Errorf("paths differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestScheduleSurvivesARoundTrip(t *testing.T) {
+	for text, want := range map[string]optim.Schedule{
+		"local: {lr: 0.3, lr_schedule: inverse_sqrt}\n":           optim.InverseSqrt,
+		"local: {lr_schedule: constant}\n":                        optim.Constant,
+		"local: {optimizer: adam}\n":                              optim.Constant,
+		"local: {optimizer: adam, lr_schedule: 'inverse_sqrt'}\n": optim.InverseSqrt,
+	} {
+		run, err := Parse("run.yaml", []byte(text))
+		if err != nil || run.Local.LRSchedule != want {
+			t.Errorf("%q: got %q and error %v, want %q", text, run.Local.LRSchedule, err, want)
+		}
+		sent, err := run.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Parse("sent", sent); err != nil || cmp.Diff(run, again, sameNetwork) != "" {
+			t.Errorf("%q: read back as %+v, error %v", text, again.Local, err)
+		}
 	}
 }
 
@@ -242,6 +266,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("model: {input: [28, 28, 1], layers: [{flatten: {}}, {dense: {units: 10, activation: softmax}}]}\n"))
 	f.Add([]byte("model: {spec: x}\nwindow: {deadline: 5m}\n"))
 	f.Add([]byte("model: opaque\ninit: w.safetensors\n"))
+	f.Add([]byte("local: {lr_schedule: inverse_sqrt}\n"))
 	f.Add([]byte("local: {lr: 1e-5}\nserver_lr: 2e+1\n"))
 	f.Add([]byte("a: &a [*a]\n<<: *a\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
