@@ -15,12 +15,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
+
+	"github.com/accord-fl/accord/scripts/bench/internal/accord"
+	"github.com/accord-fl/accord/scripts/bench/internal/page"
 )
 
 func main() {
@@ -39,10 +40,8 @@ func main() {
 // bench is the state of one go at measuring.
 type bench struct {
 	ctx    context.Context
-	binary string // a fresh build of accord
-	dir    string // scratch, removed at the end
+	accord *accord.Binary
 	mnist  string // absolute
-	log    io.Writer
 }
 
 func run(ctx context.Context, only, mnist, out string) (err error) {
@@ -50,21 +49,15 @@ func run(ctx context.Context, only, mnist, out string) (err error) {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "accord-bench-")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &bench{ctx: ctx, binary: filepath.Join(dir, "accord"), dir: dir, log: os.Stderr}
+	b := &bench{ctx: ctx}
 	if b.mnist, err = filepath.Abs(mnist); err != nil {
 		return err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", b.binary, "./cmd/accord")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return fmt.Errorf("build accord: %w", err)
+	if b.accord, err = accord.Build(ctx); err != nil {
+		return err
 	}
-	results, err := load(filepath.Join(out, "benchmarks.json"))
+	defer func() { err = errors.Join(err, b.accord.Remove()) }()
+	results, err := page.Load(out)
 	if err != nil {
 		return err
 	}
@@ -73,14 +66,8 @@ func run(ctx context.Context, only, mnist, out string) (err error) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
-		for _, r := range rows {
-			if _, err := fmt.Fprintf(os.Stdout, "%-8s %s: %s (bar: %s)\n", m.name, r.What, r.Figure, r.Bar); err != nil {
-				return err
-			}
-		}
-		results.put(m.name, rows)
 		// Saved after each, so that an interruption keeps what it has.
-		if err := results.save(out); err != nil {
+		if err := results.Report(os.Stdout, m.name, rows, out); err != nil {
 			return err
 		}
 	}

@@ -8,27 +8,19 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/accord-fl/accord/scripts/bench/internal/page"
 )
 
 // measurement is something that the project promises a figure for.
 type measurement struct {
 	name    string
-	measure func(*bench) ([]row, error)
-}
-
-// row is one line of the table.
-type row struct {
-	What    string `json:"what"`
-	Bar     string `json:"bar"`
-	Figure  string `json:"figure"`
-	Holds   bool   `json:"holds"`
-	Command string `json:"command"`
+	measure func(*bench) ([]page.Row, error)
 }
 
 func measurements() []measurement {
@@ -57,29 +49,10 @@ type summary struct {
 	} `json:"baselines"`
 }
 
-// accord runs the binary and returns what it prints, and how long it took.
-func (b *bench) accord(args ...string) (out []byte, elapsed time.Duration, err error) {
-	if _, err := fmt.Fprintln(b.log, "+ accord", strings.Join(args, " ")); err != nil {
-		return nil, 0, err
-	}
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(b.ctx, b.binary, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = b.dir, &stdout, &stderr
-	begin := time.Now()
-	if err := cmd.Run(); err != nil {
-		return nil, 0, fmt.Errorf("accord %s: %w\n%s", strings.Join(args, " "), err, stderr.String())
-	}
-	return stdout.Bytes(), time.Since(begin), nil
-}
-
 // measureJSON runs a verb with --json.
 func (b *bench) measureJSON(args ...string) (s summary, err error) {
-	out, _, err := b.accord(append(args, "--json")...)
-	if err != nil {
+	if err := b.accord.JSON(b.ctx, &s, nil, args...); err != nil {
 		return s, err
-	}
-	if err := json.Unmarshal(out, &s); err != nil {
-		return s, fmt.Errorf("accord %s: %w", args[0], err)
 	}
 	if s.Accuracy == nil {
 		return s, fmt.Errorf("accord %s: no accuracy", args[0])
@@ -88,8 +61,8 @@ func (b *bench) measureJSON(args ...string) (s summary, err error) {
 }
 
 // defaultRun is what a newcomer types.
-func (b *bench) defaultRun() ([]row, error) {
-	_, elapsed, err := b.accord("simulate")
+func (b *bench) defaultRun() ([]page.Row, error) {
+	_, elapsed, err := b.accord.Run(b.ctx, nil, "simulate")
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +73,7 @@ func (b *bench) defaultRun() ([]row, error) {
 	}
 	alone := slices.Max(slices.Collect(maps.Values(s.Baselines.Sites)))
 	lead, gap := 100*(*s.Accuracy-alone), 100*(s.Baselines.Central-*s.Accuracy)
-	return []row{{
+	return []page.Row{{
 		What: "`accord simulate` without flags, baselines included", Bar: "< 120 s on two cores",
 		Figure: fmt.Sprintf("%.0f s", elapsed.Seconds()), Holds: elapsed < 120*time.Second, Command: "accord simulate",
 	}, {
@@ -113,13 +86,13 @@ func (b *bench) defaultRun() ([]row, error) {
 }
 
 // thousandSites is about memory.
-func (b *bench) thousandSites() ([]row, error) {
+func (b *bench) thousandSites() ([]page.Row, error) {
 	args := []string{"simulate", "--sites", "1000", "--samples-per-site", "10", "--rounds", "1", "--epochs", "1"}
 	s, err := b.measureJSON(args...)
 	if err != nil {
 		return nil, err
 	}
-	return []row{{
+	return []page.Row{{
 		What: "1,000 virtual sites, all of them in every round: memory at the peak", Bar: "< 1 GiB",
 		Figure: fmt.Sprintf("%.0f MiB", float64(s.PeakRSS)/(1<<20)), Holds: s.PeakRSS > 0 && s.PeakRSS < 1<<30,
 		Command: "accord " + strings.Join(args, " ") + " --json",
@@ -128,7 +101,7 @@ func (b *bench) thousandSites() ([]row, error) {
 
 // central is the yardstick: the reference network on all of MNIST. One seed's
 // accuracy differs from another's by a tenth of a point, so it takes ten.
-func (b *bench) central() ([]row, error) {
+func (b *bench) central() ([]page.Row, error) {
 	var accuracies, speeds []float64
 	for seed := 1; seed <= 10; seed++ {
 		number := strconv.Itoa(seed)
@@ -139,7 +112,7 @@ func (b *bench) central() ([]row, error) {
 		accuracies, speeds = append(accuracies, 100**s.Accuracy), append(speeds, s.SamplesPerSecond)
 	}
 	m := mean(accuracies)
-	return []row{{
+	return []page.Row{{
 		What: "reference network in one place, MNIST, 5 epochs, Adam, batch 32, mean of 10 seeds",
 		Bar:  "≥ 99.0 % (PyTorch 2.15: 99.10, 99.12, 98.99)",
 		Figure: fmt.Sprintf("%.2f %% (%.2f to %.2f; the first three %.2f, %.2f, %.2f) at %.0f samples/s",
@@ -157,7 +130,7 @@ var loopByRound = map[int]float64{5: 97.5, 10: 98.2, 20: 98.6}
 
 // fedavg is the accuracy by round on MNIST over 100 sites, the mean of three
 // seeds: one seed's rounds differ from another's by half a point.
-func (b *bench) fedavg() ([]row, error) {
+func (b *bench) fedavg() ([]page.Row, error) {
 	out := "fedavg"
 	args := []string{"simulate", "--dataset", "mnist", "--data", b.mnist, "--sites", "100", "--fraction", "0.1", "--partition", "iid",
 		"--rounds", "20", "--epochs", "5", "--batch", "10", "--optimizer", "sgd", "--lr", "0.1", "--seeds", "1..3", "--out", out}
@@ -168,7 +141,7 @@ func (b *bench) fedavg() ([]row, error) {
 	accuracy := map[int]float64{}
 	var seconds, speeds []float64
 	for _, r := range s.Runs {
-		one, err := byRound(filepath.Join(b.dir, out, fmt.Sprintf("seed-%d", r.Seed), "metrics.jsonl"))
+		one, err := byRound(filepath.Join(b.accord.Dir, out, fmt.Sprintf("seed-%d", r.Seed), "metrics.jsonl"))
 		if err != nil {
 			return nil, err
 		}
@@ -184,18 +157,18 @@ func (b *bench) fedavg() ([]row, error) {
 		figures, bars = append(figures, fmt.Sprintf("%.2f", accuracy[i+1])), append(bars, fmt.Sprintf("%.1f", bar))
 		holds = holds && accuracy[i+1] >= bar
 	}
-	rows := []row{{
+	rows := []page.Row{{
 		What: "FedAvg, MNIST, 100 sites, C = 0.1, E = 5, B = 10, SGD 0.1, IID: accuracy after rounds 1–5, mean of 3 seeds",
 		Bar:  "≥ " + strings.Join(bars, ", ") + " % (Flower 1.41 + PyTorch 2.15)", Figure: strings.Join(figures, ", ") + " %",
 		Holds: holds, Command: command,
 	}}
 	for _, n := range []int{5, 10, 20} {
-		rows = append(rows, row{
+		rows = append(rows, page.Row{
 			What: fmt.Sprintf("the same after round %d", n), Bar: fmt.Sprintf("≥ %.1f %% (plain PyTorch loop)", loopByRound[n]),
 			Figure: fmt.Sprintf("%.2f %%", accuracy[n]), Holds: accuracy[n] >= loopByRound[n], Command: command,
 		})
 	}
-	rows = append(rows, row{
+	rows = append(rows, page.Row{
 		What: "the same: a round, all of it", Bar: "– (Flower 1.41: 7.1–7.8 s)",
 		Figure: fmt.Sprintf("%.1f s, %.0f samples/s in training", mean(seconds), mean(speeds)), Holds: true, Command: command,
 	})

@@ -1,0 +1,67 @@
+// Package accord runs the binary that is measured.
+package accord
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Binary is a fresh build of accord.
+type Binary struct {
+	Dir  string // scratch, in which it runs
+	path string
+}
+
+// Build makes a binary of the module that the working directory is the root of.
+// Remove it when done.
+func Build(ctx context.Context) (*Binary, error) {
+	dir, err := os.MkdirTemp("", "accord-bench-")
+	if err != nil {
+		return nil, err
+	}
+	b := &Binary{Dir: dir, path: filepath.Join(dir, "accord")}
+	build := exec.CommandContext(ctx, "go", "build", "-o", b.path, "./cmd/accord")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, fmt.Errorf("build accord: %w", errors.Join(ctx.Err(), err, b.Remove()))
+	}
+	return b, nil
+}
+
+// Remove removes the binary and all that it left in Dir.
+func (b *Binary) Remove() error { return os.RemoveAll(b.Dir) }
+
+// Run runs the binary, with further variables in its environment, and returns
+// what it prints, and how long it took. It says on stderr what it runs.
+func (b *Binary) Run(ctx context.Context, env []string, args ...string) (out []byte, elapsed time.Duration, err error) {
+	fmt.Fprintln(os.Stderr, "+", strings.Join(append(append([]string{}, env...), "accord", strings.Join(args, " ")), " "))
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, b.path, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = b.Dir, &stdout, &stderr
+	cmd.Env = append(os.Environ(), env...)
+	begin := time.Now()
+	if err := cmd.Run(); err != nil {
+		return nil, 0, fmt.Errorf("accord %s: %w\n%s", strings.Join(args, " "), errors.Join(ctx.Err(), err), stderr.String())
+	}
+	return stdout.Bytes(), time.Since(begin), nil
+}
+
+// JSON runs a verb with --json and decodes what it prints.
+func (b *Binary) JSON(ctx context.Context, into any, env []string, args ...string) error {
+	out, _, err := b.Run(ctx, env, append(args, "--json")...)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		return fmt.Errorf("accord %s: %w", args[0], err)
+	}
+	return nil
+}
