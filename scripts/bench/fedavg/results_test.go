@@ -108,7 +108,7 @@ func TestPage(t *testing.T) {
 		"iid constant E=1 B=50 lr=0.05":     reached(1), // of a rate that is not the best: not told
 		"iid inverse_sqrt E=5 B=10 lr=0.1":  missed(0.98),
 		"iid inverse_sqrt E=5 B=10 lr=0.2":  missed(0.981),
-		"iid inverse_sqrt E=5 B=10 lr=0.4":  {Rounds: 2, Best: 0.3, Diverged: true},
+		"iid inverse_sqrt E=5 B=10 lr=0.3":  {Rounds: 2, Best: 0.3, Diverged: true},
 		"shards:2 constant E=5 B=10 lr=0.1": reached(300),
 	}}
 	golden := filepath.Join("testdata", "page.md")
