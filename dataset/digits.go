@@ -13,9 +13,9 @@ type DigitsOptions struct {
 	Seed    uint64 // of styles and images
 }
 
-// DefaultDigits returns ten sites of 120 images and 1,000 test images.
+// DefaultDigits returns ten sites of 500 images and 2,000 test images.
 func DefaultDigits() DigitsOptions {
-	return DigitsOptions{Sites: 10, PerSite: 120, Test: 1000, Seed: 1}
+	return DigitsOptions{Sites: 10, PerSite: 500, Test: 2000, Seed: 1}
 }
 
 // Validate reports the first option out of its range.
@@ -40,7 +40,7 @@ func (o DigitsOptions) Validate() error {
 }
 
 // Digits draws the digits 0 to 9 as 28×28 grey images. Every site holds all ten
-// of them, but has fonts, handwriting, paper and a scanner of its own; a
+// of them, but has fonts, handwriting, forms, paper and a scanner of its own; a
 // site's images depend on the seed and its number only. The test set is drawn
 // in all sites' styles and, a quarter of it, in fonts and styles that no site
 // has, so that no site alone does well. Keys tell the site of each image, -1

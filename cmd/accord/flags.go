@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/accord-fl/accord/dataset"
 	"github.com/accord-fl/accord/internal/config"
 )
 
@@ -29,10 +31,11 @@ func dataTitle(d config.Data) string {
 
 // shardFlags adds the flags that say who holds what; s holds their defaults.
 func shardFlags(flags *pflag.FlagSet, s *config.Simulation) {
+	drawn := dataset.DefaultDigits()
 	flags.IntVar(&s.Sites, "sites", s.Sites, "number of sites")
 	flags.StringVar(&s.Partition, "partition", s.Partition, "who holds what: iid, shards:K, dirichlet:A, quantity:A or by:site (default by:site for digits, iid for other sets)")
-	flags.IntVar(&s.SamplesPerSite, "samples-per-site", s.SamplesPerSite, "digits only: training images drawn for each site, 0 for the default")
-	flags.IntVar(&s.TestSamples, "test-samples", s.TestSamples, "digits only: test images drawn, 0 for the default")
+	flags.IntVar(&s.SamplesPerSite, "samples-per-site", s.SamplesPerSite, fmt.Sprintf("digits only: training images drawn for each site, 0 for %d", drawn.PerSite))
+	flags.IntVar(&s.TestSamples, "test-samples", s.TestSamples, fmt.Sprintf("digits only: test images drawn, 0 for %d", drawn.Test))
 }
 
 // localFlags adds the flags that say how to train. The returned function

@@ -32,13 +32,21 @@ func (o outcome) print(w io.Writer) error {
 	} else if o.cfg.StopAt > 0 {
 		fmt.Fprintf(&b, "did not reach %s\n", term.Percent(o.cfg.StopAt))
 	}
-	fmt.Fprintf(&b, "\n%.1f s, %s samples/s, model %.12s\nreport and curves in %s\n\nNext:\n",
-		o.summary.Seconds, humanize.Comma(int64(o.summary.SamplesPerSecond)), o.summary.ModelDigest, o.folder.Path(report.ReportFile))
+	fmt.Fprintf(&b, "\n%s\nmodel %.12s, report and curves in %s\n\nNext:\n", o.took(), o.summary.ModelDigest, o.folder.Path(report.ReportFile))
 	for _, command := range o.next() {
 		fmt.Fprintf(&b, "  %s\n", again(command...))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// took says where the time went.
+func (o outcome) took() string {
+	text := fmt.Sprintf("%.1f s, %s samples/s", o.summary.Seconds, humanize.Comma(int64(o.summary.SamplesPerSecond)))
+	if o.baselines == nil {
+		return text
+	}
+	return fmt.Sprintf("%s, and %.1f s to compare", text, o.compared.Seconds())
 }
 
 // count says "1 round", "2 rounds".

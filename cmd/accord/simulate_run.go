@@ -37,6 +37,7 @@ type outcome struct {
 	rounds    []report.Round
 	summary   report.Summary
 	baselines *simulation.Baselines
+	compared  time.Duration // how long the baselines took
 }
 
 // once runs one simulation and prints what came of it.
@@ -150,11 +151,12 @@ func (s simulator) compare(ctx context.Context, o *outcome) error {
 	options.Dir = o.folder.Dir()
 	view := newBaselineView(s.stderr, o.shards, o.split.Train.Len())
 	defer view.Close()
+	start := time.Now()
 	b, err := simulation.Compare(ctx, options, o.split.Train.All(), len(o.rounds), view.trained)
 	if err != nil {
 		return err
 	}
-	o.baselines = &b
+	o.baselines, o.compared = &b, time.Since(start)
 	o.summary.Baselines = &report.Compared{Sites: map[string]float64{}, Central: b.Central.Accuracy}
 	for _, s := range b.Sites {
 		o.summary.Baselines.Sites[s.Site] = s.Accuracy

@@ -301,7 +301,11 @@ func TestSimulateWithoutFlagsCompares(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	written.Simulation.Partition = "" // written out there
+	if got, want := digitsFor(written.Simulation), digitsFor(bare.Simulation); got != want {
+		t.Errorf("configs/simulate.yaml draws %+v, without flags it is %+v", got, want)
+	}
+	s := &written.Simulation // which writes out
+	s.Partition, s.SamplesPerSite, s.TestSamples = "", 0, 0
 	if diff := cmp.Diff(written, bare); diff != "" {
 		t.Errorf("differs from configs/simulate.yaml (-file +flagless):\n%s", diff)
 	}

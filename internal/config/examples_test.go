@@ -60,6 +60,7 @@ func checkDefaults(path string) error {
 	want := Defaults()
 	want.Name = "digits"
 	want.Simulation.Partition = "by:site"
+	want.Simulation.SamplesPerSite, want.Simulation.TestSamples = 500, 2000 // the generator's defaults
 	want.Simulation.Baselines = true
 	if diff := cmp.Diff(want, got); diff != "" {
 		return fmt.Errorf("is not what an empty file means (-empty +example):\n%s", diff)

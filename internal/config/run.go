@@ -54,7 +54,7 @@ func Defaults() Run {
 		Name:       "run",
 		Seed:       1,
 		Model:      Model{Reference: true},
-		Rounds:     10,
+		Rounds:     12,
 		Fraction:   1,
 		MinSites:   2,
 		Strategy:   "fedavg",

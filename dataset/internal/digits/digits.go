@@ -2,7 +2,10 @@ package digits
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"strconv"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-fl/accord/internal/rng"
 )
@@ -20,34 +23,59 @@ type Images struct {
 // Draw draws perSite training images for each site and a number of test
 // images: three quarters of them in the sites' styles in turn, the others in
 // four styles that no site has. The ten digits have equal shares throughout.
+// Sites are drawn side by side, on all cores.
 func Draw(seed uint64, sites, perSite, test int) (training, testing Images, err error) {
 	a, err := newAtelier(seed, sites)
 	if err != nil {
 		return Images{}, Images{}, err
 	}
+	training, testing = newImages(sites*perSite), newImages(test)
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	group.Go(func() error {
+		a.test(&testing, rng.New(seed, "digits", "test"))
+		return nil
+	})
 	for i, s := range a.sites {
-		r := rng.New(seed, "digits", "train", strconv.Itoa(i))
-		for _, digit := range evenly(perSite, r) {
-			a.draw(&training, digit, int32(i), s, r)
-		}
+		group.Go(func() error {
+			var p pen
+			r := rng.New(seed, "digits", "train", strconv.Itoa(i))
+			for k, digit := range evenly(perSite, r) {
+				p.draw(training.frame(i*perSite+k, digit, int32(i)), digit, s, r)
+			}
+			return nil
+		})
 	}
-	r := rng.New(seed, "digits", "test")
-	for i, digit := range evenly(test, r) {
+	return training, testing, group.Wait()
+}
+
+func newImages(n int) Images {
+	return Images{Pixels: make([]uint8, n*Side*Side), Labels: make([]int32, n), Sites: make([]int32, n)}
+}
+
+// frame labels image i and returns its pixels, to be drawn.
+func (m *Images) frame(i, digit int, site int32) []uint8 {
+	m.Labels[i], m.Sites[i] = int32(digit), site
+	return m.Pixels[i*Side*Side:][:Side*Side]
+}
+
+// test draws the test images.
+func (a *atelier) test(images *Images, r *rand.Rand) {
+	var p pen
+	for i, digit := range evenly(len(images.Labels), r) {
 		round, place := i/4, i%4
-		if place == 3 {
-			a.draw(&testing, digit, HeldOut, a.strangers[round%len(a.strangers)], r)
-			continue
+		site, s := HeldOut, a.strangers[round%len(a.strangers)]
+		if place < 3 {
+			site = (3*round + place) % len(a.sites)
+			s = a.sites[site]
 		}
-		site := (3*round + place) % sites
-		a.draw(&testing, digit, int32(site), a.sites[site], r)
+		p.draw(images.frame(i, digit, int32(site)), digit, s, r)
 	}
-	return training, testing, nil
 }
 
 // atelier holds the styles of one seed.
 type atelier struct {
 	sites, strangers []style
-	pen              pen
 }
 
 // newAtelier draws the styles. A site has two of the fonts, the same two as the
@@ -77,14 +105,14 @@ func newAtelier(seed uint64, sites int) (*atelier, error) {
 
 func typefaces(files [][]byte) ([]*typeface, error) {
 	faces := make([]*typeface, len(files))
+	var group errgroup.Group
 	for i, ttf := range files {
-		face, err := newTypeface(ttf)
-		if err != nil {
-			return nil, err
-		}
-		faces[i] = face
+		group.Go(func() (err error) {
+			faces[i], err = newTypeface(ttf)
+			return err
+		})
 	}
-	return faces, nil
+	return faces, group.Wait()
 }
 
 // evenly returns n digits, each as often as the others, in random order.
@@ -95,13 +123,4 @@ func evenly(n int, r *rand.Rand) []int {
 	}
 	r.Shuffle(n, func(i, j int) { digits[i], digits[j] = digits[j], digits[i] })
 	return digits
-}
-
-// draw adds one drawing to images.
-func (a *atelier) draw(images *Images, digit int, site int32, s style, r *rand.Rand) {
-	var drawing [Side * Side]uint8
-	a.pen.draw(drawing[:], digit, s, r)
-	images.Pixels = append(images.Pixels, drawing[:]...)
-	images.Labels = append(images.Labels, int32(digit))
-	images.Sites = append(images.Sites, site)
 }

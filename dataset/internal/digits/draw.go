@@ -24,13 +24,13 @@ type warp struct {
 const lattice = 4
 
 // newWarp draws how one image differs from the site's habit: a turn of up to
-// about 9°, some scale, slant and place, and bent lines.
+// about 11°, some scale, slant and place, and bent lines.
 func newWarp(s style, r *rand.Rand) warp {
 	tall := s.size * between(r, one*92/100, one*108/100) / one
 	wide := tall * s.aspect / one * between(r, one*93/100, one*107/100) / one
 	slant := s.slant + between(r, -one*10/100, one*10/100)
 	// With t = tan(φ/2), cos φ = (1-t²)/(1+t²) and sin φ = 2t/(1+t²).
-	t := between(r, -one*8/100, one*8/100)
+	t := between(r, -one*10/100, one*10/100)
 	t2 := t * t / one
 	cos, sin := (one-t2)*one/(one+t2), 2*t*one/(one+t2)
 	// Image to field: undo the turn, then the slant, then the scale.
@@ -68,21 +68,39 @@ func (w *warp) bend(x, y int) point {
 
 // draw draws a digit into dst, Side×Side grey levels.
 func (p *pen) draw(dst []uint8, digit int, s style, r *rand.Rand) {
+	clear(p.cover[:])
 	face := s.faces[r.IntN(len(s.faces))]
 	stroke := s.stroke + between(r, -px*20/100, px*20/100)
 	w := newWarp(s, r)
+	p.stamp(face[digit], &w, edge{s.soft, stroke, one})
+	p.lighten(s.fade, r)
+	p.clutter(s, w, stroke, r)
+	p.scan(dst, s, r)
+}
+
+// edge is how a stroke ends.
+type edge struct {
+	soft   int // width, 1/px pixel
+	stroke int // added to both sides, 1/px pixel
+	ink    int // share of the pen's ink in the middle
+}
+
+// stamp leaves the ink of one digit, where there is less.
+func (p *pen) stamp(f *field, w *warp, e edge) {
 	for y := range Side {
 		for x := range Side {
 			bend := w.bend(x, y)
 			u := (2*x+1-Side)*px/2 + w.dx + bend.x
 			v := (2*y+1-Side)*px/2 + w.dy + bend.y
-			distance := face[digit].at(toCells(w.xx*u+w.xy*v), toCells(w.yx*u+w.yy*v))
-			edge := distance*Side*px/(grid*step*cellScale*cellScale) + stroke // 1/px pixel
-			p.cover[y*Side+x] = clamp(128+edge*255/s.soft, 255)
+			distance := f.at(toCells(w.xx*u+w.xy*v), toCells(w.yx*u+w.yy*v))
+			depth := distance*Side*px/(grid*step*cellScale*cellScale) + e.stroke // 1/px pixel
+			p.ink(y*Side+x, clamp(128+depth*255/e.soft, 255)*e.ink/one)
 		}
 	}
-	p.scan(dst, s, r)
 }
+
+// ink covers a pixel, unless it is covered better already.
+func (p *pen) ink(i, cover int) { p.cover[i] = max(p.cover[i], cover) }
 
 // toCells turns a place counted from the image's centre, in 1/(px·one) pixel,
 // into one counted from the grid's corner, in 1/cellScale cell.

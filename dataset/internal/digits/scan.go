@@ -31,8 +31,17 @@ func (p *pen) scan(dst []uint8, s style, r *rand.Rand) {
 		p.level[r.IntN(len(p.level))] = fine * r.IntN(256)
 	}
 	for i, v := range p.level {
-		dst[i] = uint8(clamp((v+fine/2)/fine, 255))
+		dst[i] = s.quantise(clamp((v+fine/2)/fine, 255))
 	}
+}
+
+// quantise rounds a grey level to the nearest that the scanner knows.
+func (s *style) quantise(level int) uint8 {
+	if s.depth == 0 {
+		return uint8(level)
+	}
+	last := s.depth - 1
+	return uint8((2*level*last + 255) / (2 * 255) * 255 / last)
 }
 
 // filter smooths the image by the binomial weights ¼ ½ ¼ along both axes;
