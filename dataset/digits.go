@@ -44,7 +44,8 @@ func (o DigitsOptions) Validate() error {
 // site's images depend on the seed and its number only. The test set is drawn
 // in all sites' styles and, a quarter of it, in fonts and styles that no site
 // has, so that no site alone does well. Keys tell the site of each image, -1
-// where there is none. The same options give the same bytes on every platform.
+// where there is none. The same options give the same bytes on every 64-bit
+// platform.
 func Digits(o DigitsOptions) (Split, error) {
 	if err := o.Validate(); err != nil {
 		return Split{}, err

@@ -32,7 +32,7 @@ func (o outcome) print(w io.Writer) error {
 	} else if o.cfg.StopAt > 0 {
 		fmt.Fprintf(&b, "did not reach %s\n", term.Percent(o.cfg.StopAt))
 	}
-	fmt.Fprintf(&b, "\n%s\nmodel %.12s, report and curves in %s\n\nNext:\n", o.took(), o.summary.ModelDigest, o.folder.Path(report.ReportFile))
+	fmt.Fprintf(&b, "\n%s\nmodel %.12s\nreport and curves in %s\n\nNext:\n", o.took(), o.summary.ModelDigest, o.folder.Path(report.ReportFile))
 	for _, command := range o.next() {
 		fmt.Fprintf(&b, "  %s\n", again(command...))
 	}
@@ -46,7 +46,7 @@ func (o outcome) took() string {
 	if o.baselines == nil {
 		return text
 	}
-	return fmt.Sprintf("%s, and %.1f s to compare", text, o.compared.Seconds())
+	return fmt.Sprintf("the federation: %s\nthe comparison: %.1f s", text, o.compared.Seconds())
 }
 
 // count says "1 round", "2 rounds".

@@ -223,7 +223,7 @@ func TestSimulateSaysWhatToDoNext(t *testing.T) {
 	if r.code != exitOK {
 		t.Fatal(r.stderr)
 	}
-	for _, want := range []string{"site-01 alone", "the federation", "all data in one place"} {
+	for _, want := range []string{"site-01 alone", "the federation", "all data in one place", "the comparison: "} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("stdout lacks %q:\n%s", want, r.stdout)
 		}

@@ -26,6 +26,9 @@ type simulateView struct {
 
 func newSimulateView(w io.Writer, cfg config.Run) *simulateView {
 	title := fmt.Sprintf("%s: %d sites train together", title(cfg), cfg.Simulation.Sites)
+	if cfg.Simulation.Baselines { // the time left is not all of it
+		title = "1/2 " + title
+	}
 	v := &simulateView{
 		Progress: term.New(w, term.Options{Title: title, Unit: "round", Parts: "sites"}),
 		snapshot: term.Snapshot{Phase: "preparing", Round: 1, Rounds: cfg.Rounds},
@@ -114,7 +117,7 @@ type baselineView struct {
 
 func newBaselineView(w io.Writer, shards []shard, all int) *baselineView {
 	v := &baselineView{
-		Progress: term.New(w, term.Options{Title: "to compare: sites alone, all data", Parts: "images learned"}),
+		Progress: term.New(w, term.Options{Title: "2/2 to compare: sites alone, all data", Parts: "images learned"}),
 		images:   map[string]int{"": all}, share: map[string]float64{}, total: all,
 	}
 	for _, s := range shards {

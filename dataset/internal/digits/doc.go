@@ -3,6 +3,6 @@
 // and forms, through its own scanner.
 //
 // Everything is computed in integers from streams of internal/rng, so the same
-// seed gives the same bytes on every platform. A site's images depend on the
-// seed and on the site's number only, not on how many sites there are.
+// seed gives the same bytes on every 64-bit platform. A site's images depend on
+// the seed and on the site's number only, not on how many sites there are.
 package digits
