@@ -44,6 +44,7 @@ func (v *simulateView) observe(s round.State, e round.Event) {
 	defer v.mu.Unlock()
 	now := &v.snapshot
 	now.Phase, now.Round, now.Rounds = phaseWord(s.Phase), s.Round, s.Config.Rounds
+	now.Measuring = s.Release != nil && s.Release.Round < s.Round
 	now.Done, now.Total = 0, int64(len(s.Tasks))
 	for _, t := range s.Tasks {
 		if t.Status != round.Open {

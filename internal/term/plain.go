@@ -19,6 +19,7 @@ type plain struct {
 
 	mu     sync.Mutex
 	t      tracker
+	told   int       // the newest round that ended and was told of
 	wrote  time.Time // when the last line about a snapshot was written
 	unsaid bool      // the last snapshot was not written
 	closed bool
@@ -41,18 +42,21 @@ func (p *plain) Update(s Snapshot) {
 		return
 	}
 	now := time.Now()
-	before := p.t.last
 	switch measured := p.t.update(s); {
 	case measured:
 		p.print(p.measured(now))
 	case p.wrote.IsZero(), now.Sub(p.wrote) >= quiet,
-		s.Round != before.Round && s.Measured < before.Round: // a round that ended unmeasured
+		p.told < s.Round-1 && !s.Measuring: // a round that ended unmeasured
 		p.print(p.inside(now))
 	default:
 		p.unsaid = true
 		return
 	}
 	p.wrote, p.unsaid = now, false
+	p.told = max(p.told, s.Measured)
+	if !s.Measuring {
+		p.told = max(p.told, s.Round-1)
+	}
 }
 
 func (p *plain) Line(text string) {

@@ -120,3 +120,29 @@ func TestPlainFromManyGoroutines(t *testing.T) {
 		t.Errorf("got %d lines, want 200", got)
 	}
 }
+
+// While a round is being measured the next one has begun: no line says that it
+// ended unmeasured, unless it really does.
+func TestPlainWaitsForTheMeasurement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b strings.Builder
+		p := New(&b, Options{Parts: "sites"})
+		for _, s := range []Snapshot{
+			{Round: 1, Rounds: 4, Total: 2},
+			{Round: 2, Rounds: 4, Total: 2, Measuring: true},
+			{Round: 2, Rounds: 4, Total: 2, Done: 1, Measuring: true},
+			{Round: 2, Rounds: 4, Total: 2, Done: 1, Measured: 1, Accuracy: 0.5},
+			{Round: 3, Rounds: 4, Total: 2, Measured: 1, Accuracy: 0.5, Measuring: true},
+			{Round: 3, Rounds: 4, Total: 2, Done: 1, Measured: 1, Accuracy: 0.5},
+		} {
+			p.Update(s)
+		}
+		want := `round 1/4: 0/2 sites, 0:00 elapsed
+round 1/4: accuracy 50.00 %, 0:00 elapsed
+round 3/4: 1/2 sites, 0:00 elapsed
+`
+		if diff := cmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("lines differ (-want +got):\n%s", diff)
+		}
+	})
+}

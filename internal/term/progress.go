@@ -32,6 +32,9 @@ type Snapshot struct {
 	Measured int
 	Accuracy float64 // in [0, 1], of round Measured
 	Loss     float64 // of round Measured, on the test set; 0: not known
+	// Measuring tells that the round before the current one is still to be
+	// measured.
+	Measuring bool
 	// TrainLoss is that of the training just going on; 0: not known.
 	TrainLoss float64
 }
