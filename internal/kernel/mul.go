@@ -27,6 +27,21 @@ func (w *Walk) Then(a, b int) *Walk {
 	return w
 }
 
+// Repeat lists the stretches n times, each a elements of A and b of B after the
+// time before. Element i of the result has the first i+1 times.
+func (w *Walk) Repeat(n, a, b int) []*Walk {
+	all := new(Walk)
+	var prefixes []*Walk
+	for i := range n {
+		for t := w.table; len(t) > 0; t = t[2:] {
+			all.Then(int(t[0])+i*a, int(t[1])+i*b)
+		}
+		prefix := *all
+		prefixes = append(prefixes, &prefix)
+	}
+	return prefixes
+}
+
 // Len returns the number of stretches.
 func (w *Walk) Len() int { return len(w.table) / 2 }
 
@@ -47,6 +62,21 @@ func (p *Places) Then(a, c int) *Places {
 	p.table = append(p.table, int32(a), int32(c))
 	p.reachA, p.reachC = max(p.reachA, a), max(p.reachC, c)
 	return p
+}
+
+// Repeat lists the places n times, each a elements of A and c of C after the time
+// before. Element i of the result has the first i+1 times.
+func (p *Places) Repeat(n, a, c int) []*Places {
+	all := new(Places)
+	var prefixes []*Places
+	for i := range n {
+		for t := p.table; len(t) > 0; t = t[2:] {
+			all.Then(int(t[0])+i*a, int(t[1])+i*c)
+		}
+		prefix := *all
+		prefixes = append(prefixes, &prefix)
+	}
+	return prefixes
 }
 
 // Mul computes, at each place p, C_p (+)= Σ_s A_ps·B_s over the stretches s of w.

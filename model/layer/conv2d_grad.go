@@ -8,6 +8,10 @@ type convGrad struct {
 	dx     []float32 // nil in a first layer
 	framed []float32 // sparse: one sample of dx with its border; nil without
 
+	// Dense by rows, for 1, 2, … samples together:
+	positions []*kernel.Walk     // nil with a pool
+	rows      [][]*kernel.Places // of each spread
+
 	// Sparse only:
 	live *kernel.Collector
 	dw   []float32 // gradient of the kernel as [filter, ky, kx, c]
@@ -27,6 +31,12 @@ func (p *convPass) newGrad() *convGrad {
 	}
 	if p.back != nil {
 		g.dx = kernel.Alloc(p.samples * p.input.Size())
+	}
+	if p.byRows && p.pool == nil {
+		g.positions = p.behind[0].gradient.Repeat(p.together, p.framed.Size(), p.pre.Size())
+	}
+	for _, e := range p.spreads {
+		g.rows = append(g.rows, e.rows.Repeat(p.together, p.pre.Size(), p.input.Size()))
 	}
 	return g
 }
@@ -72,36 +82,48 @@ func (p *convPass) unpool(dz, dy []float32, s int, b *band) {
 	}
 }
 
-// weightGrad writes or adds the gradient of the kernel that the positions of a
-// band give, each stretch over k positions or samples.
-func (p *convPass) weightGrad(grad []float32, a kernel.Strided, dz []float32, row, k int, b *band, add bool) {
-	kernel.Mul(p.kernel(grad), p.lineRows(), p.wide, k, a, kernel.Rows(dz, row, p.wide), b.gradient, p.lines, add)
+// weightGrad writes or adds the gradient of the kernel that some positions give,
+// each stretch over k of them or over k samples.
+func (p *convPass) weightGrad(grad []float32, a kernel.Strided, dz kernel.Matrix, k int, positions *kernel.Walk, add bool) {
+	kernel.Mul(p.kernel(grad), p.lineRows(), p.wide, k, a, dz, positions, p.lines, add)
+}
+
+// inputGrad computes the gradient of the input of m samples from number s on, by
+// rows.
+func (p *convPass) inputGrad(dz []float32, s, m int) {
+	if p.grad.dx == nil {
+		return
+	}
+	dx := p.grad.dx[s*p.input.Size():][:m*p.input.Size()]
+	clear(dx)
+	for i := range p.spreads {
+		e := &p.spreads[i]
+		kernel.Mul(kernel.Rows(dx, p.cols.stride*p.input.Stride, p.input.Stride), e.n, p.input.Stride, p.units,
+			kernel.Strided{Data: dz, Row: p.pre.Stride, Col: 1}, p.back.matrix(), e.taps, p.grad.rows[i][m-1], true)
+	}
 }
 
 func (p *convPass) backwardRows(dy []float32, n int, grad []float32, add bool) {
+	input := func(s int) kernel.Strided {
+		return kernel.Strided{Data: p.x[s*p.framed.Size():], Row: 1, Col: p.cols.stride * p.framed.Stride}
+	}
+	if p.pool == nil {
+		for s := 0; s < n; s += p.together {
+			m, dz := min(p.together, n-s), dy[s*p.pre.Size():]
+			p.weightGrad(grad, input(s), kernel.Rows(dz, p.pre.Stride, p.wide), p.pre.W, p.grad.positions[m-1], add || s > 0)
+			p.inputGrad(dz, s, m)
+		}
+		return
+	}
 	for s := range n {
 		var dz []float32
 		for i := range p.behind {
 			band := &p.behind[i]
-			if p.pool == nil {
-				dz = dy[s*band.size:][:band.size]
-			} else {
-				dz = p.grad.dz[:band.size]
-				p.unpool(dz, dy, s, band)
-			}
-			x := kernel.Strided{Data: p.x[s*p.framed.Size():], Row: 1, Col: p.cols.stride * p.framed.Stride}
-			p.weightGrad(grad, x, dz, p.pre.Stride, p.pre.W, band, add || s+i > 0)
+			dz = p.grad.dz[:band.size]
+			p.unpool(dz, dy, s, band)
+			p.weightGrad(grad, input(s), kernel.Rows(dz, p.pre.Stride, p.wide), p.pre.W, band.gradient, add || s+i > 0)
 		}
-		if p.grad.dx == nil {
-			continue
-		}
-		dx := p.grad.dx[s*p.input.Size():][:p.input.Size()]
-		clear(dx)
-		for i := range p.spreads {
-			e := &p.spreads[i]
-			kernel.Mul(kernel.Rows(dx, p.cols.stride*p.input.Stride, p.input.Stride), e.n, p.input.Stride, p.units,
-				kernel.Strided{Data: dz, Row: p.pre.Stride, Col: 1}, p.back.matrix(), e.taps, e.rows, true)
-		}
+		p.inputGrad(dz, s, 1)
 	}
 }
 
@@ -113,7 +135,7 @@ func (p *convPass) backwardSamples(dy []float32, n int, grad []float32, add bool
 			p.unpool(dz[s*band.size:][:band.size], dy, s, band)
 		}
 	}
-	p.weightGrad(grad, kernel.Strided{Data: p.x, Row: 1, Col: p.framed.Size()}, dz, band.size, n, band, add)
+	p.weightGrad(grad, kernel.Strided{Data: p.x, Row: 1, Col: p.framed.Size()}, kernel.Rows(dz, band.size, p.wide), n, band.gradient, add)
 	if p.grad.dx == nil {
 		return
 	}

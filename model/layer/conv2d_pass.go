@@ -1,6 +1,10 @@
 package layer
 
-import "github.com/accord-fl/accord/internal/kernel"
+import (
+	"math"
+
+	"github.com/accord-fl/accord/internal/kernel"
+)
 
 func (b *convBound) NewPass(samples int) Pass {
 	p := &convPass{convBound: b, samples: samples, y: kernel.Alloc(samples * b.out.Size())}
@@ -12,7 +16,21 @@ func (b *convBound) NewPass(samples int) Pass {
 	if b.framed != b.input {
 		p.frame = kernel.Alloc(samples * b.framed.Size())
 	}
+	p.together = b.together(samples)
+	if b.byRows && b.pool == nil {
+		p.starts = b.ahead[0].starts.Repeat(p.together, b.framed.Size(), b.pre.Size())
+	}
 	return p
+}
+
+// together is how many of so many samples one product goes over where rows are
+// positions: all where there is no pool, unless tables of offsets can not hold
+// that many.
+func (b *convBound) together(samples int) int {
+	if b.pool != nil || samples*max(b.framed.Size(), b.pre.Size(), b.input.Size()) > math.MaxInt32 {
+		return 1
+	}
+	return samples
 }
 
 // atOnce is how many of so many samples are held before the pool.
@@ -33,6 +51,9 @@ type convPass struct {
 	y       []float32
 	arg     []uint8 // tap of the pool that gave y
 	grad    *convGrad
+
+	together int
+	starts   []*kernel.Places // for 1, 2, … samples together; nil with a pool
 }
 
 func (p *convPass) Forward(w, x []float32, n int) []float32 {
@@ -64,21 +85,29 @@ func (b *convBound) eachRow(framed, x []float32, n int, visit func(framed, row [
 	}
 }
 
-// forwardRows computes sample after sample, and pools each band as soon as it is
-// there.
+// forwardRows computes all samples together, or with a pool sample after sample,
+// and pools each band as soon as it is there.
 func (p *convPass) forwardRows(w []float32, n int) {
-	for s := range n {
-		x, z := p.x[s*p.framed.Size():], p.z
-		if p.pool == nil {
-			z = p.z[s*p.pre.Size():]
+	if p.pool == nil {
+		for s := 0; s < n; s += p.together {
+			p.rowsOf(p.z[s*p.pre.Size():], w, s, p.starts[min(p.together, n-s)-1])
 		}
+		return
+	}
+	for s := range n {
 		for i := range p.ahead {
 			band := &p.ahead[i]
-			a := kernel.Strided{Data: x, Row: p.cols.stride * p.framed.Stride, Col: 1}
-			kernel.Mul(kernel.Rows(z, p.pre.Stride, p.wide), p.pre.W, p.wide, p.lineRows(), a, p.kernel(w), p.forward, band.starts, false)
-			p.maximum(z, w, s, band)
+			p.rowsOf(p.z, w, s, band.starts)
+			p.maximum(p.z, w, s, band)
 		}
 	}
+}
+
+// rowsOf computes the rows of positions that begin at starts, counted from sample
+// s in the input.
+func (p *convPass) rowsOf(z, w []float32, s int, starts *kernel.Places) {
+	a := kernel.Strided{Data: p.x[s*p.framed.Size():], Row: p.cols.stride * p.framed.Stride, Col: 1}
+	kernel.Mul(kernel.Rows(z, p.pre.Stride, p.wide), p.pre.W, p.wide, p.lineRows(), a, p.kernel(w), p.forward, starts, false)
 }
 
 // forwardSamples computes position after position for all samples.
