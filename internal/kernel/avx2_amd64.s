@@ -1180,25 +1180,38 @@ TEXT ·floorGradAVX2(SB), NOSPLIT, $0-44
 	MOVQ         cols+24(FP), BX
 	MOVQ         sum+32(FP), SI
 	VBROADCASTSS floor+40(FP), Y0
-
-row:
-	MOVQ SI, DI
-	MOVQ BX, R8
+	MOVQ         BX, DI
+	SHLQ         $0x05, DI
 
 col:
-	VMOVUPS (CX), Y1
-	VCMPPS  $0x06, Y0, Y1, Y1
-	VANDPS  (AX), Y1, Y1
-	VMOVUPS Y1, (AX)
-	VADDPS  (DI), Y1, Y1
-	VMOVUPS Y1, (DI)
-	ADDQ    $0x20, AX
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, DI
+	VMOVUPS (SI), Y1
+	VMOVUPS 32(SI), Y2
+	MOVQ    AX, R9
+	MOVQ    CX, R10
+	MOVQ    DX, R8
+
+row:
+	VMOVUPS (R10), Y3
+	VCMPPS  $0x06, Y0, Y3, Y3
+	VANDPS  (R9), Y3, Y3
+	VMOVUPS Y3, (R9)
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS 32(R10), Y3
+	VCMPPS  $0x06, Y0, Y3, Y3
+	VANDPS  32(R9), Y3, Y3
+	VMOVUPS Y3, 32(R9)
+	VADDPS  Y3, Y2, Y2
+	ADDQ    DI, R9
+	ADDQ    DI, R10
 	DECQ    R8
-	JNZ     col
-	DECQ    DX
 	JNZ     row
+	VMOVUPS Y1, (SI)
+	VMOVUPS Y2, 32(SI)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	SUBQ    $0x02, BX
+	JNZ     col
 	VZEROUPPER
 	RET
 

@@ -77,25 +77,39 @@ func floorGrad() {
 	d, y, rows, cols, sum := param("d"), param("y"), param("rows"), param("cols"), param("sum")
 	floor := YMM()
 	VBROADCASTSS(argument("floor"), floor)
-	at, left := GP64(), GP64()
-	Label("row")
-	MOVQ(sum, at)
-	MOVQ(cols, left)
+	// Lanes columns at a time, whose sums stay in registers.
+	row, left, atD, atY := GP64(), GP64(), GP64(), GP64()
+	MOVQ(cols, row)
+	SHLQ(Imm(5), row) // bytes
+	sums := []reg.VecVirtual{YMM(), YMM()}
 	Label("col")
-	v, live := YMM(), YMM()
-	VMOVUPS(Mem{Base: y}, v)
-	VCMPPS(Imm(isNotLessEqual), floor, v, live)
-	VANDPS(Mem{Base: d}, live, v)
-	VMOVUPS(v, Mem{Base: d})
-	VADDPS(Mem{Base: at}, v, v)
-	VMOVUPS(v, Mem{Base: at})
-	ADDQ(Imm(lane), d)
-	ADDQ(Imm(lane), y)
-	ADDQ(Imm(lane), at)
+	for i, s := range sums {
+		VMOVUPS(Mem{Base: sum, Disp: i * lane}, s)
+	}
+	MOVQ(d, atD)
+	MOVQ(y, atY)
+	MOVQ(rows, left)
+	Label("row")
+	for i, s := range sums {
+		v, live := YMM(), YMM()
+		VMOVUPS(Mem{Base: atY, Disp: i * lane}, v)
+		VCMPPS(Imm(isNotLessEqual), floor, v, live)
+		VANDPS(Mem{Base: atD, Disp: i * lane}, live, v)
+		VMOVUPS(v, Mem{Base: atD, Disp: i * lane})
+		VADDPS(v, s, s)
+	}
+	ADDQ(row, atD)
+	ADDQ(row, atY)
 	DECQ(left)
-	JNZ(LabelRef("col"))
-	DECQ(rows)
 	JNZ(LabelRef("row"))
+	for i, s := range sums {
+		VMOVUPS(s, Mem{Base: sum, Disp: i * lane})
+	}
+	for _, pointer := range []reg.GPVirtual{d, y, sum} {
+		ADDQ(Imm(2*lane), pointer)
+	}
+	SUBQ(Imm(2), cols)
+	JNZ(LabelRef("col"))
 	finish()
 }
 
