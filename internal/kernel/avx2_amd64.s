@@ -1152,22 +1152,29 @@ TEXT ·addBiasAVX2(SB), NOSPLIT, $0-36
 	MOVQ         cols+16(FP), DX
 	MOVQ         bias+24(FP), BX
 	VBROADCASTSS floor+32(FP), Y0
-
-row:
-	MOVQ BX, SI
-	MOVQ DX, DI
+	MOVQ         DX, SI
+	SHLQ         $0x05, SI
 
 col:
-	VMOVUPS (AX), Y1
-	VADDPS  (SI), Y1, Y1
-	VMAXPS  Y1, Y0, Y1
-	VMOVUPS Y1, (AX)
-	ADDQ    $0x20, AX
-	ADDQ    $0x20, SI
+	VMOVUPS (BX), Y1
+	VMOVUPS 32(BX), Y2
+	MOVQ    AX, R8
+	MOVQ    CX, DI
+
+row:
+	VADDPS  (R8), Y1, Y3
+	VMAXPS  Y3, Y0, Y3
+	VMOVUPS Y3, (R8)
+	VADDPS  32(R8), Y2, Y3
+	VMAXPS  Y3, Y0, Y3
+	VMOVUPS Y3, 32(R8)
+	ADDQ    SI, R8
 	DECQ    DI
-	JNZ     col
-	DECQ    CX
 	JNZ     row
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, BX
+	SUBQ    $0x02, DX
+	JNZ     col
 	VZEROUPPER
 	RET
 

@@ -51,22 +51,31 @@ func addBias() {
 	y, rows, cols, bias := param("y"), param("rows"), param("cols"), param("bias")
 	floor := YMM()
 	VBROADCASTSS(argument("floor"), floor)
-	at, left := GP64(), GP64()
-	Label("row")
-	MOVQ(bias, at)
-	MOVQ(cols, left)
+	// Lanes columns at a time, whose bias stays in registers.
+	row, left, at := GP64(), GP64(), GP64()
+	MOVQ(cols, row)
+	SHLQ(Imm(5), row) // bytes
+	biases := []reg.VecVirtual{YMM(), YMM()}
 	Label("col")
-	v := YMM()
-	VMOVUPS(Mem{Base: y}, v)
-	VADDPS(Mem{Base: at}, v, v)
-	VMAXPS(v, floor, v)
-	VMOVUPS(v, Mem{Base: y})
-	ADDQ(Imm(lane), y)
-	ADDQ(Imm(lane), at)
+	for i, b := range biases {
+		VMOVUPS(Mem{Base: bias, Disp: i * lane}, b)
+	}
+	MOVQ(y, at)
+	MOVQ(rows, left)
+	Label("row")
+	for i, b := range biases {
+		v := YMM()
+		VADDPS(Mem{Base: at, Disp: i * lane}, b, v)
+		VMAXPS(v, floor, v)
+		VMOVUPS(v, Mem{Base: at, Disp: i * lane})
+	}
+	ADDQ(row, at)
 	DECQ(left)
-	JNZ(LabelRef("col"))
-	DECQ(rows)
 	JNZ(LabelRef("row"))
+	ADDQ(Imm(2*lane), y)
+	ADDQ(Imm(2*lane), bias)
+	SUBQ(Imm(2), cols)
+	JNZ(LabelRef("col"))
 	finish()
 }
 
