@@ -45,7 +45,7 @@ var rules = []struct {
 	{"participant", []string{"participant", "exchange", "internal/", "model", "proto/"}},
 	{"simulation", []string{"coordinator", "participant", "aggregation", "exchange", "internal/", "model"}},
 	{"cmd", []string{""}},
-	{"scripts", []string{"internal/"}},
+	{"scripts", []string{"internal/", "scripts/bench/internal"}},
 }
 
 func TestImportsPointDownward(t *testing.T) {
