@@ -28,19 +28,18 @@ func collectAVX512(k *Collector, dy []float32, arg []uint8, width int) {
 // float32s views integers as floats, to be moved only.
 func float32s(v []int32) []float32 { return unsafe.Slice((*float32)(unsafe.Pointer(&v[0])), len(v)) }
 
+// transposeAVX2 turns blocks of 8×8, of which the last ones overlap those before.
 func transposeAVX2(dst []float32, dRow int, src []float32, sRow, rows, cols int) {
-	i := 0
-	for ; i+8 <= rows; i += 8 {
-		j := 0
-		for ; j+8 <= cols; j += 8 {
+	if rows < octet || cols < octet {
+		transposePortable(dst, dRow, src, sRow, rows, cols)
+		return
+	}
+	for i := 0; i < rows; i += octet {
+		i := min(i, rows-octet)
+		for j := 0; j < cols; j += octet {
+			j := min(j, cols-octet)
 			transpose8AVX2(&dst[j*dRow+i], 4*dRow, &src[i*sRow+j], 4*sRow)
 		}
-		if j < cols {
-			transposePortable(dst[j*dRow+i:], dRow, src[i*sRow+j:], sRow, 8, cols-j)
-		}
-	}
-	if i < rows {
-		transposePortable(dst[i:], dRow, src[i*sRow:], sRow, rows-i, cols)
 	}
 }
 
