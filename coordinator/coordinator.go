@@ -78,8 +78,9 @@ type run struct {
 	// When this process took the run up, and when this attempt's first
 	// window opened. Not recovered.
 	began, opened time.Time
-	// training is how long the windows of the last round were open.
-	training time.Duration
+	// training is how long the windows of each round were open that is not
+	// published yet. Not recovered.
+	training map[int]time.Duration
 }
 
 // input is what the loop is told: an event of a run, or a change in who
@@ -284,7 +285,10 @@ func (c *Coordinator) install(s stepped) (r *run, before round.State) {
 	case s.state.Phase == round.Exchanging && s.before == round.Selecting:
 		r.opened = time.Now()
 	case s.state.Phase == round.Aggregating && s.before == round.Exchanging && !r.opened.IsZero():
-		r.training = time.Since(r.opened)
+		if r.training == nil {
+			r.training = map[int]time.Duration{}
+		}
+		r.training[s.state.Round] = time.Since(r.opened)
 	}
 	switch e := s.in.event.(type) {
 	case round.Submitted:
@@ -294,6 +298,7 @@ func (c *Coordinator) install(s stepped) (r *run, before round.State) {
 			c.log.DPanic("definition", zap.Error(err))
 		}
 	case round.Published:
+		delete(r.training, e.Round)
 		maps.DeleteFunc(r.updates, func(task string, _ exchange.Update) bool {
 			_, open := s.state.Task(task)
 			return !open

@@ -245,7 +245,7 @@ func (c *Coordinator) publish(r *run, e round.Publish) {
 	best, _ := after.Candidate()
 	p := Publication{
 		Definition: r.definition, Version: e.Version, Best: best.Model == e.Version.Model && best.Round == e.Version.Round,
-		Updates: e.Updates, Told: map[string]exchange.Update{}, Parent: e.Parent, Training: r.training, Elapsed: time.Since(r.began),
+		Updates: e.Updates, Told: map[string]exchange.Update{}, Parent: e.Parent, Training: r.training[e.Round], Elapsed: time.Since(r.began),
 	}
 	for _, t := range e.Updates {
 		if u, ok := r.updates[t.ID]; ok {

@@ -10,6 +10,10 @@
 //   - Pending derives every open effect again from that state, and
 //   - effects must be idempotent, for a crash can repeat one.
 //
-// A round is: select a cohort → exchanges → aggregate → evaluate → publish.
-// Failure is a phase too; it retries the round or ends the run by rule.
+// A round is: select a cohort → exchanges → aggregate → evaluate → publish. The
+// last two, the release of a version, overlap with the next round, which starts
+// from the model as soon as it is aggregated and waits with its own aggregate
+// until the version is out. Where the measurement decides whether there is a next
+// round (StopAt), nothing overlaps. Failure is a phase too; it retries the round
+// or ends the run by rule.
 package round

@@ -42,8 +42,7 @@ type Evaluate struct {
 	Model          string
 }
 
-// Publish asks for a version to be made the global model for all to see;
-// Published answers.
+// Publish asks for a version to be made visible to all; Published answers.
 type Publish struct {
 	Round, Attempt int
 	Version        Version

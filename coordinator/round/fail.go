@@ -1,8 +1,6 @@
 package round
 
-import (
-	"time"
-)
+import "time"
 
 func (s State) effectFailed(e EffectFailed) (State, []Effect, error) {
 	if s.releases(e.Round, e.Attempt) {
@@ -23,10 +21,24 @@ func (s State) fail(reason string, at time.Time, resume Phase) (State, []Effect,
 	s, withdrawn := s.withdraw("the attempt failed")
 	s.Reason = reason
 	if s.Attempt >= s.Config.Retries {
-		return s.end(Failed), withdrawn, nil
+		s, effects := s.giveUp()
+		return s, append(withdrawn, effects...), nil
 	}
 	s.Phase, s.Resume, s.Deadline = Retrying, resume, at.Add(pause(s.Attempt))
 	return s, append(withdrawn, s.alarm()), nil
+}
+
+// giveUp fails the run, once the version of the round before is out.
+func (s State) giveUp() (State, []Effect) {
+	r := s.Release
+	if r == nil || r.Round == s.Round {
+		return s.end(Failed), nil
+	}
+	s.Phase, s.Resume = Evaluating, Failed
+	if r.Measured {
+		s.Phase = Publishing
+	}
+	return s.unhalt()
 }
 
 // pause before the attempt that follows attempt: 1 s, doubling, at most a

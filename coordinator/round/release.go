@@ -50,9 +50,12 @@ func (s State) published(e Published) (State, []Effect, error) {
 	s.Published = append(slices.Clone(s.Published), v)
 	switch s.Phase {
 	case Publishing:
+		if s.Resume == Failed {
+			return s.end(Failed), nil, nil
+		}
 		score, measured := v.score()
 		if s.Round == s.Config.Rounds || s.Config.StopAt > 0 && measured && score >= s.Config.StopAt {
-			s.Phase, s.Model = Completed, v.Model
+			s.Phase, s.Model, s.Reason = Completed, v.Model, ""
 			return s, nil, nil
 		}
 		s = s.nextRound(v.Model)
@@ -70,7 +73,8 @@ func (s State) releases(round, attempt int) bool {
 }
 
 // halt keeps a release whose effect has failed. A round under way is not
-// disturbed by that: it tries again before it aggregates.
+// disturbed by that: it is tried again with the next answer, and before the round
+// aggregates.
 func (s State) halt(e EffectFailed) (State, []Effect, error) {
 	r := *s.Release
 	r.Halted = true
@@ -78,11 +82,18 @@ func (s State) halt(e EffectFailed) (State, []Effect, error) {
 	reason := e.Effect + ": " + e.Reason
 	switch s.Phase {
 	case Aggregating, Evaluating, Publishing:
-		return s.fail(reason, e.At, s.Phase)
 	default:
 		s.Reason = reason
 		return s, nil, nil
 	}
+	switch {
+	case s.Resume == Failed: // the run ends for another reason
+		return s.end(Failed), nil, nil
+	case s.Attempt >= s.Config.Retries:
+		s.Reason = reason
+		return s.end(Failed), nil, nil
+	}
+	return s.fail(reason, e.At, s.Phase)
 }
 
 // unhalt lets a release go on that has halted.

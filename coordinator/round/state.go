@@ -177,7 +177,7 @@ type State struct {
 	Deadline   time.Time
 	Model      string   // digest of the global model that the round starts from
 	Release    *Release // nil: none is on its way
-	Resume     Phase    // that follows Retrying
+	Resume     Phase    // that follows Retrying; Failed: the run ends once Release is out
 	Tasks      []Task   // of this attempt, sorted by participant within an exchange
 	Published  []Version
 	Counts     Counts

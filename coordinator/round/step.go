@@ -172,8 +172,9 @@ func (s State) answer(e Answered) (State, []Effect, error) {
 		return s, []Effect{acknowledge}, nil
 	}
 	s.set(t)
+	s, again := s.unhalt()
 	next, effects, err := s.advance(e.At, false)
-	return next, append([]Effect{acknowledge}, effects...), err
+	return next, append(append([]Effect{acknowledge}, again...), effects...), err
 }
 
 func (s State) lose(e ParticipantLost) (State, []Effect, error) {
