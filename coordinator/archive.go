@@ -87,9 +87,12 @@ func finite(x *float64) *float64 {
 	return x
 }
 
-// samples trained on in the round, as far as the updates tell.
+// samples trained on in the round, 0 when not all updates are at hand.
 func samples(p Publication) int64 {
 	var sum int64
+	if len(p.Told) < len(p.Updates) {
+		return 0
+	}
 	for _, t := range p.Updates {
 		u, told := p.Told[t.ID]
 		switch plan := p.Definition.Plan; {
@@ -103,13 +106,17 @@ func samples(p Publication) int64 {
 }
 
 // meanLoss is the mean training loss of the round, weighed by samples where
-// they are known.
+// they are known; nil when not all updates are at hand.
 func meanLoss(updates []round.Task, told map[string]exchange.Update) *float64 {
 	var sum, weights float64
 	for _, t := range updates {
-		loss, ok := told[t.ID].Metrics["loss"]
+		update, here := told[t.ID]
+		if !here {
+			return nil
+		}
+		loss, ok := update.Metrics["loss"]
 		if !ok {
-			continue
+			continue // the site's program tells none
 		}
 		weight := max(1, float64(t.Samples))
 		sum += weight * loss

@@ -5,14 +5,16 @@ import (
 	"fmt"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/kernel"
 	"github.com/accord-fl/accord/model/layer"
 )
 
 // Limits on what a spec may ask for, so that one from elsewhere can not exhaust
 // the machine. MaxParameters limits the weights.
 const (
-	// MaxActivations is the largest number of elements that all layers'
-	// outputs for one sample may have together.
+	// MaxActivations is the largest number of elements that all layers' inputs
+	// with their borders and outputs may have together for one sample, their
+	// channels padded as they are in memory.
 	MaxActivations = 1 << 24
 	// MaxLayers is the largest number of layers.
 	MaxLayers = 256
@@ -195,11 +197,28 @@ func (b *builder) take(l layer.Layer, err error) error {
 	if err != nil {
 		return err
 	}
-	if err := b.spend(l.Out()); err != nil {
+	if conv, ok := l.(*layer.Conv2D); ok && conv.Framed() != b.shape {
+		framed := conv.Framed()
+		if len(b.layers) > 0 {
+			framed.C = kernel.Pad(framed.C)
+		}
+		if err := b.spend(framed); err != nil {
+			return err
+		}
+	}
+	out := l.Out()
+	if _, err := elements(out); err != nil { // what is padded must not overflow
 		return err
 	}
-	if b.weights += layer.WeightSize(l); b.weights > MaxParameters {
-		return fmt.Errorf("the network has more than %d weights", MaxParameters)
+	out.C = kernel.Pad(out.C)
+	if err := b.spend(out); err != nil {
+		return err
+	}
+	if units := l.Out().C; layer.WeightSize(l) > 0 {
+		b.weights += layer.WeightSize(l) / units * kernel.Pad(units)
+	}
+	if b.weights > MaxParameters {
+		return fmt.Errorf("the network has more than %d weights, counted as in memory, for multiples of %d units", MaxParameters, kernel.Lanes)
 	}
 	b.layers = append(b.layers, l)
 	b.shape = l.Out()
@@ -231,14 +250,14 @@ func elements(s layer.Shape) (int, error) {
 	return n, nil
 }
 
-// spend counts a layer's output against MaxActivations.
+// spend counts a shape against MaxActivations.
 func (b *builder) spend(s layer.Shape) error {
 	n, err := elements(s)
 	if err != nil {
 		return err
 	}
 	if b.activations += n; b.activations > MaxActivations {
-		return fmt.Errorf("with %v the layers together have more than %d outputs a sample", s, MaxActivations)
+		return fmt.Errorf("with %v the layers together have more than %d elements in memory for a sample", s, MaxActivations)
 	}
 	return nil
 }

@@ -91,6 +91,7 @@ func (o benchAggregateOptions) run(ctx context.Context, stdout io.Writer) error 
 	if o.threads == 0 {
 		o.threads = runtime.GOMAXPROCS(0)
 	}
+	o.threads = min(o.threads, o.parameters) // a thread folds a stretch of parameters
 	result, err := o.measure(ctx)
 	if err != nil {
 		return err

@@ -112,6 +112,7 @@ func (o benchTrainOptions) run(ctx context.Context, stdout, stderr io.Writer) er
 	if split.Train == nil {
 		return fault.Inputf("data set %s has no training images", o.data.Dataset)
 	}
+	o.batch = min(o.batch, split.Train.Len()) // as training would
 	t := trainOptions{}
 	if o.model != "cnn" {
 		t.spec = o.model

@@ -137,7 +137,9 @@ func perPosition(positions []int32, n int) int {
 }
 
 // Collect replaces the lists by the elements of dy, [cells, width], for which
-// arg says which tap they belong to. width is the number of channels, padded.
+// arg says which tap they belong to: a number below taps, as MaxPool writes, or
+// Dead. Any other is a mistake that assembly does not notice. width is the number
+// of channels, padded.
 func (k *Collector) Collect(dy []float32, arg []uint8, width int) {
 	cells := len(k.positions) / k.taps
 	if width != Pad(len(k.rows)) || len(dy) != cells*width || len(arg) != len(dy) {

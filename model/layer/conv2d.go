@@ -72,6 +72,10 @@ func (l *Conv2D) Out() Shape {
 	return l.before()
 }
 
+// Framed is the shape of the input with its border of zeros, which is held beside
+// it where there is a border.
+func (l *Conv2D) Framed() Shape { return Shape{l.rows.padded(), l.cols.padded(), l.in.C} }
+
 // before is the shape before the pool: the positions that are computed.
 func (l *Conv2D) before() Shape { return Shape{l.rows.out, l.cols.out, l.filters} }
 

@@ -63,7 +63,7 @@ func (l *Conv2D) Bind(p Plan) Bound {
 		Conv2D:  l,
 		weights: weights{taps: l.rows.size * l.cols.size, channels: l.in.C, units: l.filters, wide: z.Stride},
 		input:   p.In,
-		framed:  Layout{Shape{l.rows.padded(), l.cols.padded(), l.in.C}, p.In.Stride},
+		framed:  Layout{l.Framed(), p.In.Stride},
 		pre:     z,
 		out:     padded(l.Out()),
 		floor:   kernel.NoFloor,

@@ -88,7 +88,11 @@ func choose(only string) ([]measurement, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("there is no measurement %q", name)
+			var known []string
+			for _, m := range measurements() {
+				known = append(known, m.name)
+			}
+			return nil, fmt.Errorf("-only: there is no measurement %q; there are %s", name, strings.Join(known, ", "))
 		}
 	}
 	return chosen, nil
