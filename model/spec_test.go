@@ -162,7 +162,7 @@ func TestParseSpecRefuses(t *testing.T) {
 		{"huge pool on top", "input: [2048, 2048, 1]\nlayers:\n- conv2d: {filters: 1, kernel: 1}\n- max_pooling2d: {pool: 15, strides: 1}\n" + end, `are too many`},
 		{"huge border", "input: [1, 1, 2]\nlayers:\n- conv2d: {filters: 1, kernel: 4097, padding: same}\n" + end, `are too many`},
 		{"huge frame", in + "- conv2d: {filters: 1, kernel: 1}\n- conv2d: {filters: 1, kernel: 1200, strides: 28, padding: same}\n" + end, `more than 16777216 elements`},
-		{"huge padded weights", "input: [2048, 2048, 4]\nlayers:\n- flatten: {}\n- dense: {units: 2, activation: softmax}\n", `counted as in memory`},
+		{"huge padded weights", "input: [1500, 1500, 3]\nlayers:\n- flatten: {}\n- dense: {units: 2, activation: softmax}\n", `counted as in memory`},
 		{"huge sum", "input: [1024, 1024, 1]\nlayers:\n" + strings.Repeat("- conv2d: {filters: 4, kernel: 1}\n", 5) + end, `together have more than`},
 		{"too many layers", in + strings.Repeat("- activation: relu\n", 257) + end, `259 layers are above the limit`},
 		{"empty file", "", `f.yaml: want one document`},
