@@ -18,9 +18,8 @@ const maxGroups = 16
 
 // batch is the first part of a step, forward and backward over the samples idx.
 // They are cut into shards of equal size, give or take a sample, and these into
-// groups, by the batch's size only;
-// gradients add up within a group in the order of the shards, and then in the
-// order of the groups.
+// groups, by the batch's size only; gradients add up within a group in the order
+// of the shards, and then in the order of the groups.
 type batch struct {
 	engine *Engine
 	data   Data
