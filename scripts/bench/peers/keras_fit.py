@@ -14,6 +14,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import argparse
 import json
 import resource
+import statistics
+import sys
 
 flags = argparse.ArgumentParser()
 flags.add_argument("--data", required=True)
@@ -59,11 +61,11 @@ model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=
 clock = Clock()
 model.fit(x[..., None], y, batch_size=o.batch, epochs=o.epochs, verbose=0, callbacks=[clock])
 _, accuracy = model.evaluate(test[0][..., None], test[1], verbose=0)
-later = sorted(clock.seconds[1:] or clock.seconds)
+later = statistics.median(clock.seconds[1:] or clock.seconds)
 print(json.dumps({
     "version": f"{keras.__version__} / TensorFlow {tf.__version__}",
-    "samples_per_second": len(x) / later[len(later) // 2],
+    "samples_per_second": len(x) / later,
     "accuracy": accuracy,
     "seconds": time.time() - BEGIN,
-    "peak_rss_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    "peak_rss_bytes": (1 if sys.platform == "darwin" else 1024) * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
 }))

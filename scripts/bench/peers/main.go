@@ -3,15 +3,17 @@
 // what the processor could do at best, and writes its part of docs/benchmarks.md.
 // Run it from the module's root, on an idle machine:
 //
-//	go run ./scripts/bench/peers                      # everything; about 20 minutes
+//	go run ./scripts/bench/peers                      # everything; half an hour
 //	go run ./scripts/bench/peers -only step2,round    # a part; the rest stays
-//	go run ./scripts/bench/peers -short               # one go at each
+//	go run ./scripts/bench/peers -short               # one turn each
 //
 // The peers' newest versions are installed by pip into two virtual environments
-// in the user's cache folder; -upgrade does so again. pip's own configuration
-// (PIP_INDEX_URL, …) says where from.
+// in the user's cache folder, torch and tf; -upgrade does so again. pip's own
+// configuration (PIP_INDEX_URL, PIP_FIND_LINKS, …) says where from: what the
+// default index has of PyTorch for Linux brings gigabytes of CUDA along, which
+// an index of builds for CPUs does not.
 //
-// Machines are shared and noisy, so ours and theirs alternate, and what counts is
+// Machines are shared and noisy, so ours and theirs take turns, and what counts is
 // the median of the ratios. Missed bars are told and are no failure.
 package main
 
@@ -20,12 +22,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/accord-fl/accord/scripts/bench/internal/accord"
 	"github.com/accord-fl/accord/scripts/bench/internal/page"
@@ -48,7 +52,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "names of measurements, separated by commas; empty: all of "+strings.Join(names(), ", "))
 	flag.StringVar(&o.mnist, "mnist", "../shared/data/mnist", "folder with MNIST's four files")
 	flag.StringVar(&o.out, "out", "docs", "folder of benchmarks.md and benchmarks.json")
-	flag.StringVar(&o.venv, "venv", "", "folder of the virtual environments (default accord-peers in the user's cache folder)")
+	flag.StringVar(&o.venv, "venv", "", "folder of the virtual environments torch and tf (default accord-peers in the user's cache folder)")
 	flag.BoolVar(&o.upgrade, "upgrade", false, "install the newest versions of the peers again")
 	flag.BoolVar(&o.short, "short", false, "measure once instead of three times")
 	flag.Parse()
@@ -63,30 +67,49 @@ func main() {
 	}
 }
 
+// program is the binary that is measured. Both methods run it in the scratch
+// folder, with further variables in its environment, and are not called
+// concurrently.
+type program interface {
+	Run(ctx context.Context, env []string, args ...string) (out []byte, elapsed time.Duration, err error)
+	JSON(ctx context.Context, into any, env []string, args ...string) error
+}
+
+var _ program = (*accord.Binary)(nil)
+
+// scripts runs our Python files, one at a time, and decodes what they print.
+type scripts interface {
+	run(ctx context.Context, into *peer, environment, script string, args ...string) (time.Duration, error)
+}
+
+var _ scripts = environments{}
+
 // bench is the state of one go at measuring.
 type bench struct {
-	ctx     context.Context
-	accord  *accord.Binary
-	python  environments
+	accord  program
+	python  scripts
+	dir     string // scratch
 	mnist   string // absolute
+	odd     string // path of odd.yaml, absolute
 	repeats int
+	log     io.Writer
 }
 
 // measurement is one or more rows of the page.
 type measurement struct {
 	name    string
-	peers   []string // environments that it needs
-	measure func(*bench) ([]page.Row, error)
+	needs   []string // environments
+	measure func(*bench, context.Context) ([]page.Row, error)
 }
 
 func measurements() []measurement {
 	return []measurement{
-		{"step2", []string{torch, keras}, func(b *bench) ([]page.Row, error) { return b.step(2) }},
-		{"step1", []string{torch, keras}, func(b *bench) ([]page.Row, error) { return b.step(1) }},
+		{"step2", []string{torch, keras}, func(b *bench, ctx context.Context) ([]page.Row, error) { return b.step(ctx, 2) }},
+		{"step1", []string{torch, keras}, func(b *bench, ctx context.Context) ([]page.Row, error) { return b.step(ctx, 1) }},
 		{"train", []string{keras}, (*bench).training},
 		{"round", []string{torch}, (*bench).round},
 		{"engine", nil, (*bench).engine},
-		{"odd", nil, (*bench).odd},
+		{"odd", nil, (*bench).oddNetwork},
 		{"fold", nil, (*bench).fold},
 	}
 }
@@ -118,32 +141,57 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	b := &bench{ctx: ctx, repeats: 3}
+	b := &bench{repeats: 3, log: os.Stderr}
 	if o.short {
 		b.repeats = 1
 	}
 	if b.mnist, err = filepath.Abs(o.mnist); err != nil {
 		return err
 	}
-	if b.accord, err = accord.Build(ctx); err != nil {
+	if _, err := os.Stat(b.mnist); err != nil {
+		return fmt.Errorf("-mnist: %w; `accord data fetch mnist` gets the files", err)
+	}
+	folder, err := filepath.Abs(filepath.Join("scripts", "bench", "peers"))
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.accord.Remove()) }()
-	if b.python, err = prepare(ctx, o, wanted, b.accord.Dir); err != nil {
-		return err
-	}
+	b.odd = filepath.Join(folder, "odd.yaml")
 	results, err := page.Load(o.out)
 	if err != nil {
 		return err
 	}
+	binary, err := accord.Build(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, binary.Remove()) }()
+	b.accord, b.dir = binary, binary.Dir
+	if b.python, err = prepare(ctx, o, wanted, environments{scripts: folder, home: binary.Dir, log: b.log}); err != nil {
+		return err
+	}
 	for _, m := range wanted {
-		rows, err := m.measure(b)
+		rows, err := m.measure(b, ctx)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
+		// Saved after each, so that an interruption keeps what it has.
 		if err := results.Report(os.Stdout, m.name, rows, o.out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// command is how a measurement is made, for the page: all of it, and what it
+// runs, in which DIR stands for MNIST's folder.
+func (b *bench) command(name string, runs ...[]string) string {
+	lines := []string{"go run ./scripts/bench/peers -only " + name}
+	if b.repeats == 1 {
+		lines[0] += " -short"
+	}
+	for _, args := range runs {
+		line := strings.ReplaceAll(strings.Join(args, " "), b.mnist, "DIR")
+		lines = append(lines, strings.ReplaceAll(line, b.odd, "scripts/bench/peers/odd.yaml"))
+	}
+	return strings.Join(lines, "\n")
 }

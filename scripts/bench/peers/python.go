@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,99 +15,40 @@ import (
 	"time"
 )
 
-// The environments. TensorFlow and PyTorch in one process abort, so each has its
-// own.
-const (
-	torch = "torch"
-	keras = "tf"
-)
-
-// packages are what pip installs into an environment, and modules what then must
-// be there.
-var (
-	packages = map[string][]string{torch: {"torch", "numpy", "flwr[simulation]"}, keras: {"tensorflow", "numpy"}}
-	modules  = map[string]string{torch: "torch, numpy, flwr", keras: "tensorflow, keras, numpy"}
-)
+// peer is what our Python files print of a training.
+type peer struct {
+	Version          string  `json:"version"`
+	SamplesPerSecond float64 `json:"samples_per_second"`
+	PeakRSS          float64 `json:"peak_rss_bytes"`
+	Rounds           []struct {
+		Seconds float64 `json:"seconds"`
+	} `json:"rounds"`
+}
 
 // environments are the peers' interpreters.
 type environments struct {
 	dir     string // of the virtual environments
 	scripts string // of our Python files
 	home    string // for what peers write beside their results
+	log     io.Writer
 }
 
-// prepare installs what the measurements need and is not there.
-func prepare(ctx context.Context, o options, wanted []measurement, home string) (e environments, err error) {
-	e = environments{dir: o.venv, home: home}
-	if e.dir == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return e, err
-		}
-		e.dir = filepath.Join(cache, "accord-peers")
-	}
-	if e.dir, err = filepath.Abs(e.dir); err != nil {
-		return e, err
-	}
-	if e.scripts, err = filepath.Abs(filepath.Join("scripts", "bench", "peers")); err != nil {
-		return e, err
-	}
-	var needed []string
-	for _, m := range wanted {
-		needed = append(needed, m.peers...)
-	}
-	slices.Sort(needed)
-	for _, name := range slices.Compact(needed) {
-		if err := e.install(ctx, name, o.upgrade); err != nil {
-			return e, err
-		}
-	}
-	return e, nil
-}
-
-// install makes an environment, unless it is there and nothing newer is wanted.
-func (e environments) install(ctx context.Context, name string, upgrade bool) error {
-	dir := filepath.Join(e.dir, name)
-	if !upgrade && exec.CommandContext(ctx, e.interpreter(name), "-c", "import "+modules[name]).Run() == nil {
-		return nil
-	}
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		return errors.New("python3 is needed for the peers: install it, with its venv module, or measure without (-only engine,odd,fold)")
-	}
-	fmt.Fprintf(os.Stderr, "installing %s into %s; this takes minutes and some gigabytes\n", strings.Join(packages[name], ", "), dir)
-	for _, command := range [][]string{
-		{python, "-m", "venv", dir},
-		append([]string{e.interpreter(name), "-m", "pip", "install", "--quiet", "--upgrade"}, packages[name]...),
-	} {
-		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("%s: %w", strings.Join(command, " "), errors.Join(ctx.Err(), err))
-		}
-	}
-	return nil
-}
-
-func (e environments) interpreter(name string) string {
-	return filepath.Join(e.dir, name, "bin", "python")
-}
+// grace is how long a peer that was asked to stop may take to stop its workers.
+const grace = 20 * time.Second
 
 // run runs one of our Python files and decodes the last line that it prints, or
-// what it leaves in the file that it is told of by --out.
-func (e environments) run(ctx context.Context, into any, environment, script string, args ...string) (time.Duration, error) {
-	fmt.Fprintln(os.Stderr, "+", script, strings.Join(args, " "))
+// what it leaves in the file that it is told of by --out. It returns how long
+// that took from the start of the process to its end.
+func (e environments) run(ctx context.Context, into *peer, environment, script string, args ...string) (time.Duration, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, e.interpreter(environment), append([]string{filepath.Join(e.scripts, script)}, args...)...)
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &stdout, &stderr, e.home
 	// Flower's workers look for our files by PYTHONPATH.
-	cmd.Env = append(os.Environ(), "PYTHONPATH="+e.scripts, "HOME="+e.home, "PYTHONDONTWRITEBYTECODE=1")
-	// A peer that was asked to stop has children to stop, too.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 20 * time.Second
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+e.scripts, "PYTHONDONTWRITEBYTECODE=1",
+		"HOME="+e.home, "FLWR_HOME="+filepath.Join(e.home, "flwr"), "KERAS_HOME="+filepath.Join(e.home, "keras"))
 	begin := time.Now()
-	if err := cmd.Run(); err != nil {
-		return 0, fmt.Errorf("%s: %w\n%s", script, errors.Join(ctx.Err(), err), tail(stderr.String()))
+	if err := e.do(ctx, cmd, script+" "+strings.Join(args, " ")); err != nil {
+		return 0, fmt.Errorf("%s: %w\n%s", script, err, tail(stderr.String()))
 	}
 	elapsed := time.Since(begin)
 	out := []byte(lastLine(stdout.String()))
@@ -115,11 +57,34 @@ func (e environments) run(ctx context.Context, into any, environment, script str
 		if out, err = os.ReadFile(args[i+1]); err != nil {
 			return 0, fmt.Errorf("%s: %w", script, err)
 		}
+		if err := os.Remove(args[i+1]); err != nil { // what the next go finds is its own
+			return 0, err
+		}
 	}
 	if err := json.Unmarshal(out, into); err != nil {
 		return 0, fmt.Errorf("%s: %w in %.200q", script, err, out)
 	}
+	if into.Version == "" {
+		return 0, fmt.Errorf("%s: no version in %.200q", script, out)
+	}
 	return elapsed, nil
+}
+
+// do runs a command to its end, or to that of ctx, with all that it starts.
+func (e environments) do(ctx context.Context, cmd *exec.Cmd, what string) error {
+	if _, err := fmt.Fprintln(e.log, "+", what); err != nil {
+		return err
+	}
+	cmd.WaitDelay = grace
+	ownGroup(cmd)
+	err := cmd.Run()
+	if cmd.Process != nil {
+		killGroup(cmd) // children that it left behind
+	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it ended well; only such children held its output open
+	}
+	return errors.Join(ctx.Err(), err)
 }
 
 func lastLine(text string) string {

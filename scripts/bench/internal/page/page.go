@@ -22,13 +22,18 @@ import (
 // order is that of the measurements on the page.
 var order = []string{"default", "sites", "central", "fedavg", "step2", "step1", "train", "round", "engine", "odd", "fold"}
 
-// Row is one line of the table.
+// Row is one line of a table: of that of speeds where Kernel is set.
 type Row struct {
 	What    string `json:"what"`
 	Bar     string `json:"bar"`
 	Figure  string `json:"figure"`
 	Holds   bool   `json:"holds"`
-	Command string `json:"command"`
+	Command string `json:"command"` // one or more lines
+
+	Stretch bool   `json:"stretch,omitempty"` // reached what the bar calls so
+	Kernel  string `json:"kernel,omitempty"`  // the family of kernels that computed
+	Peer    string `json:"peer,omitempty"`    // the fastest other software, its version and its figure
+	Ratio   string `json:"ratio,omitempty"`   // how many times as fast ours is
 }
 
 // Results are all measurements so far, by name.
@@ -74,7 +79,7 @@ func (r *Results) Put(name string, rows []Row) {
 // Report prints rows, puts them among the results, and saves these.
 func (r *Results) Report(w io.Writer, name string, rows []Row, dir string) error {
 	for _, row := range rows {
-		if _, err := fmt.Fprintf(w, "%-8s %s: %s (bar: %s)\n", name, row.What, row.Figure, row.Bar); err != nil {
+		if _, err := fmt.Fprintf(w, "%-8s %s\n", name, row.line()); err != nil {
 			return err
 		}
 	}
@@ -92,32 +97,6 @@ func (r *Results) Save(dir string) error {
 		atomicfile.WriteBytes(filepath.Join(dir, file), append(data, '\n')),
 		atomicfile.WriteBytes(filepath.Join(dir, "benchmarks.md"), []byte(r.page())),
 	)
-}
-
-func (r *Results) page() string {
-	var b strings.Builder
-	b.WriteString("# Benchmarks\n\nWritten by `go run ./scripts/bench` and `go run ./scripts/bench/peers`; do not edit. Machines differ and are noisy: run it on yours.\n\n")
-	b.WriteString("| what | bar | measured | holds |\n|---|---|---|---|\n")
-	var notes strings.Builder
-	for _, name := range order {
-		done, ok := r.Measured[name]
-		if !ok {
-			continue
-		}
-		command := ""
-		for _, row := range done.Rows {
-			holds := "yes"
-			if !row.Holds {
-				holds = "**no**"
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", row.What, row.Bar, row.Figure, holds)
-			if row.Command != command {
-				command = row.Command
-				fmt.Fprintf(&notes, "- %s: %s, %s\n\n      %s\n\n", name, done.Machine, done.Date, command)
-			}
-		}
-	}
-	return b.String() + "\nWhere, when and how:\n\n" + notes.String()
 }
 
 // machine names the processor, as far as the system tells.
