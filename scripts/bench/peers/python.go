@@ -34,7 +34,7 @@ type environments struct {
 }
 
 // grace is how long a peer that was asked to stop may take to stop its workers.
-const grace = 20 * time.Second
+const grace = 10 * time.Second
 
 // run runs one of our Python files and decodes the last line that it prints, or
 // what it leaves in the file that it is told of by --out. It returns how long
