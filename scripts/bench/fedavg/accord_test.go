@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/accord-fl/accord/internal/report"
+	"github.com/accord-fl/accord/scripts/bench/internal/accord"
 )
 
 // The real binary takes the flags of a cell and leaves what is read here.
@@ -13,10 +14,12 @@ func TestRealBinary(t *testing.T) {
 		t.Skip("builds accord")
 	}
 	t.Chdir(filepath.Join("..", "..", ".."))
-	binary, err := build(t.Context(), t.TempDir())
+	fresh, err := accord.Build(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = fresh.Remove() }() // scratch
+	binary := fresh.Path
 	b := &bench{
 		binary: binary, cache: filepath.Join(t.TempDir(), "cache"), hidden: binary,
 		federation: []string{"--dataset", "digits", "--sites", "4", "--samples-per-site", "10", "--test-samples", "10"},

@@ -18,11 +18,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
 	"syscall"
+
+	"github.com/accord-fl/accord/scripts/bench/internal/accord"
 )
 
 // options are the command line.
@@ -84,25 +85,12 @@ func run(ctx context.Context, o options) (err error) {
 		b.cache = filepath.Join(user, "accord-fedavg")
 	}
 	if b.binary == "" {
-		dir, err := os.MkdirTemp("", "accord-fedavg-")
-		if err != nil {
+		var fresh *accord.Binary
+		if fresh, err = accord.Build(ctx); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-		if b.binary, err = build(ctx, dir); err != nil {
-			return err
-		}
+		defer func() { err = errors.Join(err, fresh.Remove()) }()
+		b.binary = fresh.Path
 	}
 	return b.run(ctx)
-}
-
-// build makes a fresh binary in dir.
-func build(ctx context.Context, dir string) (binary string, err error) {
-	binary = filepath.Join(dir, "accord")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/accord")
-	cmd.Stderr = os.Stderr
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("build accord: %w", errors.Join(ctx.Err(), err))
-	}
-	return binary, nil
 }

@@ -16,8 +16,8 @@ import (
 
 // Binary is a fresh build of accord.
 type Binary struct {
+	Path string
 	Dir  string // scratch, in which it runs
-	path string
 }
 
 // Build makes a binary of the module that the working directory is the root of.
@@ -27,8 +27,8 @@ func Build(ctx context.Context) (*Binary, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Binary{Dir: dir, path: filepath.Join(dir, "accord")}
-	build := exec.CommandContext(ctx, "go", "build", "-o", b.path, "./cmd/accord")
+	b := &Binary{Dir: dir, Path: filepath.Join(dir, "accord")}
+	build := exec.CommandContext(ctx, "go", "build", "-o", b.Path, "./cmd/accord")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return nil, fmt.Errorf("build accord: %w", errors.Join(ctx.Err(), err, b.Remove()))
@@ -44,7 +44,7 @@ func (b *Binary) Remove() error { return os.RemoveAll(b.Dir) }
 func (b *Binary) Run(ctx context.Context, env []string, args ...string) (out []byte, elapsed time.Duration, err error) {
 	fmt.Fprintln(os.Stderr, "+", strings.Join(append(append([]string{}, env...), "accord", strings.Join(args, " ")), " "))
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.path, args...)
+	cmd := exec.CommandContext(ctx, b.Path, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.Dir, &stdout, &stderr
 	cmd.Env = append(os.Environ(), env...)
 	begin := time.Now()
