@@ -67,9 +67,10 @@ func (s State) published(e Published) (State, []Effect, error) {
 	}
 }
 
-// releases tells whether a result is of the version on its way out.
+// releases tells whether a result is of the version on its way out. One that
+// has halted awaits no result before it goes on.
 func (s State) releases(round, attempt int) bool {
-	return s.Release != nil && s.Release.Round == round && s.Release.Attempt == attempt
+	return s.Release != nil && !s.Release.Halted && s.Release.Round == round && s.Release.Attempt == attempt
 }
 
 // halt keeps a release whose effect has failed. A round under way is not
