@@ -14,7 +14,18 @@ import (
 // Write replaces the file at path by what write puts into its argument. When
 // write or any later step fails, the old file stays and the temporary one is
 // removed. The file gets mode 0o644.
-func Write(path string, write func(io.Writer) error) (err error) {
+func Write(path string, write func(io.Writer) error) error { return replace(path, 0o644, write) }
+
+// WriteSecret replaces the file at path by data, as Write does, and lets only
+// its owner read it.
+func WriteSecret(path string, data []byte) error {
+	return replace(path, 0o600, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+func replace(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -29,7 +40,7 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	if err := write(f); err != nil {
 		return err
 	}
-	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), path); err != nil {

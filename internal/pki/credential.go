@@ -1,0 +1,181 @@
+package pki
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/accord-fl/accord/internal/fault"
+)
+
+// Credential is an identity folder in use: a certificate, its key, and the
+// roots that are trusted. Files that are replaced are taken up within a second,
+// so a renewal needs no restart. Methods may be called concurrently.
+type Credential struct {
+	dir string
+
+	mu      sync.Mutex
+	looked  time.Time // when the files' times were last seen
+	changed time.Time // the newest of them
+	cert    tls.Certificate
+	roots   []*x509.Certificate
+}
+
+// OpenCredential reads an identity folder.
+func OpenCredential(dir string) (*Credential, error) {
+	c := &Credential{dir: dir}
+	changed, err := c.newest()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.load(changed); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// newest is when one of the files was last replaced.
+func (c *Credential) newest() (time.Time, error) {
+	var newest time.Time
+	for _, file := range []string{CertFile, KeyFile, RootsFile} {
+		info, err := os.Stat(filepath.Join(c.dir, file))
+		if err != nil {
+			return newest, fmt.Errorf("identity: %w", missing(err))
+		}
+		if info.ModTime().After(newest) {
+			newest = info.ModTime()
+		}
+	}
+	return newest, nil
+}
+
+// load reads the files. mu is held, or nobody else has c.
+func (c *Credential) load(changed time.Time) error {
+	chain, err := ReadCerts(filepath.Join(c.dir, CertFile))
+	if err != nil {
+		return err
+	}
+	key, err := ReadKey(filepath.Join(c.dir, KeyFile))
+	if err != nil {
+		return err
+	}
+	roots, err := ReadCerts(filepath.Join(c.dir, RootsFile))
+	if err != nil {
+		return err
+	}
+	if public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(chain[0].PublicKey) {
+		return fault.Inputf("%s: %s is not the key of %s", c.dir, KeyFile, CertFile)
+	}
+	cert := tls.Certificate{PrivateKey: key, Leaf: chain[0]}
+	for _, part := range chain {
+		cert.Certificate = append(cert.Certificate, part.Raw)
+	}
+	c.cert, c.roots, c.changed = cert, roots, changed
+	return nil
+}
+
+// refresh takes up files that have changed. What can not be read is left
+// alone: half a renewal is over in a moment. mu is held.
+func (c *Credential) refresh() {
+	if time.Since(c.looked) < time.Second {
+		return
+	}
+	c.looked = time.Now()
+	if changed, err := c.newest(); err == nil && !changed.Equal(c.changed) {
+		_ = c.load(changed) // as above
+	}
+}
+
+// Certificate returns the certificate and key now in use.
+func (c *Credential) Certificate() *tls.Certificate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refresh()
+	cert := c.cert
+	return &cert
+}
+
+// Roots returns the roots now trusted.
+func (c *Credential) Roots() []*x509.Certificate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refresh()
+	return c.roots
+}
+
+// Dir is the folder.
+func (c *Credential) Dir() string { return c.dir }
+
+// Key returns the private key, which stays the same through renewals.
+func (c *Credential) Key() crypto.Signer {
+	signer, ok := c.Certificate().PrivateKey.(crypto.Signer)
+	if !ok {
+		panic("pki: a key that was loaded can sign")
+	}
+	return signer
+}
+
+// Identity is the certificate's SPIFFE ID. A certificate of an institution's
+// own authority may have none, which is an error.
+func (c *Credential) Identity() (Identity, error) { return IdentityOf(c.Certificate().Leaf) }
+
+// Due tells whether the certificate should be renewed: two thirds of its time
+// are over.
+func (c *Credential) Due(now time.Time) bool {
+	leaf := c.Certificate().Leaf
+	return now.After(leaf.NotAfter.Add(-leaf.NotAfter.Sub(leaf.NotBefore) / 3))
+}
+
+// Replace keeps a new certificate for the same key, and the roots to trust from
+// now on. A nil chain, or nil roots, stay as they are.
+func (c *Credential) Replace(chain, roots []*x509.Certificate) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if chain != nil {
+		public, ok := c.cert.Leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+		if !ok || !public.Equal(chain[0].PublicKey) {
+			return errors.New("pki: the new certificate is for another key")
+		}
+		if err := WriteCerts(filepath.Join(c.dir, CertFile), chain); err != nil {
+			return err
+		}
+	}
+	if roots != nil {
+		if err := WriteCerts(filepath.Join(c.dir, RootsFile), roots); err != nil {
+			return err
+		}
+	}
+	changed, err := c.newest()
+	if err != nil {
+		return err
+	}
+	return c.load(changed)
+}
+
+// ReplacePEM is Replace with what came over the wire; empty stands for nil.
+// Roots that are the same leave the file alone.
+func (c *Credential) ReplacePEM(chain, roots []byte) error {
+	var newChain, newRoots []*x509.Certificate
+	var err error
+	if len(chain) > 0 {
+		if newChain, err = DecodeCerts(chain); err != nil {
+			return err
+		}
+	}
+	if len(roots) > 0 && !bytes.Equal(roots, EncodeCerts(c.Roots())) {
+		if newRoots, err = DecodeCerts(roots); err != nil {
+			return err
+		}
+	}
+	if newChain == nil && newRoots == nil {
+		return nil
+	}
+	return c.Replace(newChain, newRoots)
+}
