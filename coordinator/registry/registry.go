@@ -1,0 +1,215 @@
+package registry
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/accord-fl/accord/coordinator/journal"
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/pki"
+)
+
+// Status is how a site stands.
+type Status string
+
+// The statuses.
+const (
+	Invited  Status = "invited"  // has a token, and no key yet
+	Enrolled Status = "enrolled" // has a certificate of the federation
+	Trusted  Status = "trusted"  // has a certificate of its institution's authority
+	Revoked  Status = "revoked"
+	Left     Status = "left"
+)
+
+// Site is how a site stands, for people.
+type Site struct {
+	Name    string
+	Status  Status
+	Key     string    // fingerprint of an enrolled site's key
+	Since   time.Time // of the status
+	Expires time.Time // of the invitation, or of the newest certificate
+	Reason  string    // why it was revoked
+
+	token        string // hash of the secret of an invitation that is open or redeemed
+	tokenExpires time.Time
+	redeemed     string // hash of the secret with which Key was enrolled
+	roots        []*x509.Certificate
+}
+
+// Registry is who belongs. Methods may be called concurrently.
+type Registry struct {
+	store journal.Store
+
+	mu     sync.RWMutex
+	ended  []func(role pki.Role, name string)
+	head   uint64
+	sites  map[string]Site
+	tokens map[string]string // hash of a secret → site
+	admins map[string]string // revoked ones, and why
+}
+
+// Open rebuilds the registry from its journal, which the caller closes.
+func Open(ctx context.Context, store journal.Store) (*Registry, error) {
+	r := &Registry{store: store, sites: map[string]Site{}, tokens: map[string]string{}, admins: map[string]string{}}
+	head, err := store.Replay(ctx, func(rec journal.Record) error {
+		e, err := decode(rec.Data)
+		if err != nil {
+			return err
+		}
+		return r.apply(rec.Kind, rec.At, e)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	r.head = head
+	return r, nil
+}
+
+// record makes an event durable and then true. mu is held.
+func (r *Registry) record(ctx context.Context, kind string, e event) error {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	rec := journal.Record{Seq: r.head + 1, At: time.Now().UTC(), Kind: kind, Data: data}
+	if err := r.store.Append(ctx, r.head, []journal.Record{rec}); err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	r.head++
+	return r.apply(kind, rec.At, e)
+}
+
+// Invite opens an invitation for a site, in place of an earlier one. Of its
+// secret only the hash is known here. A site that belongs already keeps its key
+// until somebody redeems the invitation.
+func (r *Registry) Invite(ctx context.Context, site, token, by string, expires time.Time) error {
+	switch {
+	case !exchange.ValidName(site):
+		return fault.Inputf("%.80q can not name a site: want letters, digits, '.', '_' and '-', at most 64", site)
+	case len(token) != 64:
+		return fault.Inputf("invitation for %s: want the hash of a secret", site)
+	case !expires.After(time.Now()):
+		return fault.Inputf("invitation for %s: it would have expired already", site)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sites[site].Status == Trusted {
+		return fault.As(fault.Exists, fmt.Errorf("site %s has a certificate of its own institution; revoke it first", site))
+	}
+	return r.record(ctx, invited, event{Site: site, Token: token, Expires: expires.UTC(), By: by})
+}
+
+// Enroll redeems an invitation with a site's key, whose first certificate
+// lasts until expires. The same key may redeem the same invitation again while
+// it lasts: the answer may have been lost. It returns the site's name; a token that
+// lets nobody in is a *Refusal.
+func (r *Registry) Enroll(ctx context.Context, secret, key string, expires time.Time) (site string, err error) {
+	token := pki.HashSecret(secret)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	site, known := r.tokens[token]
+	s := r.sites[site]
+	if !known || s.token != token || !time.Now().Before(s.tokenExpires) {
+		return "", badToken()
+	}
+	if s.redeemed == token {
+		if s.Key != key || s.Status != Enrolled {
+			return "", badToken()
+		}
+		return site, nil
+	}
+	return site, r.record(ctx, enrolled, event{Site: site, Token: token, Key: key, Expires: expires.UTC()})
+}
+
+// Renewed notes until when a site's new certificate lasts.
+func (r *Registry) Renewed(ctx context.Context, site string, expires time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.record(ctx, renewed, event{Site: site, Expires: expires.UTC()})
+}
+
+// Trust admits a site by certificates of its institution's own authority.
+func (r *Registry) Trust(ctx context.Context, site, by string, roots []*x509.Certificate) error {
+	if !exchange.ValidName(site) {
+		return fault.Inputf("%.80q can not name a site: want letters, digits, '.', '_' and '-', at most 64", site)
+	}
+	for _, root := range roots {
+		if !root.IsCA {
+			return fault.Inputf("%s is the certificate of no authority: want the one that signs the site's", root.Subject)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.record(ctx, trusted, event{Site: site, Roots: string(pki.EncodeCerts(roots)), By: by})
+}
+
+// Revoke ends the access of a site, or of an admin, at once.
+func (r *Registry) Revoke(ctx context.Context, role pki.Role, name, by, reason string) error {
+	if err := r.end(ctx, role, name, revoked, event{Site: name, Role: role, By: by, Reason: reason}); err != nil {
+		return err
+	}
+	r.tell(role, name)
+	return nil
+}
+
+// answerWithin is how long a site that leaves has to hear that it has left.
+const answerWithin = time.Second
+
+// Leave ends a site's access by its own will.
+func (r *Registry) Leave(ctx context.Context, site, reason string) error {
+	if err := r.end(ctx, pki.Participant, site, left, event{Site: site, Reason: reason}); err != nil {
+		return err
+	}
+	time.AfterFunc(answerWithin, func() { r.tell(pki.Participant, site) })
+	return nil
+}
+
+func (r *Registry) end(ctx context.Context, role pki.Role, name, kind string, e event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch s, known := r.sites[name]; {
+	case role == pki.Admin:
+	case role != pki.Participant:
+		return fault.Inputf("a %s can not be revoked here", role)
+	case !known:
+		return fault.Inputf("there is no site %.80q", name)
+	case s.Status == Revoked || s.Status == Left && kind == left:
+		return fault.Inputf("site %s is %s already", name, s.Status)
+	}
+	return r.record(ctx, kind, e)
+}
+
+// OnEnd adds somebody who is told, once it is durable, whom nobody may serve any
+// longer. It must be quick.
+func (r *Registry) OnEnd(ended func(role pki.Role, name string)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = append(r.ended, ended)
+}
+
+func (r *Registry) tell(role pki.Role, name string) {
+	r.mu.RLock()
+	ended := r.ended
+	r.mu.RUnlock()
+	for _, tell := range ended {
+		tell(role, name)
+	}
+}
+
+// Sites returns how all sites stand, by name.
+func (r *Registry) Sites() []Site {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all := make([]Site, 0, len(r.sites))
+	for _, name := range slices.Sorted(maps.Keys(r.sites)) {
+		all = append(all, r.sites[name])
+	}
+	return all
+}
