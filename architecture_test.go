@@ -27,6 +27,7 @@ var rules = []struct {
 	{"internal/atomicfile", nil},
 	{"internal/version", nil},
 	{"internal/term", nil},
+	{"internal/pki", []string{"internal/atomicfile", "internal/fault", "exchange"}},
 	{"internal/spool", []string{"internal/atomicfile", "internal/fault"}},
 	{"internal/wire", []string{"internal/", "exchange", "model", "proto/"}},
 	{"internal/report", []string{"internal/", "model"}},
@@ -39,6 +40,7 @@ var rules = []struct {
 	// The state machine imports the standard library only.
 	{"coordinator/round", []string{}},
 	{"coordinator/journal", []string{"internal/atomicfile", "internal/fault"}},
+	{"coordinator/registry", []string{"coordinator/journal", "exchange", "internal/"}},
 	{"coordinator/rpc", []string{"coordinator", "exchange", "internal/", "model", "proto/"}},
 	{"coordinator", []string{"coordinator/round", "coordinator/journal", "aggregation", "exchange", "internal/", "model"}},
 	// A site runs without the coordinator's code.

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
@@ -16,11 +17,16 @@ import (
 )
 
 // connect makes a connection to the coordinator, which opens when it is first
-// used. Validate has made sure that it may be a plain one.
+// used, through the proxy that HTTPS_PROXY names if there is one. Validate has
+// made sure that it may be a plain one when there is no credential.
 func (o Options) connect() (*grpc.ClientConn, error) {
 	target := o.Coordinator
+	secure := insecure.NewCredentials()
+	if o.Credential != nil {
+		secure = credentials.NewTLS(o.Credential.ClientTLS())
+	}
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(secure),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 	}

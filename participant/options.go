@@ -7,6 +7,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/wire"
 )
 
@@ -14,6 +15,8 @@ import (
 type Options struct {
 	Name        string // of the site, unique in the federation
 	Coordinator string // host:port
+	// Credential is who the site is; nil: nobody, which Insecure must allow.
+	Credential *pki.Credential
 	// Insecure allows a connection without certificates, to a loopback
 	// address only.
 	Insecure bool
@@ -41,6 +44,9 @@ func (o Options) Validate() error {
 	}
 	if o.Dir == "" {
 		return fault.Inputf("participant %s: dir: want a folder for unacknowledged updates", o.Name)
+	}
+	if o.Credential != nil {
+		return nil
 	}
 	return wire.CheckPlain(o.Coordinator, o.Insecure)
 }

@@ -26,6 +26,7 @@ const (
 type session struct {
 	*peer
 	client   accordv1.FederationServiceClient
+	renewal  accordv1.EnrollmentServiceClient
 	stream   accordv1.FederationService_AttendClient
 	incoming chan *accordv1.AttendResponse
 	outgoing chan exchange.Reply
@@ -48,6 +49,7 @@ func (p *peer) attend(ctx context.Context, welcomed func()) error {
 	s := &session{
 		peer:     p,
 		client:   accordv1.NewFederationServiceClient(conn),
+		renewal:  accordv1.NewEnrollmentServiceClient(conn),
 		incoming: make(chan *accordv1.AttendResponse),
 		outgoing: make(chan exchange.Reply),
 	}
@@ -91,6 +93,9 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 	s.line.connect(s.client)
 	defer s.line.disconnect()
 	g.Go(func() error { return s.deliver(streaming) })
+	if s.options.Credential != nil {
+		g.Go(func() error { return s.renew(streaming) })
+	}
 
 	renew := time.NewTicker(lease / 3)
 	defer renew.Stop()

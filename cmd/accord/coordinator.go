@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -74,7 +76,7 @@ func coordinate(ctx context.Context, cfg config.Coordinator, stderr io.Writer) (
 		return err
 	}
 	defer tests.Close()
-	listener, err := rpc.Listen(cfg.Listen, cfg.Insecure)
+	listener, err := listen(cfg)
 	if err != nil {
 		return err
 	}
@@ -82,14 +84,15 @@ func coordinate(ctx context.Context, cfg config.Coordinator, stderr io.Writer) (
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer func() { err = errors.Join(err, n.journal.Close()) }()
+	defer func() { err = errors.Join(err, n.close()) }()
 
 	options := rpc.DefaultOptions()
-	options.Version, options.Prepare = version.Get().String(), tests.prepare
+	options.Version, options.Prepare, options.Security = version.Get().String(), tests.prepare, n.security
 	log.Info("coordinator ready", zap.String("address", listener.Addr().String()), zap.String("dir", cfg.Dir),
 		zap.Int("test_samples", tests.samples()), zap.String("version", options.Version))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.Run(ctx) })
+	g.Go(func() error { return n.renew(ctx, log) })
 	g.Go(func() error { return rpc.Serve(ctx, listener, n.Coordinator, n.Coordinator, options, log) })
 	if err := g.Wait(); err != nil {
 		return err
@@ -101,12 +104,35 @@ func coordinate(ctx context.Context, cfg config.Coordinator, stderr io.Writer) (
 // node is a coordinator on its folder.
 type node struct {
 	*coordinator.Coordinator
-	journal *journal.File
+	security *rpc.Security // nil without certificates
+	files    []io.Closer
+}
+
+// close releases what the node has open, the last first.
+func (n *node) close() error {
+	var errs []error
+	for _, f := range slices.Backward(n.files) {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func listen(cfg config.Coordinator) (net.Listener, error) {
+	if cfg.Identity == "" {
+		return rpc.ListenPlain(cfg.Listen, cfg.Insecure)
+	}
+	return rpc.Listen(cfg.Listen)
 }
 
 // openNode recovers the coordinator from its folder, which it makes when
-// needed. The caller closes the journal.
+// needed. The caller closes it.
 func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *zap.Logger) (_ *node, err error) {
+	n := &node{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.close())
+		}
+	}()
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, fault.As(fault.Input, err)
 	}
@@ -114,11 +140,12 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, records.Close())
+	n.files = append(n.files, records)
+	if cfg.Identity != "" {
+		if err := n.secure(ctx, cfg); err != nil {
+			return nil, err
 		}
-	}()
+	}
 	blobs, err := spool.Open(filepath.Join(cfg.Dir, "spool"), spool.Options{Sync: true})
 	if err != nil {
 		return nil, err
@@ -134,8 +161,8 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 	if tests.Test != nil {
 		options.Evaluator = tests
 	}
-	c, err := coordinator.New(ctx, options)
-	return &node{c, records}, err
+	n.Coordinator, err = coordinator.New(ctx, options)
+	return n, err
 }
 
 // runFolder opens the folder of a run, making it for the first publication.

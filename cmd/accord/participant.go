@@ -18,6 +18,7 @@ import (
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/version"
 	"github.com/accord-fl/accord/model/train"
 	"github.com/accord-fl/accord/participant"
@@ -71,6 +72,7 @@ it keeps trying; a finished update waits on disk until it is acknowledged.`,
 	if err := cmd.MarkFlagRequired("file"); err != nil {
 		panic("accord: " + err.Error()) // the flag was added above
 	}
+	cmd.AddCommand(newParticipantJoinCmd())
 	return cmd
 }
 
@@ -86,6 +88,11 @@ func participate(ctx context.Context, cfg config.Participant, stderr io.Writer) 
 	}
 	options := participant.DefaultOptions()
 	options.Name, options.Coordinator, options.Insecure, options.Dir = cfg.Name, cfg.Coordinator, cfg.Insecure, cfg.Dir
+	if cfg.Identity != "" {
+		if options.Credential, err = pki.OpenCredential(cfg.Identity); err != nil {
+			return err
+		}
+	}
 	options.Version = version.Get().String()
 	options.Capabilities = exchange.Capabilities{Trainer: cfg.Trainer, Cores: threads}
 	if cfg.Trainer == config.TrainerExec {

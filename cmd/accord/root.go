@@ -49,6 +49,7 @@ Results are printed on stdout, progress and logs on stderr.
 	root.AddGroup(
 		&cobra.Group{ID: "train", Title: "Training:"},
 		&cobra.Group{ID: "federate", Title: "Federations of real processes:"},
+		&cobra.Group{ID: "belong", Title: "Who belongs to a federation:"},
 		&cobra.Group{ID: "look", Title: "Data, models and this machine:"},
 	)
 	addGroup(root, "train",
@@ -59,6 +60,14 @@ Results are printed on stdout, progress and logs on stderr.
 		newCoordinatorCmd(),
 		newParticipantCmd(),
 		newRunCmd(),
+	)
+	addGroup(root, "belong",
+		newFederationCmd(),
+		newInviteCmd(),
+		newTrustCmd(),
+		newRevokeCmd(),
+		newLeaveCmd(),
+		newCACmd(),
 	)
 	addGroup(root, "look",
 		newDataCmd(),

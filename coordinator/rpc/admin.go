@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 
+	"go.uber.org/zap"
+
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -13,7 +15,9 @@ type admin struct {
 	accordv1.UnimplementedAdminServiceServer
 	runs     Runs
 	options  Options
+	refusals *refusals
 	stopping <-chan struct{} // closed when the server is to stop
+	log      *zap.Logger
 }
 
 // ListRuns tells how all runs stand, and who attends.

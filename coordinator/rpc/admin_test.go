@@ -71,7 +71,7 @@ func (r *runs) Watch(_ context.Context, name string) (<-chan coordinator.RunStat
 // admin returns a client of the server.
 func (s *server) admin() *rpc.Client {
 	s.t.Helper()
-	c, err := rpc.Dial("127.0.0.1:7443", grpc.WithContextDialer(s.dial))
+	c, err := rpc.Dial("127.0.0.1:7443", nil, grpc.WithContextDialer(s.dial))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -261,29 +261,29 @@ func TestStop(t *testing.T) {
 }
 
 func TestListen(t *testing.T) {
-	l, err := rpc.Listen("127.0.0.1:0", true)
+	l, err := rpc.ListenPlain("127.0.0.1:0", true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, err := rpc.Listen(l.Addr().String(), true); !errors.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "another coordinator") {
+	if _, err := rpc.Listen(l.Addr().String()); !errors.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "another coordinator") {
 		t.Errorf("a port in use: got %v, want class fault.Unavailable", err)
 	}
 	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0"} {
-		if _, err := rpc.Listen(addr, true); !errors.Is(err, fault.Input) {
+		if _, err := rpc.ListenPlain(addr, true); !errors.Is(err, fault.Input) {
 			t.Errorf("%s: got %v, want class fault.Input", addr, err)
 		}
 	}
-	if _, err := rpc.Listen("127.0.0.1:0", false); !errors.Is(err, fault.Input) {
+	if _, err := rpc.ListenPlain("127.0.0.1:0", false); !errors.Is(err, fault.Input) {
 		t.Errorf("without certificates: got %v, want class fault.Input", err)
 	}
 }
 
 func TestNobodyAnswers(t *testing.T) {
-	if _, err := rpc.Dial("192.0.2.1:7443"); !errors.Is(err, fault.Input) {
+	if _, err := rpc.Dial("192.0.2.1:7443", nil); !errors.Is(err, fault.Input) {
 		t.Errorf("got %v, want class fault.Input", err)
 	}
-	c, err := rpc.Dial("127.0.0.1:7443", grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
+	c, err := rpc.Dial("127.0.0.1:7443", nil, grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
 		return nil, errors.New("connection refused")
 	}))
 	if err != nil {

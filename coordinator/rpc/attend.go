@@ -53,6 +53,9 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	// after Attend has returned.
 	go func() { failed <- a.receive(ctx) }()
 	hello, err := a.hello(failed)
+	if err == nil {
+		err = speaksAs(ctx, hello.Name)
+	}
 	if err != nil {
 		cancel()
 		return err

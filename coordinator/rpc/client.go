@@ -2,17 +2,21 @@ package rpc
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
@@ -23,26 +27,56 @@ type Client struct {
 	addr  string
 	conn  *grpc.ClientConn
 	admin accordv1.AdminServiceClient
+
+	enrollment accordv1.EnrollmentServiceClient
+	credential *pki.Credential
+	root       atomic.Value // string; see Root
 }
 
-// Dial returns a client of the coordinator at addr, host:port, which must be
-// on this machine as long as there are no certificates. The connection opens
-// when it is first used; the caller closes it. More options, such as another
-// dialer, are for tests.
-func Dial(addr string, more ...grpc.DialOption) (*Client, error) {
-	if err := wire.CheckPlain(addr, true); err != nil {
-		return nil, fmt.Errorf("coordinator: %w", err)
+// Dial returns a client of the coordinator at addr, host:port, which calls with
+// an admin's credential; without one, nil, the coordinator must be on this
+// machine. The connection opens when it is first used; the caller closes it.
+// More options, such as another dialer, are for tests.
+func Dial(addr string, credential *pki.Credential, more ...grpc.DialOption) (*Client, error) {
+	c := &Client{addr: addr, credential: credential}
+	secure := insecure.NewCredentials()
+	if credential != nil {
+		secure = credentials.NewTLS(c.tls())
+	} else if err := wire.CheckPlain(addr, true); err != nil {
+		return nil, fmt.Errorf("coordinator: %w; or name an admin's identity folder (--identity)", err)
 	}
 	options := append([]grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(secure),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 	}, more...)
-	conn, err := grpc.NewClient("passthrough:///"+addr, options...)
+	conn, err := grpc.NewClient(addr, options...)
 	if err != nil {
 		return nil, fmt.Errorf("coordinator %s: %w", addr, err)
 	}
-	return &Client{addr: addr, conn: conn, admin: accordv1.NewAdminServiceClient(conn)}, nil
+	c.conn, c.admin, c.enrollment = conn, accordv1.NewAdminServiceClient(conn), accordv1.NewEnrollmentServiceClient(conn)
+	return c, nil
+}
+
+// tls is how the coordinator is dialled. It notes what Root returns.
+func (c *Client) tls() *tls.Config {
+	config := c.credential.ClientTLS()
+	check := config.VerifyConnection
+	config.VerifyConnection = func(s tls.ConnectionState) error {
+		if err := check(s); err != nil {
+			return err
+		}
+		c.root.Store(pki.Fingerprint(s.PeerCertificates[len(s.PeerCertificates)-1]))
+		return nil
+	}
+	return config
+}
+
+// Root is the fingerprint of the highest certificate that the coordinator
+// presents, once a call has succeeded: what a token carries.
+func (c *Client) Root() string {
+	root, _ := c.root.Load().(string) // before the first call there is none
+	return root
 }
 
 // explain translates the error of a call, and says which coordinator can not

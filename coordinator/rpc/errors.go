@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/coordinator/registry"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
 )
@@ -34,7 +35,10 @@ func toStatus(err error) error {
 }
 
 func code(err error) codes.Code {
+	var refusal *registry.Refusal
 	switch {
+	case errors.As(err, &refusal):
+		return refusalCode(refusal.Reason)
 	case errors.Is(err, context.Canceled):
 		return codes.Canceled
 	case errors.Is(err, context.DeadlineExceeded):
@@ -52,6 +56,17 @@ func code(err error) codes.Code {
 	}
 }
 
+func refusalCode(r registry.Reason) codes.Code {
+	switch r {
+	case registry.NoCertificate, registry.Foreign, registry.Expired:
+		return codes.Unauthenticated
+	case registry.TooMany:
+		return codes.ResourceExhausted
+	default:
+		return codes.PermissionDenied
+	}
+}
+
 // fromStatus puts an error of a call into the class that decides an exit
 // code, without the words of gRPC.
 func fromStatus(err error) error {
@@ -65,7 +80,7 @@ func fromStatus(err error) error {
 		return fault.As(fault.Unavailable, plain)
 	case codes.AlreadyExists:
 		return fault.As(fault.Exists, plain)
-	case codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition:
+	case codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition, codes.Unauthenticated, codes.PermissionDenied:
 		return fault.As(fault.Input, plain)
 	case codes.Unimplemented:
 		return fault.As(fault.Unavailable, errors.New("no Accord coordinator answers there"))
@@ -86,6 +101,7 @@ func plainWords(message string) string {
 	}
 	message = strings.TrimPrefix(message, "transport: ")
 	message = strings.TrimPrefix(message, "Error while dialing: ")
+	message = strings.Replace(message, "error reading server preface: EOF", "it wants certificates: --identity names an admin's folder", 1)
 	return strings.Replace(message, "error reading from server: EOF", "it closed the connection", 1)
 }
 

@@ -51,6 +51,9 @@ func (f *federation) Upload(stream accordv1.FederationService_UploadServer) erro
 	if h == nil {
 		return fault.Inputf("the first message of an upload must be its header, got %T", first.GetPart())
 	}
+	if err := speaksAs(stream.Context(), h.GetParticipant()); err != nil {
+		return err
+	}
 	if err := f.store(h, stream); err != nil {
 		f.log.Warn("upload refused", zap.String("participant", h.GetParticipant()), zap.String("task", h.GetTask()), zap.Error(err))
 		return err

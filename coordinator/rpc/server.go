@@ -55,6 +55,9 @@ type Options struct {
 	StopWithin time.Duration
 	// Prepare makes a submission ready to run.
 	Prepare Prepare
+	// Security is what certificates are checked with; nil: none are, which
+	// Listen allows on loopback addresses only.
+	Security *Security
 }
 
 // DefaultOptions returns options that lack Prepare.
@@ -75,13 +78,18 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// Listen opens the address to serve at. Without certificates only a loopback
-// address will do. One that can not be opened is an error of class
-// fault.Unavailable.
-func Listen(addr string, insecure bool) (net.Listener, error) {
+// ListenPlain opens the address to serve at without certificates, which must be
+// asked for and a loopback address; errors are those of Listen.
+func ListenPlain(addr string, insecure bool) (net.Listener, error) {
 	if err := wire.CheckPlain(addr, insecure); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
+	return Listen(addr)
+}
+
+// Listen opens the address to serve at. One that can not be opened is an error
+// of class fault.Unavailable.
+func Listen(addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fault.As(fault.Unavailable, fmt.Errorf("can not serve there (is another coordinator running?): %w", err))
@@ -97,19 +105,20 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 		return errors.Join(err, l.Close())
 	}
 	log = log.Named("rpc")
-	g := guard{log: log}
-	server := grpc.NewServer(
+	refused := newRefusals()
+	server := grpc.NewServer(append(o.interceptors(refused, log),
 		grpc.MaxRecvMsgSize(wire.MaxMessage),
 		grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.UnaryInterceptor(g.unary),
-		grpc.StreamInterceptor(g.stream),
-	)
+	)...)
 	accordv1.RegisterFederationServiceServer(server, &federation{
 		coordinator: f, options: o, stopping: ctx.Done(), log: log,
 	})
-	accordv1.RegisterAdminServiceServer(server, &admin{runs: r, options: o, stopping: ctx.Done()})
+	accordv1.RegisterAdminServiceServer(server, &admin{runs: r, options: o, refusals: refused, stopping: ctx.Done(), log: log})
+	if o.Security != nil {
+		accordv1.RegisterEnrollmentServiceServer(server, &enrollment{security: *o.Security, tries: newTries(), log: log})
+	}
 
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
@@ -125,4 +134,21 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 		return err
 	}
 	return nil
+}
+
+// interceptors is what every call passes: with certificates the gate, and
+// always what maps errors.
+func (o Options) interceptors(refused *refusals, log *zap.Logger) []grpc.ServerOption {
+	guard := guard{log: log}
+	if o.Security == nil {
+		return []grpc.ServerOption{grpc.ChainUnaryInterceptor(guard.unary), grpc.ChainStreamInterceptor(guard.stream)}
+	}
+	keeper := newGatekeeper(*o.Security, refused)
+	o.Security.Registry.OnEnd(keeper.expel)
+	gate := &gate{registry: o.Security.Registry, refusals: refused, may: mayCall()}
+	return []grpc.ServerOption{
+		grpc.Creds(keeper),
+		grpc.ChainUnaryInterceptor(guard.unary, gate.unary),
+		grpc.ChainStreamInterceptor(guard.stream, gate.stream),
+	}
 }

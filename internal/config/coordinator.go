@@ -8,9 +8,10 @@ import (
 
 // Coordinator configures `accord coordinator`.
 type Coordinator struct {
-	Listen   string `yaml:"listen"`   // host:port that participants and the CLI dial
-	Insecure bool   `yaml:"insecure"` // talk without certificates, on loopback only
-	Dir      string `yaml:"dir"`      // journal and artefacts; made when absent
+	Listen   string `yaml:"listen"`             // host:port that participants and the CLI dial
+	Identity string `yaml:"identity,omitempty"` // folder of certificate, key, roots and issuer
+	Insecure bool   `yaml:"insecure,omitempty"` // talk without certificates, on loopback only
+	Dir      string `yaml:"dir"`                // journal and artefacts; made when absent
 	// Test is the set whose test split measures every version; no dataset
 	// publishes versions without an accuracy.
 	Test     Data   `yaml:"test,omitempty"`
@@ -33,6 +34,7 @@ func LoadCoordinator(path string) (Coordinator, error) {
 
 func (cfg *Coordinator) resolve(base string) error {
 	cfg.Dir = under(base, cfg.Dir)
+	cfg.Identity = under(base, cfg.Identity)
 	cfg.Test.resolve(base)
 	return nil
 }
@@ -40,7 +42,8 @@ func (cfg *Coordinator) resolve(base string) error {
 // Validate reports, as Problems, every field that makes no sense.
 func (cfg Coordinator) Validate() error {
 	var c checker
-	c.address("listen", cfg.Listen, cfg.Insecure)
+	c.address("listen", cfg.Listen)
+	c.secured("listen", cfg.Listen, cfg.Identity, cfg.Insecure)
 	c.require(cfg.Dir != "", "dir", "want a folder for journal and artefacts")
 	if cfg.Test != (Data{}) {
 		cfg.Test.check(&c, "test.")
@@ -50,16 +53,25 @@ func (cfg Coordinator) Validate() error {
 	return c.err()
 }
 
-// address notes what is wrong with the host:port at path. Without
-// certificates only loopback may be used, and only when asked for.
-func (c *checker) address(path, address string, insecure bool) {
-	host, port, err := net.SplitHostPort(address)
+// address notes what is wrong with the host:port at path.
+func (c *checker) address(path, address string) {
+	_, port, err := net.SplitHostPort(address)
 	_, portErr := strconv.ParseUint(port, 10, 16)
-	valid := err == nil && portErr == nil
-	c.require(valid, path, "want host:port, such as 127.0.0.1:7443, got %q", address)
-	c.require(insecure, "insecure", "must be true: this version speaks without certificates, and only on loopback")
-	if valid && insecure {
-		c.require(isLoopback(host), path, "%s is not a loopback address; without certificates only loopback may be used", address)
+	c.require(err == nil && portErr == nil, path, "want host:port, such as 127.0.0.1:7443, got %q", address)
+}
+
+// secured notes a connection that has neither certificates nor the right to do
+// without: only loopback may, and only when asked for.
+func (c *checker) secured(path, address, identity string, insecure bool) {
+	switch {
+	case identity != "" && insecure:
+		c.require(false, "insecure", "is false with an identity: choose one of them")
+	case identity == "":
+		c.require(insecure, "identity", "want the folder of this node's certificate, which accord federation init and "+
+			"accord participant join make; insecure: true does without, on loopback only")
+		if host, _, err := net.SplitHostPort(address); err == nil && insecure {
+			c.require(isLoopback(host), path, "%s is not a loopback address; without certificates only loopback may be used", address)
+		}
 	}
 }
 

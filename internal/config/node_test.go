@@ -12,7 +12,7 @@ import (
 func TestCoordinatorErrors(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown key", "insecure: true\nlisten_address: x\n", ":2: listen_address: unknown key"},
-		{"insecure not asked for", "listen: 127.0.0.1:7443\n", ": insecure: must be true"},
+		{"insecure not asked for", "listen: 127.0.0.1:7443\n", ": identity: want the folder of this node"},
 		{"open to the network", "insecure: true\nlisten: 0.0.0.0:7443\n", ":2: listen: 0.0.0.0:7443 is not a loopback address"},
 		{"open by name", "insecure: true\nlisten: example.org:7443\n", ":2: listen: example.org:7443 is not a loopback address"},
 		{"every interface", "insecure: true\nlisten: :7443\n", ":2: listen: :7443 is not a loopback address"},

@@ -17,12 +17,13 @@ const (
 
 // Participant configures `accord participant`.
 type Participant struct {
-	Name        string `yaml:"name"`        // of the site; keys its training randomness
-	Coordinator string `yaml:"coordinator"` // host:port to dial
-	Insecure    bool   `yaml:"insecure"`    // talk without certificates, on loopback only
-	Data        Data   `yaml:"data"`        // the training split is the site's private shard
-	Dir         string `yaml:"dir"`         // tasks under way and their artefacts; made when absent
-	Trainer     string `yaml:"trainer"`     // builtin or exec
+	Name        string `yaml:"name"`               // of the site; keys its training randomness
+	Coordinator string `yaml:"coordinator"`        // host:port to dial
+	Identity    string `yaml:"identity,omitempty"` // folder of certificate, key and roots
+	Insecure    bool   `yaml:"insecure,omitempty"` // talk without certificates, on loopback only
+	Data        Data   `yaml:"data"`               // the training split is the site's private shard
+	Dir         string `yaml:"dir"`                // tasks under way and their artefacts; made when absent
+	Trainer     string `yaml:"trainer"`            // builtin or exec
 	Exec        Exec   `yaml:"exec,omitempty"`
 	Threads     int    `yaml:"threads,omitempty"` // 0: one for each core
 	LogLevel    string `yaml:"log_level"`         // debug, info, warn or error
@@ -59,6 +60,7 @@ func LoadParticipant(path string) (Participant, error) {
 
 func (cfg *Participant) resolve(base string) error {
 	cfg.Dir = under(base, cfg.Dir)
+	cfg.Identity = under(base, cfg.Identity)
 	cfg.Data.resolve(base)
 	// The program runs in a folder of its own, where "./train.py" would mean
 	// another file.
@@ -79,7 +81,8 @@ func (cfg *Participant) resolve(base string) error {
 func (cfg Participant) Validate() error {
 	var c checker
 	c.require(exchange.ValidName(cfg.Name), "name", "%q can not name a site: %s", cfg.Name, nameRule)
-	c.address("coordinator", cfg.Coordinator, cfg.Insecure)
+	c.address("coordinator", cfg.Coordinator)
+	c.secured("coordinator", cfg.Coordinator, cfg.Identity, cfg.Insecure)
 	c.require(cfg.Dir != "", "dir", "want a folder for tasks and their artefacts")
 	switch cfg.Trainer {
 	case TrainerBuiltin:

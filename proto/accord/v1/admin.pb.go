@@ -11,6 +11,7 @@ package accordv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -962,11 +963,471 @@ func (x *Counts) GetLost() int32 {
 	return 0
 }
 
+// InviteRequest opens an invitation.
+type InviteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The site's name.
+	Site string `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	// SHA-256 of the token's secret, lower-case hexadecimal.
+	TokenHash string `protobuf:"bytes,2,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"`
+	// When the invitation ends.
+	Expires       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires,proto3" json:"expires,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InviteRequest) Reset() {
+	*x = InviteRequest{}
+	mi := &file_accord_v1_admin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InviteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InviteRequest) ProtoMessage() {}
+
+func (x *InviteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InviteRequest.ProtoReflect.Descriptor instead.
+func (*InviteRequest) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *InviteRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *InviteRequest) GetTokenHash() string {
+	if x != nil {
+		return x.TokenHash
+	}
+	return ""
+}
+
+func (x *InviteRequest) GetExpires() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Expires
+	}
+	return nil
+}
+
+// InviteResponse confirms that the invitation is open.
+type InviteResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The federation's name.
+	Federation    string `protobuf:"bytes,1,opt,name=federation,proto3" json:"federation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InviteResponse) Reset() {
+	*x = InviteResponse{}
+	mi := &file_accord_v1_admin_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InviteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InviteResponse) ProtoMessage() {}
+
+func (x *InviteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InviteResponse.ProtoReflect.Descriptor instead.
+func (*InviteResponse) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *InviteResponse) GetFederation() string {
+	if x != nil {
+		return x.Federation
+	}
+	return ""
+}
+
+// TrustRequest admits a site by its institution's own authority.
+type TrustRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The site's name; its certificates must carry it as common name or among
+	// their DNS names.
+	Site string `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	// The authority's certificates, PEM.
+	Roots         []byte `protobuf:"bytes,2,opt,name=roots,proto3" json:"roots,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrustRequest) Reset() {
+	*x = TrustRequest{}
+	mi := &file_accord_v1_admin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrustRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrustRequest) ProtoMessage() {}
+
+func (x *TrustRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrustRequest.ProtoReflect.Descriptor instead.
+func (*TrustRequest) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *TrustRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *TrustRequest) GetRoots() []byte {
+	if x != nil {
+		return x.Roots
+	}
+	return nil
+}
+
+// TrustResponse confirms that the site is admitted.
+type TrustResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrustResponse) Reset() {
+	*x = TrustResponse{}
+	mi := &file_accord_v1_admin_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrustResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrustResponse) ProtoMessage() {}
+
+func (x *TrustResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrustResponse.ProtoReflect.Descriptor instead.
+func (*TrustResponse) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{17}
+}
+
+// RevokeRequest ends somebody's access.
+type RevokeRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A site's or an admin's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// It is an admin's.
+	Admin bool `protobuf:"varint,2,opt,name=admin,proto3" json:"admin,omitempty"`
+	// Why, for people.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeRequest) Reset() {
+	*x = RevokeRequest{}
+	mi := &file_accord_v1_admin_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeRequest) ProtoMessage() {}
+
+func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeRequest.ProtoReflect.Descriptor instead.
+func (*RevokeRequest) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RevokeRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RevokeRequest) GetAdmin() bool {
+	if x != nil {
+		return x.Admin
+	}
+	return false
+}
+
+func (x *RevokeRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// RevokeResponse confirms that the access has ended.
+type RevokeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeResponse) Reset() {
+	*x = RevokeResponse{}
+	mi := &file_accord_v1_admin_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeResponse) ProtoMessage() {}
+
+func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeResponse.ProtoReflect.Descriptor instead.
+func (*RevokeResponse) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{19}
+}
+
+// ListRefusalsRequest asks who was refused.
+type ListRefusalsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRefusalsRequest) Reset() {
+	*x = ListRefusalsRequest{}
+	mi := &file_accord_v1_admin_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRefusalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRefusalsRequest) ProtoMessage() {}
+
+func (x *ListRefusalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRefusalsRequest.ProtoReflect.Descriptor instead.
+func (*ListRefusalsRequest) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{20}
+}
+
+// ListRefusalsResponse tells who was refused.
+type ListRefusalsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The newest first.
+	Refusals      []*Refusal `protobuf:"bytes,1,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRefusalsResponse) Reset() {
+	*x = ListRefusalsResponse{}
+	mi := &file_accord_v1_admin_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRefusalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRefusalsResponse) ProtoMessage() {}
+
+func (x *ListRefusalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRefusalsResponse.ProtoReflect.Descriptor instead.
+func (*ListRefusalsResponse) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListRefusalsResponse) GetRefusals() []*Refusal {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+// Refusal counts the refused calls of one caller for one reason in one minute.
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The minute's start.
+	Minute *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=minute,proto3" json:"minute,omitempty"`
+	// Who a certificate said it was, or the address it called from.
+	Caller string `protobuf:"bytes,2,opt,name=caller,proto3" json:"caller,omitempty"`
+	// Why.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How many calls.
+	Count         int64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_accord_v1_admin_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Refusal) GetMinute() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Minute
+	}
+	return nil
+}
+
+func (x *Refusal) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *Refusal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Refusal) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 var File_accord_v1_admin_proto protoreflect.FileDescriptor
 
 const file_accord_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x15accord/v1/admin.proto\x12\taccord.v1\"h\n" +
+	"\x15accord/v1/admin.proto\x12\taccord.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"h\n" +
 	"\x10SubmitRunRequest\x124\n" +
 	"\x06header\x18\x01 \x01(\v2\x1a.accord.v1.SubmitRunHeaderH\x00R\x06header\x12\x16\n" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
@@ -1021,7 +1482,33 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\brejected\x18\x02 \x01(\x05R\brejected\x12\x1a\n" +
 	"\bdeclined\x18\x03 \x01(\x05R\bdeclined\x12\x12\n" +
 	"\x04late\x18\x04 \x01(\x05R\x04late\x12\x12\n" +
-	"\x04lost\x18\x05 \x01(\x05R\x04lost*\xda\x01\n" +
+	"\x04lost\x18\x05 \x01(\x05R\x04lost\"x\n" +
+	"\rInviteRequest\x12\x12\n" +
+	"\x04site\x18\x01 \x01(\tR\x04site\x12\x1d\n" +
+	"\n" +
+	"token_hash\x18\x02 \x01(\tR\ttokenHash\x124\n" +
+	"\aexpires\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aexpires\"0\n" +
+	"\x0eInviteResponse\x12\x1e\n" +
+	"\n" +
+	"federation\x18\x01 \x01(\tR\n" +
+	"federation\"8\n" +
+	"\fTrustRequest\x12\x12\n" +
+	"\x04site\x18\x01 \x01(\tR\x04site\x12\x14\n" +
+	"\x05roots\x18\x02 \x01(\fR\x05roots\"\x0f\n" +
+	"\rTrustResponse\"Q\n" +
+	"\rRevokeRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05admin\x18\x02 \x01(\bR\x05admin\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x10\n" +
+	"\x0eRevokeResponse\"\x15\n" +
+	"\x13ListRefusalsRequest\"F\n" +
+	"\x14ListRefusalsResponse\x12.\n" +
+	"\brefusals\x18\x01 \x03(\v2\x12.accord.v1.RefusalR\brefusals\"\x83\x01\n" +
+	"\aRefusal\x122\n" +
+	"\x06minute\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x06minute\x12\x16\n" +
+	"\x06caller\x18\x02 \x01(\tR\x06caller\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count*\xda\x01\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fPHASE_SELECTING\x10\x01\x12\x14\n" +
@@ -1032,13 +1519,17 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x0ePHASE_RETRYING\x10\x06\x12\x13\n" +
 	"\x0fPHASE_COMPLETED\x10\a\x12\x10\n" +
 	"\fPHASE_FAILED\x10\b\x12\x11\n" +
-	"\rPHASE_STOPPED\x10\t2\xe5\x02\n" +
+	"\rPHASE_STOPPED\x10\t2\xf0\x04\n" +
 	"\fAdminService\x12H\n" +
 	"\tSubmitRun\x12\x1b.accord.v1.SubmitRunRequest\x1a\x1c.accord.v1.SubmitRunResponse(\x01\x12C\n" +
 	"\bListRuns\x12\x1a.accord.v1.ListRunsRequest\x1a\x1b.accord.v1.ListRunsResponse\x12=\n" +
 	"\x06GetRun\x12\x18.accord.v1.GetRunRequest\x1a\x19.accord.v1.GetRunResponse\x12E\n" +
 	"\bWatchRun\x12\x1a.accord.v1.WatchRunRequest\x1a\x1b.accord.v1.WatchRunResponse0\x01\x12@\n" +
-	"\aStopRun\x12\x19.accord.v1.StopRunRequest\x1a\x1a.accord.v1.StopRunResponseB6Z4github.com/accord-fl/accord/proto/accord/v1;accordv1b\x06proto3"
+	"\aStopRun\x12\x19.accord.v1.StopRunRequest\x1a\x1a.accord.v1.StopRunResponse\x12=\n" +
+	"\x06Invite\x12\x18.accord.v1.InviteRequest\x1a\x19.accord.v1.InviteResponse\x12:\n" +
+	"\x05Trust\x12\x17.accord.v1.TrustRequest\x1a\x18.accord.v1.TrustResponse\x12=\n" +
+	"\x06Revoke\x12\x18.accord.v1.RevokeRequest\x1a\x19.accord.v1.RevokeResponse\x12O\n" +
+	"\fListRefusals\x12\x1e.accord.v1.ListRefusalsRequest\x1a\x1f.accord.v1.ListRefusalsResponseB6Z4github.com/accord-fl/accord/proto/accord/v1;accordv1b\x06proto3"
 
 var (
 	file_accord_v1_admin_proto_rawDescOnce sync.Once
@@ -1053,23 +1544,33 @@ func file_accord_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_accord_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_accord_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_accord_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_accord_v1_admin_proto_goTypes = []any{
-	(Phase)(0),                // 0: accord.v1.Phase
-	(*SubmitRunRequest)(nil),  // 1: accord.v1.SubmitRunRequest
-	(*SubmitRunHeader)(nil),   // 2: accord.v1.SubmitRunHeader
-	(*SubmitRunResponse)(nil), // 3: accord.v1.SubmitRunResponse
-	(*ListRunsRequest)(nil),   // 4: accord.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),  // 5: accord.v1.ListRunsResponse
-	(*GetRunRequest)(nil),     // 6: accord.v1.GetRunRequest
-	(*GetRunResponse)(nil),    // 7: accord.v1.GetRunResponse
-	(*WatchRunRequest)(nil),   // 8: accord.v1.WatchRunRequest
-	(*WatchRunResponse)(nil),  // 9: accord.v1.WatchRunResponse
-	(*StopRunRequest)(nil),    // 10: accord.v1.StopRunRequest
-	(*StopRunResponse)(nil),   // 11: accord.v1.StopRunResponse
-	(*Run)(nil),               // 12: accord.v1.Run
-	(*Version)(nil),           // 13: accord.v1.Version
-	(*Counts)(nil),            // 14: accord.v1.Counts
+	(Phase)(0),                    // 0: accord.v1.Phase
+	(*SubmitRunRequest)(nil),      // 1: accord.v1.SubmitRunRequest
+	(*SubmitRunHeader)(nil),       // 2: accord.v1.SubmitRunHeader
+	(*SubmitRunResponse)(nil),     // 3: accord.v1.SubmitRunResponse
+	(*ListRunsRequest)(nil),       // 4: accord.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),      // 5: accord.v1.ListRunsResponse
+	(*GetRunRequest)(nil),         // 6: accord.v1.GetRunRequest
+	(*GetRunResponse)(nil),        // 7: accord.v1.GetRunResponse
+	(*WatchRunRequest)(nil),       // 8: accord.v1.WatchRunRequest
+	(*WatchRunResponse)(nil),      // 9: accord.v1.WatchRunResponse
+	(*StopRunRequest)(nil),        // 10: accord.v1.StopRunRequest
+	(*StopRunResponse)(nil),       // 11: accord.v1.StopRunResponse
+	(*Run)(nil),                   // 12: accord.v1.Run
+	(*Version)(nil),               // 13: accord.v1.Version
+	(*Counts)(nil),                // 14: accord.v1.Counts
+	(*InviteRequest)(nil),         // 15: accord.v1.InviteRequest
+	(*InviteResponse)(nil),        // 16: accord.v1.InviteResponse
+	(*TrustRequest)(nil),          // 17: accord.v1.TrustRequest
+	(*TrustResponse)(nil),         // 18: accord.v1.TrustResponse
+	(*RevokeRequest)(nil),         // 19: accord.v1.RevokeRequest
+	(*RevokeResponse)(nil),        // 20: accord.v1.RevokeResponse
+	(*ListRefusalsRequest)(nil),   // 21: accord.v1.ListRefusalsRequest
+	(*ListRefusalsResponse)(nil),  // 22: accord.v1.ListRefusalsResponse
+	(*Refusal)(nil),               // 23: accord.v1.Refusal
+	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
 }
 var file_accord_v1_admin_proto_depIdxs = []int32{
 	2,  // 0: accord.v1.SubmitRunRequest.header:type_name -> accord.v1.SubmitRunHeader
@@ -1079,21 +1580,32 @@ var file_accord_v1_admin_proto_depIdxs = []int32{
 	0,  // 4: accord.v1.Run.phase:type_name -> accord.v1.Phase
 	13, // 5: accord.v1.Run.published:type_name -> accord.v1.Version
 	14, // 6: accord.v1.Run.counts:type_name -> accord.v1.Counts
-	1,  // 7: accord.v1.AdminService.SubmitRun:input_type -> accord.v1.SubmitRunRequest
-	4,  // 8: accord.v1.AdminService.ListRuns:input_type -> accord.v1.ListRunsRequest
-	6,  // 9: accord.v1.AdminService.GetRun:input_type -> accord.v1.GetRunRequest
-	8,  // 10: accord.v1.AdminService.WatchRun:input_type -> accord.v1.WatchRunRequest
-	10, // 11: accord.v1.AdminService.StopRun:input_type -> accord.v1.StopRunRequest
-	3,  // 12: accord.v1.AdminService.SubmitRun:output_type -> accord.v1.SubmitRunResponse
-	5,  // 13: accord.v1.AdminService.ListRuns:output_type -> accord.v1.ListRunsResponse
-	7,  // 14: accord.v1.AdminService.GetRun:output_type -> accord.v1.GetRunResponse
-	9,  // 15: accord.v1.AdminService.WatchRun:output_type -> accord.v1.WatchRunResponse
-	11, // 16: accord.v1.AdminService.StopRun:output_type -> accord.v1.StopRunResponse
-	12, // [12:17] is the sub-list for method output_type
-	7,  // [7:12] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	24, // 7: accord.v1.InviteRequest.expires:type_name -> google.protobuf.Timestamp
+	23, // 8: accord.v1.ListRefusalsResponse.refusals:type_name -> accord.v1.Refusal
+	24, // 9: accord.v1.Refusal.minute:type_name -> google.protobuf.Timestamp
+	1,  // 10: accord.v1.AdminService.SubmitRun:input_type -> accord.v1.SubmitRunRequest
+	4,  // 11: accord.v1.AdminService.ListRuns:input_type -> accord.v1.ListRunsRequest
+	6,  // 12: accord.v1.AdminService.GetRun:input_type -> accord.v1.GetRunRequest
+	8,  // 13: accord.v1.AdminService.WatchRun:input_type -> accord.v1.WatchRunRequest
+	10, // 14: accord.v1.AdminService.StopRun:input_type -> accord.v1.StopRunRequest
+	15, // 15: accord.v1.AdminService.Invite:input_type -> accord.v1.InviteRequest
+	17, // 16: accord.v1.AdminService.Trust:input_type -> accord.v1.TrustRequest
+	19, // 17: accord.v1.AdminService.Revoke:input_type -> accord.v1.RevokeRequest
+	21, // 18: accord.v1.AdminService.ListRefusals:input_type -> accord.v1.ListRefusalsRequest
+	3,  // 19: accord.v1.AdminService.SubmitRun:output_type -> accord.v1.SubmitRunResponse
+	5,  // 20: accord.v1.AdminService.ListRuns:output_type -> accord.v1.ListRunsResponse
+	7,  // 21: accord.v1.AdminService.GetRun:output_type -> accord.v1.GetRunResponse
+	9,  // 22: accord.v1.AdminService.WatchRun:output_type -> accord.v1.WatchRunResponse
+	11, // 23: accord.v1.AdminService.StopRun:output_type -> accord.v1.StopRunResponse
+	16, // 24: accord.v1.AdminService.Invite:output_type -> accord.v1.InviteResponse
+	18, // 25: accord.v1.AdminService.Trust:output_type -> accord.v1.TrustResponse
+	20, // 26: accord.v1.AdminService.Revoke:output_type -> accord.v1.RevokeResponse
+	22, // 27: accord.v1.AdminService.ListRefusals:output_type -> accord.v1.ListRefusalsResponse
+	19, // [19:28] is the sub-list for method output_type
+	10, // [10:19] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_accord_v1_admin_proto_init() }
@@ -1112,7 +1624,7 @@ func file_accord_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_accord_v1_admin_proto_rawDesc), len(file_accord_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

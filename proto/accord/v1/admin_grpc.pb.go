@@ -21,11 +21,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AdminService_SubmitRun_FullMethodName = "/accord.v1.AdminService/SubmitRun"
-	AdminService_ListRuns_FullMethodName  = "/accord.v1.AdminService/ListRuns"
-	AdminService_GetRun_FullMethodName    = "/accord.v1.AdminService/GetRun"
-	AdminService_WatchRun_FullMethodName  = "/accord.v1.AdminService/WatchRun"
-	AdminService_StopRun_FullMethodName   = "/accord.v1.AdminService/StopRun"
+	AdminService_SubmitRun_FullMethodName    = "/accord.v1.AdminService/SubmitRun"
+	AdminService_ListRuns_FullMethodName     = "/accord.v1.AdminService/ListRuns"
+	AdminService_GetRun_FullMethodName       = "/accord.v1.AdminService/GetRun"
+	AdminService_WatchRun_FullMethodName     = "/accord.v1.AdminService/WatchRun"
+	AdminService_StopRun_FullMethodName      = "/accord.v1.AdminService/StopRun"
+	AdminService_Invite_FullMethodName       = "/accord.v1.AdminService/Invite"
+	AdminService_Trust_FullMethodName        = "/accord.v1.AdminService/Trust"
+	AdminService_Revoke_FullMethodName       = "/accord.v1.AdminService/Revoke"
+	AdminService_ListRefusals_FullMethodName = "/accord.v1.AdminService/ListRefusals"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -45,6 +49,15 @@ type AdminServiceClient interface {
 	WatchRun(ctx context.Context, in *WatchRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRunResponse], error)
 	// StopRun ends a run where it is. What was published stays.
 	StopRun(ctx context.Context, in *StopRunRequest, opts ...grpc.CallOption) (*StopRunResponse, error)
+	// Invite opens an invitation for a site, in place of an earlier one.
+	Invite(ctx context.Context, in *InviteRequest, opts ...grpc.CallOption) (*InviteResponse, error)
+	// Trust admits a site by certificates of its institution's own authority.
+	Trust(ctx context.Context, in *TrustRequest, opts ...grpc.CallOption) (*TrustResponse, error)
+	// Revoke ends the access of a site or an admin at once, open streams
+	// included.
+	Revoke(ctx context.Context, in *RevokeRequest, opts ...grpc.CallOption) (*RevokeResponse, error)
+	// ListRefusals tells who was refused, how often and why, lately.
+	ListRefusals(ctx context.Context, in *ListRefusalsRequest, opts ...grpc.CallOption) (*ListRefusalsResponse, error)
 }
 
 type adminServiceClient struct {
@@ -117,6 +130,46 @@ func (c *adminServiceClient) StopRun(ctx context.Context, in *StopRunRequest, op
 	return out, nil
 }
 
+func (c *adminServiceClient) Invite(ctx context.Context, in *InviteRequest, opts ...grpc.CallOption) (*InviteResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(InviteResponse)
+	err := c.cc.Invoke(ctx, AdminService_Invite_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) Trust(ctx context.Context, in *TrustRequest, opts ...grpc.CallOption) (*TrustResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TrustResponse)
+	err := c.cc.Invoke(ctx, AdminService_Trust_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) Revoke(ctx context.Context, in *RevokeRequest, opts ...grpc.CallOption) (*RevokeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeResponse)
+	err := c.cc.Invoke(ctx, AdminService_Revoke_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListRefusals(ctx context.Context, in *ListRefusalsRequest, opts ...grpc.CallOption) (*ListRefusalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRefusalsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListRefusals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -134,6 +187,15 @@ type AdminServiceServer interface {
 	WatchRun(*WatchRunRequest, grpc.ServerStreamingServer[WatchRunResponse]) error
 	// StopRun ends a run where it is. What was published stays.
 	StopRun(context.Context, *StopRunRequest) (*StopRunResponse, error)
+	// Invite opens an invitation for a site, in place of an earlier one.
+	Invite(context.Context, *InviteRequest) (*InviteResponse, error)
+	// Trust admits a site by certificates of its institution's own authority.
+	Trust(context.Context, *TrustRequest) (*TrustResponse, error)
+	// Revoke ends the access of a site or an admin at once, open streams
+	// included.
+	Revoke(context.Context, *RevokeRequest) (*RevokeResponse, error)
+	// ListRefusals tells who was refused, how often and why, lately.
+	ListRefusals(context.Context, *ListRefusalsRequest) (*ListRefusalsResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -158,6 +220,18 @@ func (UnimplementedAdminServiceServer) WatchRun(*WatchRunRequest, grpc.ServerStr
 }
 func (UnimplementedAdminServiceServer) StopRun(context.Context, *StopRunRequest) (*StopRunResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method StopRun not implemented")
+}
+func (UnimplementedAdminServiceServer) Invite(context.Context, *InviteRequest) (*InviteResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Invite not implemented")
+}
+func (UnimplementedAdminServiceServer) Trust(context.Context, *TrustRequest) (*TrustResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Trust not implemented")
+}
+func (UnimplementedAdminServiceServer) Revoke(context.Context, *RevokeRequest) (*RevokeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Revoke not implemented")
+}
+func (UnimplementedAdminServiceServer) ListRefusals(context.Context, *ListRefusalsRequest) (*ListRefusalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRefusals not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -252,6 +326,78 @@ func _AdminService_StopRun_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_Invite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(InviteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Invite(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Invite_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Invite(ctx, req.(*InviteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_Trust_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TrustRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Trust(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Trust_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Trust(ctx, req.(*TrustRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_Revoke_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Revoke(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Revoke_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Revoke(ctx, req.(*RevokeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListRefusals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRefusalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListRefusals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListRefusals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListRefusals(ctx, req.(*ListRefusalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -270,6 +416,22 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "StopRun",
 			Handler:    _AdminService_StopRun_Handler,
+		},
+		{
+			MethodName: "Invite",
+			Handler:    _AdminService_Invite_Handler,
+		},
+		{
+			MethodName: "Trust",
+			Handler:    _AdminService_Trust_Handler,
+		},
+		{
+			MethodName: "Revoke",
+			Handler:    _AdminService_Revoke_Handler,
+		},
+		{
+			MethodName: "ListRefusals",
+			Handler:    _AdminService_ListRefusals_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/pki"
+)
+
+func newCACmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "ca",
+		Short:   "A federation's root, on a machine of its own",
+		Example: "  accord ca init ca --name heart\n  accord ca sign --ca ca issuer.csr tls.csr",
+	}
+	cmd.AddCommand(newCAInitCmd(), newCASignCmd())
+	return cmd
+}
+
+func newCAInitCmd() *cobra.Command {
+	var name string
+	cmd := &cobra.Command{
+		Use:   "init DIR",
+		Short: "Make a root in a new folder",
+		Long: `Make a federation's root and its key in a new folder. The machine that holds it
+needs no network: ` + "`accord federation init --ca-elsewhere`" + ` writes signing requests,
+` + "`accord ca sign`" + ` answers them with certificates.`,
+		Example: "  accord ca init ca --name heart",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := os.Stat(args[0]); !errors.Is(err, fs.ErrNotExist) {
+				return fault.As(fault.Exists, fmt.Errorf("%s is there already: a root is made in a new folder", args[0]))
+			}
+			root, err := makeRoot(args[0], name)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Root of %s, valid until %s, fingerprint\n%s\n", name, root.Cert.NotAfter.Format(time.DateOnly), pki.Fingerprint(root.Cert))
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "of the federation: lower-case letters, digits, '.' and '-'")
+	if err := cmd.MarkFlagRequired("name"); err != nil {
+		panic("accord: " + err.Error()) // the flag was added above
+	}
+	return cmd
+}
+
+func newCASignCmd() *cobra.Command {
+	var dir string
+	var days int
+	cmd := &cobra.Command{
+		Use:   "sign REQUEST.csr...",
+		Short: "Answer signing requests with certificates",
+		Long: `Sign requests with the federation's root: REQUEST.crt is written beside each
+REQUEST.csr. What each is for (a coordinator, an issuer, an admin, a site) is in
+the request, and printed: look at it before you carry the certificate away.`,
+		Example: "  accord ca sign --ca ca issuer.csr tls.csr\n  accord ca sign --ca ca --days 365 admin.csr",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root, err := pki.LoadAuthority(filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"))
+			if err != nil {
+				return err
+			}
+			for _, path := range args {
+				signed, err := sign(root, path, time.Duration(days)*24*time.Hour)
+				if err != nil {
+					return fmt.Errorf("%s: %w", path, err)
+				}
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), signed); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&dir, "ca", "ca", "folder of the root, which accord ca init or accord federation init made")
+	cmd.Flags().IntVar(&days, "days", 0, "how long the certificates are valid (default 3 years for an issuer, 90 days for others, who renew by themselves)")
+	return cmd
+}
+
+// sign answers one request and tells what it has signed.
+func sign(root *pki.Authority, path string, lifetime time.Duration) (string, error) {
+	base, ok := strings.CutSuffix(path, ".csr")
+	if !ok {
+		return "", fault.Inputf("want a file that ends in .csr")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fault.As(fault.Input, err)
+	}
+	request, err := pki.ReadRequest(data)
+	if err != nil {
+		return "", err
+	}
+	if lifetime <= 0 {
+		lifetime = lifetimeOf(request.Identity.Role)
+	}
+	chain, err := root.Certify(request.Identity, request.Key, request.Hosts, lifetime)
+	if err != nil {
+		return "", err
+	}
+	hosts := ""
+	if len(request.Hosts) > 0 {
+		hosts = " at " + strings.Join(request.Hosts, ", ")
+	}
+	return fmt.Sprintf("%s.crt: %s%s, valid until %s", base, request.Identity, hosts, chain[0].NotAfter.Format(time.DateOnly)), pki.WriteCerts(base+".crt", chain)
+}
+
+func lifetimeOf(role pki.Role) time.Duration {
+	if role == pki.Issuer {
+		return pki.IssuerLifetime
+	}
+	return pki.LeafLifetime
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/accord-fl/accord/coordinator/journal"
+	"github.com/accord-fl/accord/coordinator/registry"
+	"github.com/accord-fl/accord/coordinator/rpc"
+	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/pki"
+)
+
+// secure opens what certificates are checked with and signed by.
+func (n *node) secure(ctx context.Context, cfg config.Coordinator) error {
+	credential, err := pki.OpenCredential(cfg.Identity)
+	if err != nil {
+		return err
+	}
+	issuer, err := pki.LoadAuthority(filepath.Join(cfg.Identity, pki.IssuerFile), filepath.Join(cfg.Identity, pki.IssuerKeyFile))
+	if err != nil {
+		return err
+	}
+	records, err := journal.OpenFile(filepath.Join(cfg.Dir, "registry.jsonl"))
+	if err != nil {
+		return err
+	}
+	n.files = append(n.files, records)
+	members, err := registry.Open(ctx, records)
+	if err != nil {
+		return err
+	}
+	n.security = &rpc.Security{Credential: credential, Registry: members, Issuer: issuer}
+	return nil
+}
+
+// renew keeps the coordinator's own certificate fresh, which its issuer signs.
+func (n *node) renew(ctx context.Context, log *zap.Logger) error {
+	if n.security == nil {
+		return nil
+	}
+	every := time.NewTicker(time.Hour)
+	defer every.Stop()
+	for {
+		if err := n.renewOnce(log); err != nil {
+			log.Error("certificate not renewed", zap.Error(err))
+		}
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (n *node) renewOnce(log *zap.Logger) error {
+	credential := n.security.Credential
+	id, err := credential.Identity()
+	if err != nil || !credential.Due(time.Now()) {
+		return nil // another authority's, or still young
+	}
+	leaf := credential.Certificate().Leaf
+	hosts := leaf.DNSNames
+	for _, ip := range leaf.IPAddresses {
+		hosts = append(hosts, ip.String())
+	}
+	chain, err := n.security.Issuer.Certify(id, leaf.PublicKey, hosts, pki.LeafLifetime)
+	if err != nil {
+		return err
+	}
+	log.Info("certificate renewed", zap.Time("valid_until", chain[0].NotAfter))
+	return credential.Replace(chain, nil)
+}

@@ -1,0 +1,13 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newFederationCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "federation",
+		Short:   "Make a federation's certificates; see who was refused",
+		Example: "  accord federation init heart --address fl.example.org:7443\n  accord federation refusals",
+	}
+	cmd.AddCommand(newFederationInitCmd(), newFederationRefusalsCmd())
+	return cmd
+}

@@ -1,0 +1,146 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/accord-fl/accord/coordinator/registry"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/pki"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// enrollment gives out certificates.
+type enrollment struct {
+	accordv1.UnimplementedEnrollmentServiceServer
+	security Security
+	tries    *tries
+	log      *zap.Logger
+}
+
+// Enroll redeems a token: the site's key becomes the one that belongs.
+func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*accordv1.EnrollResponse, error) {
+	if !e.tries.allow(callerOf(ctx).address) {
+		return nil, &registry.Refusal{Reason: registry.TooMany, Text: "too many tries to redeem a token from this address; wait a minute"}
+	}
+	request, err := pki.ReadRequest(r.GetSigningRequest())
+	if err != nil {
+		return nil, err
+	}
+	until := time.Now().Add(pki.SiteLifetime)
+	site, err := e.security.Registry.Enroll(ctx, r.GetSecret(), request.KeyHash, until)
+	if err != nil {
+		return nil, err
+	}
+	if want := e.site(site); request.Identity != want {
+		return nil, fault.Inputf("the token invites %s, the signing request is for %s", want, request.Identity)
+	}
+	chain, err := e.security.Issuer.Certify(request.Identity, request.Key, nil, time.Until(until))
+	if err != nil {
+		return nil, err
+	}
+	e.log.Info("site joined", zap.String("participant", site), zap.String("key", request.KeyHash[:16]), zap.Time("certificate_until", chain[0].NotAfter))
+	return &accordv1.EnrollResponse{Chain: pki.EncodeCerts(chain), Roots: e.roots()}, nil
+}
+
+func (e *enrollment) site(name string) pki.Identity {
+	return pki.Identity{Federation: e.security.Issuer.Federation, Role: pki.Participant, Name: name}
+}
+
+func (e *enrollment) roots() []byte { return pki.EncodeCerts(e.security.Credential.Roots()) }
+
+// Renew gives the caller a new certificate for the key that it speaks with.
+func (e *enrollment) Renew(ctx context.Context, r *accordv1.RenewRequest) (*accordv1.RenewResponse, error) {
+	response := &accordv1.RenewResponse{Roots: e.roots()}
+	if r.GetRootsOnly() {
+		return response, nil
+	}
+	c := callerOf(ctx)
+	if c.identity.Federation == "" {
+		return nil, fault.Inputf("the certificate of %s was signed by its own institution, which renews it", c.identity.Name)
+	}
+	leaf := c.State.PeerCertificates[0]
+	lifetime := pki.SiteLifetime
+	if c.identity.Role == pki.Admin {
+		lifetime = pki.LeafLifetime
+	}
+	chain, err := e.security.Issuer.Certify(c.identity, leaf.PublicKey, nil, lifetime)
+	if err != nil {
+		return nil, err
+	}
+	if c.identity.Role == pki.Participant {
+		if err := e.security.Registry.Renewed(ctx, c.identity.Name, chain[0].NotAfter); err != nil {
+			return nil, err
+		}
+	}
+	e.log.Info("certificate renewed", zap.String("identity", c.identity.String()), zap.Time("certificate_until", chain[0].NotAfter))
+	response.Chain = pki.EncodeCerts(chain)
+	return response, nil
+}
+
+// Leave ends the caller's access.
+func (e *enrollment) Leave(ctx context.Context, r *accordv1.LeaveRequest) (*accordv1.LeaveResponse, error) {
+	name := callerOf(ctx).identity.Name
+	if err := e.security.Registry.Leave(ctx, name, bounded(r.GetReason())); err != nil {
+		return nil, err
+	}
+	e.log.Info("site left the federation", zap.String("participant", name), zap.String("reason", bounded(r.GetReason())))
+	return &accordv1.LeaveResponse{}, nil
+}
+
+// bounded cuts a text for people that came from outside.
+func bounded(text string) string { return fmt.Sprintf("%.200s", text) }
+
+// The bounds of tries.
+const (
+	triesBurst   = 64 // a cluster's sites may share an address
+	triesSecond  = 2
+	maxAddresses = 4096
+)
+
+// tries limits how often an address may try to redeem tokens.
+type tries struct {
+	mu        sync.Mutex
+	addresses map[string]*rate.Limiter
+	all       *rate.Limiter // of those beyond maxAddresses
+}
+
+func newTries() *tries {
+	return &tries{addresses: map[string]*rate.Limiter{}, all: rate.NewLimiter(triesSecond, triesBurst)}
+}
+
+func (t *tries) allow(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	limit, known := t.addresses[host]
+	if !known {
+		t.rest()
+		if limit = t.all; len(t.addresses) < maxAddresses {
+			limit = rate.NewLimiter(triesSecond, triesBurst)
+			t.addresses[host] = limit
+		}
+	}
+	return limit.Allow()
+}
+
+// rest forgets addresses that have been quiet, once there are many. mu is held.
+func (t *tries) rest() {
+	if len(t.addresses) < maxAddresses {
+		return
+	}
+	for host, limit := range t.addresses {
+		if limit.Tokens() >= triesBurst {
+			delete(t.addresses, host)
+		}
+	}
+}
