@@ -37,8 +37,12 @@ func (s *session) renewOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	before := len(credential.Roots())
 	if err := credential.ReplacePEM(response.GetChain(), response.GetRoots()); err != nil {
 		return fmt.Errorf("%s: %w", credential.Dir(), err)
+	}
+	if after := len(credential.Roots()); after != before {
+		s.log.Info("trusted roots changed", zap.Int("before", before), zap.Int("after", after))
 	}
 	if due {
 		s.log.Info("certificate renewed", zap.Time("valid_until", credential.Certificate().Leaf.NotAfter))

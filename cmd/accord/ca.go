@@ -66,7 +66,7 @@ the request, and printed: look at it before you carry the certificate away.`,
 		Example: "  accord ca sign --ca ca issuer.csr tls.csr\n  accord ca sign --ca ca --days 365 admin.csr",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			root, err := pki.LoadAuthority(filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"))
+			root, err := pki.LoadAuthority(filepath.Join(dir, rootCert), filepath.Join(dir, rootKey))
 			if err != nil {
 				return err
 			}

@@ -20,8 +20,10 @@ func (n *node) secure(ctx context.Context, cfg config.Coordinator) error {
 	if err != nil {
 		return err
 	}
-	issuer, err := pki.LoadAuthority(filepath.Join(cfg.Identity, pki.IssuerFile), filepath.Join(cfg.Identity, pki.IssuerKeyFile))
-	if err != nil {
+	issuer := func() (*pki.Authority, error) {
+		return pki.LoadAuthority(filepath.Join(cfg.Identity, pki.IssuerFile), filepath.Join(cfg.Identity, pki.IssuerKeyFile))
+	}
+	if _, err := issuer(); err != nil {
 		return err
 	}
 	records, err := journal.OpenFile(filepath.Join(cfg.Dir, "registry.jsonl"))
@@ -63,11 +65,11 @@ func (n *node) renewOnce(log *zap.Logger) error {
 		return nil // another authority's, or still young
 	}
 	leaf := credential.Certificate().Leaf
-	hosts := leaf.DNSNames
-	for _, ip := range leaf.IPAddresses {
-		hosts = append(hosts, ip.String())
+	issuer, err := n.security.Issuer()
+	if err != nil {
+		return err
 	}
-	chain, err := n.security.Issuer.Certify(id, leaf.PublicKey, hosts, pki.LeafLifetime)
+	chain, err := issuer.Certify(id, leaf.PublicKey, hostsOf(leaf), pki.LeafLifetime)
 	if err != nil {
 		return err
 	}

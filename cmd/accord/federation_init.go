@@ -122,8 +122,15 @@ func makeRoot(dir, federation string) (*pki.Authority, error) {
 	if err := pki.MakeFolder(dir); err != nil {
 		return nil, err
 	}
-	return root, root.Save(filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"))
+	return root, root.Save(filepath.Join(dir, rootCert), filepath.Join(dir, rootKey))
 }
+
+// The root's files, and those of the one that follows it in a rotation.
+const (
+	rootCert, rootKey = "ca.crt", "ca.key"
+	nextCert, nextKey = "next.crt", "next.key"
+	oldCert           = "old.crt"
+)
 
 // provide makes a key, base.key, and its certificate, base.crt; without an
 // authority a signing request, base.csr, in place of it.

@@ -231,3 +231,46 @@ func TestInstitutionWithOpenSSL(t *testing.T) {
 	attending.wait(t)
 	stop()
 }
+
+// The root is replaced while a site attends; a site that comes later and one
+// that was there before both belong after it.
+func TestRotation(t *testing.T) {
+	f := startFederation(t)
+	f.start()
+	_, before := f.join("site-01")
+	heart := filepath.Join(f.dir, "heart")
+	if r := accord(t, "federation", "rotate", "end", heart); r.code != exitInput {
+		t.Errorf("end before switch: exit code %d", r.code)
+	}
+	attend := func(file string) {
+		t.Helper()
+		attending := newLogBuffer(regexp.MustCompile(`"event":"(attending)"`))
+		stop := background(t, attending, "participant", "-f", file)
+		attending.wait(t)
+		stop()
+	}
+	mustAccord(t, "federation", "rotate", "begin", heart)
+	if r := accord(t, "federation", "rotate", "begin", heart); r.code != exitExists {
+		t.Errorf("begin twice: exit code %d", r.code)
+	}
+	f.stop()
+	f.start()
+	told := newLogBuffer(regexp.MustCompile(`"event":"(trusted roots changed)"`))
+	stop := background(t, told, "participant", "-f", before)
+	told.wait(t)
+	stop()
+	mustAccord(t, "federation", "rotate", "switch", heart)
+	f.stop()
+	f.start()
+	attend(before)
+	_, after := f.join("site-02")
+	mustAccord(t, "federation", "rotate", "end", heart)
+	f.stop()
+	f.start()
+	attend(after)
+	if r := accord(t, "participant", "-f", before); r.code != exitInput || !strings.Contains(r.stderr, "not of this federation") {
+		t.Errorf("a certificate from before: exit code %d\n%s", r.code, r.stderr)
+	}
+	_, before = f.join("site-01")
+	attend(before)
+}

@@ -21,12 +21,16 @@ func (a *admin) Invite(ctx context.Context, r *accordv1.InviteRequest) (*accordv
 	if a.options.Security == nil {
 		return nil, errPlain
 	}
+	issuer, err := a.options.Security.Issuer()
+	if err != nil {
+		return nil, err
+	}
 	by := callerOf(ctx).identity.Name
 	if err := a.options.Security.Registry.Invite(ctx, r.GetSite(), r.GetTokenHash(), by, r.GetExpires().AsTime()); err != nil {
 		return nil, err
 	}
 	a.log.Info("site invited", zap.String("participant", r.GetSite()), zap.String("by", by), zap.Time("until", r.GetExpires().AsTime()))
-	return &accordv1.InviteResponse{Federation: a.options.Security.Issuer.Federation}, nil
+	return &accordv1.InviteResponse{Federation: issuer.Federation}, nil
 }
 
 // Trust admits a site by its institution's own authority.

@@ -38,19 +38,19 @@ func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*ac
 	if err != nil {
 		return nil, err
 	}
-	if want := e.site(site); request.Identity != want {
+	issuer, err := e.security.Issuer()
+	if err != nil {
+		return nil, err
+	}
+	if want := (pki.Identity{Federation: issuer.Federation, Role: pki.Participant, Name: site}); request.Identity != want {
 		return nil, fault.Inputf("the token invites %s, the signing request is for %s", want, request.Identity)
 	}
-	chain, err := e.security.Issuer.Certify(request.Identity, request.Key, nil, time.Until(until))
+	chain, err := issuer.Certify(request.Identity, request.Key, nil, time.Until(until))
 	if err != nil {
 		return nil, err
 	}
 	e.log.Info("site joined", zap.String("participant", site), zap.String("key", request.KeyHash[:16]), zap.Time("certificate_until", chain[0].NotAfter))
 	return &accordv1.EnrollResponse{Chain: pki.EncodeCerts(chain), Roots: e.roots()}, nil
-}
-
-func (e *enrollment) site(name string) pki.Identity {
-	return pki.Identity{Federation: e.security.Issuer.Federation, Role: pki.Participant, Name: name}
 }
 
 func (e *enrollment) roots() []byte { return pki.EncodeCerts(e.security.Credential.Roots()) }
@@ -70,7 +70,11 @@ func (e *enrollment) Renew(ctx context.Context, r *accordv1.RenewRequest) (*acco
 	if c.identity.Role == pki.Admin {
 		lifetime = pki.LeafLifetime
 	}
-	chain, err := e.security.Issuer.Certify(c.identity, leaf.PublicKey, nil, lifetime)
+	issuer, err := e.security.Issuer()
+	if err != nil {
+		return nil, err
+	}
+	chain, err := issuer.Certify(c.identity, leaf.PublicKey, nil, lifetime)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,9 @@ import (
 type Security struct {
 	Credential *pki.Credential
 	Registry   *registry.Registry
-	Issuer     *pki.Authority // signs sites' certificates
+	// Issuer returns the authority that signs certificates; a rotation changes
+	// it while the server runs.
+	Issuer func() (*pki.Authority, error)
 }
 
 // strangerStays is how long a connection lasts that no member has opened:

@@ -56,7 +56,8 @@ func newWorld(t *testing.T) *world {
 	}
 	security := rpc.Security{
 		Credential: w.credential(w.root, pki.Identity{Federation: "heart", Role: pki.Coordinator, Name: "c"}, time.Hour*24*365),
-		Registry:   w.registry, Issuer: w.issuer,
+		Registry:   w.registry,
+		Issuer:     func() (*pki.Authority, error) { return w.issuer, nil },
 	}
 	w.server = serve(t, w.core, &runs{}, func(o *rpc.Options) { o.Security = &security })
 	return w
