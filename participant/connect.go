@@ -2,7 +2,8 @@ package participant
 
 import (
 	"errors"
-	"strings"
+	"net/http"
+	"net/url"
 	"time"
 
 	"google.golang.org/grpc"
@@ -57,6 +58,16 @@ func disconnected(err error) bool {
 	return code == codes.Unavailable || code == codes.Canceled
 }
 
+// proxyTo is the proxy through which the coordinator is dialled, without its
+// password; empty: none.
+func proxyTo(coordinator string) string {
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: coordinator}})
+	if err != nil || proxy == nil {
+		return ""
+	}
+	return proxy.Redacted()
+}
+
 // plain says in one clear line what an error of gRPC means.
 func plain(err error) string {
 	text := err.Error()
@@ -64,9 +75,5 @@ func plain(err error) string {
 	if errors.As(err, &carrier) {
 		text = carrier.GRPCStatus().Message()
 	}
-	// A failed dial comes wrapped several times.
-	if _, inner, ok := strings.Cut(text, "Error while dialing: "); ok {
-		text = strings.TrimSuffix(inner, `"`)
-	}
-	return text
+	return wire.Plain(text)
 }

@@ -33,6 +33,9 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 	}
 	p.worker = newWorker(&Site{Name: o.Name, Trainer: t, Blobs: &blobs{spool: s.spool, line: p.line}}, s, p.log)
 
+	if proxy := proxyTo(o.Coordinator); proxy != "" {
+		p.log.Info("dialling through a proxy", zap.String("proxy", proxy))
+	}
 	g, working := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.worker.run(working) })
 	g.Go(func() error { return p.attendForever(working) })

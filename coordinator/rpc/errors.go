@@ -3,8 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"strconv"
-	"strings"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -15,6 +13,7 @@ import (
 	"github.com/accord-fl/accord/coordinator/registry"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
+	"github.com/accord-fl/accord/internal/wire"
 )
 
 // The ends of an attendance that are nobody's mistake.
@@ -74,7 +73,7 @@ func fromStatus(err error) error {
 	if !ok || err == nil {
 		return err
 	}
-	plain := errors.New(plainWords(s.Message()))
+	plain := errors.New(wire.Plain(s.Message()))
 	switch s.Code() {
 	case codes.Unavailable:
 		return fault.As(fault.Unavailable, plain)
@@ -89,20 +88,6 @@ func fromStatus(err error) error {
 	default:
 		return plain
 	}
-}
-
-// plainWords takes what gRPC says around the cause of a lost connection off
-// its messages.
-func plainWords(message string) string {
-	if _, quoted, found := strings.Cut(message, "connection error: desc = "); found {
-		if cause, err := strconv.Unquote(quoted); err == nil {
-			message = cause
-		}
-	}
-	message = strings.TrimPrefix(message, "transport: ")
-	message = strings.TrimPrefix(message, "Error while dialing: ")
-	message = strings.Replace(message, "error reading server preface: EOF", "it wants certificates: --identity names an admin's folder", 1)
-	return strings.Replace(message, "error reading from server: EOF", "it closed the connection", 1)
 }
 
 // guard maps what the services return, and logs what is not a caller's fault.

@@ -1,0 +1,45 @@
+package wire
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// answered finds what a proxy said in gRPC's account of it.
+var answered = regexp.MustCompile(`failed to do connect handshake, response: .*?HTTP/[0-9.]+ ([0-9]{3}[ \w]*)`)
+
+// causes are errors of the network, and what they mean to who reads them.
+func causes() [][2]string {
+	return [][2]string{
+		{"error reading server preface: EOF", "it hung up: does it want certificates? (--identity names an admin's folder, identity: a site's)"},
+		{"error reading server preface: http2: frame too large", "what answers there is no Accord coordinator"},
+		{"error reading from server: EOF", "it closed the connection"},
+		{"tls: first record does not look like a TLS handshake", "it speaks without certificates, or something else answers there"},
+		{"x509: certificate signed by unknown authority", "its certificate is not of this federation: another coordinator, or something on the way that opens TLS, answers there"},
+		{"context deadline exceeded", "no answer in time: a firewall may be in the way"},
+	}
+}
+
+// Plain says in one clear line what a message of gRPC about a connection means.
+func Plain(message string) string {
+	if _, quoted, found := strings.Cut(message, "connection error: desc = "); found {
+		if cause, err := strconv.Unquote(quoted); err == nil {
+			message = cause
+		}
+	}
+	// A failed dial comes wrapped several times.
+	if _, inner, found := strings.Cut(message, "Error while dialing: "); found {
+		message = strings.TrimSuffix(inner, `"`)
+	}
+	message = strings.TrimPrefix(message, "transport: ")
+	if m := answered.FindStringSubmatch(message); m != nil {
+		return "the proxy that HTTPS_PROXY names answers " + m[1]
+	}
+	for _, c := range causes() {
+		if strings.Contains(message, c[0]) {
+			return c[1]
+		}
+	}
+	return message
+}
