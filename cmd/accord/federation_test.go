@@ -65,7 +65,7 @@ func TestSimulationAndFederationAgree(t *testing.T) {
 	}
 }
 
-var readyAddress = regexp.MustCompile(`coordinator ready.*?(127\.0\.0\.1:\d+)`)
+var readyAddress = regexp.MustCompile(`coordinator ready.*?((?:127\.0\.0\.1|\[::\]):\d+)`)
 
 // startCoordinator runs one on a port of its own.
 func startCoordinator(t *testing.T, dir, shards string) (address string, stop func()) {
