@@ -28,8 +28,11 @@ type Definition struct {
 	// LRSchedule is how the plan's learning rate falls over the rounds. Sites
 	// know nothing of it: a task's plan holds the rate of its round.
 	LRSchedule optim.Schedule `json:"lr_schedule,omitempty"`
-	Strategy   string         `json:"strategy"` // aggregation.Preset
-	ServerLR   float64        `json:"server_lr"`
+	// Dataset is which of its data sets each site trains on; "" leaves it to
+	// the site.
+	Dataset  string  `json:"dataset,omitempty"`
+	Strategy string  `json:"strategy"` // aggregation.Preset
+	ServerLR float64 `json:"server_lr"`
 	// Weighted weighs updates by their sample counts, which then leave the
 	// sites; otherwise all weigh the same.
 	Weighted   bool         `json:"weighted"`
@@ -55,6 +58,9 @@ func DefaultDefinition() Definition {
 func (d Definition) Validate() error {
 	if !exchange.ValidName(d.Name) {
 		return fault.Inputf("run name %.80q is not valid: letters, digits, '.', '_' and '-', at most 64", d.Name)
+	}
+	if d.Dataset != "" && !exchange.ValidName(d.Dataset) {
+		return fault.Inputf("run %s: data set name %.80q is not valid", d.Name, d.Dataset)
 	}
 	if len(d.Contract.Tensors) == 0 {
 		return fault.Inputf("run %s: its contract has no tensors", d.Name)
@@ -86,14 +92,15 @@ func (d Definition) config() round.Config {
 	}
 }
 
-// task fills in what a participant needs to do a training task.
-func (d Definition) task(o round.Offer, modelBytes int64) exchange.Task {
+// task fills in what a participant needs to do a training task, one of cohort.
+func (d Definition) task(o round.Offer, cohort int, modelBytes int64) exchange.Task {
 	return exchange.Task{
 		ID: o.Task.ID, Run: d.Name, Round: o.Round, Exchange: exchange.Training,
 		Participant: o.Task.Participant, Seed: d.Seed,
 		Model:    exchange.Artefact{Digest: o.Model, Bytes: modelBytes},
 		Contract: d.Contract, Spec: d.Spec, Plan: d.planOf(o.Round),
 		SendSamples: d.Weighted, Deadline: o.Deadline,
+		Strategy: d.Strategy, Rounds: d.Rounds, Cohort: cohort, Dataset: d.Dataset,
 	}
 }
 

@@ -94,7 +94,7 @@ func (c *Coordinator) Answer(ctx context.Context, participant string, reply exch
 			}
 		}
 	default:
-		event.Outcome, event.Reason = round.Refused, string(reply.Outcome)+": "+reply.Reason
+		event.Outcome, event.Reason, event.Later = round.Refused, string(reply.Outcome)+": "+reply.Reason, reply.Later
 	}
 	told := make(chan answer, 1)
 	if err := c.post(ctx, input{run: name, event: event, update: reply.Update, answer: told}); err != nil {

@@ -22,7 +22,8 @@ func task() Task {
 	return Task{
 		ID: "r/1.0/train/athens", Run: "r", Round: 1, Exchange: Training, Participant: "athens", Seed: 7,
 		Model: Artefact{Digest: digest, Bytes: 100}, Contract: spec.Contract(), Spec: spec,
-		Plan: train.Plan{Epochs: 1, Batch: 10, Optimizer: optim.Defaults(optim.SGD)},
+		Plan:     train.Plan{Epochs: 1, Batch: 10, Optimizer: optim.Defaults(optim.SGD)},
+		Strategy: "fedavg", Rounds: 3, Cohort: 2, Dataset: "x-rays",
 	}
 }
 
@@ -70,6 +71,10 @@ func TestTaskValidate(t *testing.T) {
 		"empty model":      func(t *Task) { t.Model.Bytes = 0 },
 		"other contract":   func(t *Task) { t.Contract.Tensors = t.Contract.Tensors[1:] },
 		"negative batch":   func(t *Task) { t.Plan.Batch = -1 },
+		"negative rounds":  func(t *Task) { t.Rounds = -1 },
+		"negative cohort":  func(t *Task) { t.Cohort = -1 },
+		"strategy":         func(t *Task) { t.Strategy = "fed avg" },
+		"data set a path":  func(t *Task) { t.Dataset = "../x" },
 	} {
 		task := task()
 		spoil(&task)
@@ -85,6 +90,8 @@ func TestReplyValidate(t *testing.T) {
 		"unknown outcome":     func(r *Reply) { r.Outcome = "maybe" },
 		"endless reason":      func(r *Reply) { r.Reason = strings.Repeat("x", MaxReason+1) },
 		"done without update": func(r *Reply) { r.Update = nil },
+		"done later":          func(r *Reply) { r.Later = true },
+		"failed for later":    func(r *Reply) { r.Outcome, r.Update, r.Later = Failed, nil, true },
 		"failed with update":  func(r *Reply) { r.Outcome = Failed },
 		"update of another":   func(r *Reply) { r.Update.Task = "other" },
 		"base no digest":      func(r *Reply) { r.Update.Base = "x" },

@@ -17,7 +17,7 @@ type Update struct {
 	Base      string              `json:"base"` // digest of the global model trained from
 	Artefacts map[string]Artefact `json:"artefacts"`
 	Samples   int64               `json:"samples,omitempty"` // 0: not told
-	Steps     int64               `json:"steps"`
+	Steps     int64               `json:"steps"`             // 0: not told; with the plan, they tell the samples
 	Metrics   map[string]float64  `json:"metrics,omitempty"`
 }
 
@@ -37,6 +37,9 @@ type Reply struct {
 	Outcome Outcome `json:"outcome"`
 	Reason  string  `json:"reason,omitempty"`
 	Update  *Update `json:"update,omitempty"` // with Done only
+	// Later, with Declined only, tells that the site may do such a task at
+	// another time: it waits for somebody's approval, or for its hours.
+	Later bool `json:"later,omitempty"`
 }
 
 // MaxReason bounds, in bytes, the reason that a reply may carry.
@@ -53,6 +56,9 @@ func (r Reply) Validate() error {
 	}
 	if len(r.Reason) > MaxReason {
 		return fault.Inputf("reply to %s: a reason of %d bytes, at most %d", r.Task, len(r.Reason), MaxReason)
+	}
+	if r.Later && r.Outcome != Declined {
+		return fault.Inputf("reply to %s: %s, but for later", r.Task, r.Outcome)
 	}
 	switch r.Outcome {
 	case Done:

@@ -39,6 +39,13 @@ type Task struct {
 	// site only because the run weighs updates by it.
 	SendSamples bool      `json:"send_samples"`
 	Deadline    time.Time `json:"deadline"` // answers after it come late
+	// What follows is for the site's policy to judge by; zero: not told.
+	Strategy string `json:"strategy,omitempty"` // what becomes of the updates
+	Rounds   int    `json:"rounds,omitempty"`   // of the whole run
+	Cohort   int    `json:"cohort,omitempty"`   // participants that this round asks
+	// Dataset is which of the site's data sets to train on; "" is the one that
+	// it trains on unless told otherwise.
+	Dataset string `json:"dataset,omitempty"`
 }
 
 // name is what runs and participants may be called: a file name everywhere.
@@ -61,6 +68,12 @@ func (t Task) Validate() error {
 		return fault.Inputf("task %s: round %d, want 1 or more", t.ID, t.Round)
 	case t.Exchange != Training:
 		return fault.Inputf("task %s: exchange %.20q is not known here, want %q", t.ID, t.Exchange, Training)
+	case t.Rounds < 0 || t.Cohort < 0:
+		return fault.Inputf("task %s: negative rounds (%d) or cohort (%d)", t.ID, t.Rounds, t.Cohort)
+	case t.Strategy != "" && !ValidName(t.Strategy):
+		return fault.Inputf("task %s: strategy %.80q is not valid", t.ID, t.Strategy)
+	case t.Dataset != "" && !ValidName(t.Dataset):
+		return fault.Inputf("task %s: data set name %.80q is not valid", t.ID, t.Dataset)
 	case !spool.ValidDigest(t.Model.Digest) || t.Model.Bytes <= 0:
 		return fault.Inputf("task %s: model artefact %.20q of %d bytes is not valid", t.ID, t.Model.Digest, t.Model.Bytes)
 	}

@@ -35,6 +35,7 @@ type Answered struct {
 	Digest      string    `json:"digest,omitempty"`
 	Samples     int64     `json:"samples,omitempty"`
 	Reason      string    `json:"reason,omitempty"` // for any outcome but Valid
+	Later       bool      `json:"later,omitempty"`  // Refused, but perhaps not at another time
 	At          time.Time `json:"at"`
 }
 

@@ -16,16 +16,43 @@ func (s State) effectFailed(e EffectFailed) (State, []Effect, error) {
 }
 
 // fail ends the attempt: after a pause the run resumes in the given phase while
-// there are retries left, else it has failed.
+// there are retries left, else it has failed. An attempt that sites held up
+// which may take part later costs no retry.
 func (s State) fail(reason string, at time.Time, resume Phase) (State, []Effect, error) {
+	waits := s.waits(at)
 	s, withdrawn := s.withdraw("the attempt failed")
 	s.Reason = reason
-	if s.Attempt >= s.Config.Retries {
+	if s.exhausted() && !waits {
 		s, effects := s.giveUp()
 		return s, append(withdrawn, effects...), nil
 	}
+	if waits {
+		s.Waited++
+	}
 	s.Phase, s.Resume, s.Deadline = Retrying, resume, at.Add(pause(s.Attempt))
 	return s, append(withdrawn, s.alarm()), nil
+}
+
+// exhausted tells whether no retry of the round is left.
+func (s State) exhausted() bool { return s.Attempt-s.Waited >= s.Config.Retries }
+
+// waits tells whether the window could close well at its deadline if the sites
+// took part that declined for now.
+func (s State) waits(at time.Time) bool {
+	if s.Phase != Exchanging {
+		return false
+	}
+	later, possible := 0, len(s.answers(s.Exchange))
+	for _, t := range s.with(s.Exchange, Declined) {
+		if t.Later {
+			later++
+		}
+	}
+	if at.Before(s.Deadline) {
+		possible += len(s.with(s.Exchange, Open))
+	}
+	_, minimum := s.bounds()
+	return later > 0 && possible+later >= minimum
 }
 
 // giveUp fails the run, once the version of the round before is out.

@@ -24,7 +24,7 @@ func (s State) aggregated(e Aggregated) (State, []Effect, error) {
 
 // nextRound begins the round after this one, from a model.
 func (s State) nextRound(model string) State {
-	s.Phase, s.Round, s.Attempt, s.Tasks, s.Reason, s.Model = Selecting, s.Round+1, 0, nil, "", model
+	s.Phase, s.Round, s.Attempt, s.Waited, s.Tasks, s.Reason, s.Model = Selecting, s.Round+1, 0, 0, nil, "", model
 	return s
 }
 
@@ -90,7 +90,7 @@ func (s State) halt(e EffectFailed) (State, []Effect, error) {
 	switch {
 	case s.Resume == Failed: // the run ends for another reason
 		return s.end(Failed), nil, nil
-	case s.Attempt >= s.Config.Retries:
+	case s.exhausted():
 		s.Reason = reason
 		return s.end(Failed), nil, nil
 	}

@@ -61,7 +61,8 @@ type Config struct {
 	// StopAt ends the run once a published version is at least so accurate,
 	// on the validation set where there is one; 0: never.
 	StopAt float64 `json:"stop_at"`
-	// Retries of a round after its first attempt before the run fails.
+	// Retries of a round after its first attempt before the run fails, not
+	// counting attempts that sites held up which may take part later.
 	Retries int `json:"retries"`
 }
 
@@ -120,6 +121,7 @@ type Task struct {
 	Digest      string `json:"digest,omitempty"`  // of the accepted answer's artefact
 	Samples     int64  `json:"samples,omitempty"` // of the accepted answer
 	Reason      string `json:"reason,omitempty"`
+	Later       bool   `json:"later,omitempty"` // declined, but perhaps not at another time
 }
 
 // Version is a published global model.
@@ -173,6 +175,7 @@ type State struct {
 	Phase      Phase
 	Round      int // from 1
 	Attempt    int // from 0 in each round
+	Waited     int // attempts before this one that failed while sites waited
 	Exchange   int // index of the open exchange
 	Deadline   time.Time
 	Model      string   // digest of the global model that the round starts from

@@ -156,7 +156,7 @@ func (s State) answer(e Answered) (State, []Effect, error) {
 		t.Status, t.Digest, t.Samples, t.Reason = Accepted, e.Digest, e.Samples, ""
 		s.Counts.Accepted++
 	case VerdictNoted:
-		t.Status, t.Reason = Declined, reason
+		t.Status, t.Reason, t.Later = Declined, reason, e.Later
 		s.Counts.Declined++
 	case VerdictRejected:
 		if awaited {
