@@ -10,6 +10,7 @@ import (
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/participant/policy"
 	"github.com/accord-fl/accord/participant/trainer"
 )
 
@@ -41,6 +42,16 @@ type Blobs interface {
 	Store(ctx context.Context, write func(io.Writer) error) (exchange.Artefact, error)
 }
 
+// Policy is what a site allows. Site.Do calls it once for each task that makes
+// sense, before anything else is done for it, and concurrently if Do is.
+type Policy interface {
+	// Admit tells under what terms a task may be done. The error is a
+	// *policy.Refusal when it may not.
+	Admit(t exchange.Task) (policy.Terms, error)
+}
+
+var _ Policy = (*policy.Gate)(nil)
+
 // Site answers tasks. It is the whole of a participant but its connection, so
 // that a simulation runs the same code without one. Do may be called
 // concurrently when the trainer and the blobs allow it.
@@ -48,21 +59,26 @@ type Site struct {
 	Name    string
 	Trainer Trainer
 	Blobs   Blobs
+	Policy  Policy // nil: whatever is asked
 }
 
 // Do trains one task and returns the answer. What goes wrong is part of the
 // answer: a task that does not suit the site is declined, one that makes no
 // sense, that the training could not finish or that ctx cut short has failed,
-// each with a reason.
+// each with a reason. What the policy does not allow is declined, before the
+// global model is fetched.
 func (s *Site) Do(ctx context.Context, t exchange.Task) exchange.Reply {
 	update, err := s.train(ctx, t)
 	done := exchange.Reply{Task: t.ID, Outcome: exchange.Done, Update: update}
 	if err == nil {
 		err = done.Validate() // its numbers come from the trainer
 	}
+	var refusal *policy.Refusal
 	switch {
 	case err == nil:
 		return done
+	case errors.As(err, &refusal):
+		return exchange.Reply{Task: t.ID, Outcome: exchange.Declined, Reason: reason(refusal), Later: refusal.Later}
 	case ctx.Err() != nil:
 		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: "cancelled"}
 	case errors.Is(err, trainer.ErrDeclined):
@@ -88,31 +104,63 @@ func (s *Site) train(ctx context.Context, t exchange.Task) (*exchange.Update, er
 	if t.Participant != s.Name {
 		return nil, fault.Inputf("task %s is for participant %s, this is %s", t.ID, t.Participant, s.Name)
 	}
-	global, err := s.global(ctx, t)
+	terms := policy.Terms{Samples: true, Metrics: true}
+	if s.Policy != nil {
+		var err error
+		if terms, err = s.Policy.Admit(t); err != nil {
+			return nil, err
+		}
+	}
+	if !terms.Until.IsZero() {
+		open, stop := context.WithDeadlineCause(ctx, terms.Until, terms.Closed)
+		defer stop()
+		ctx = open
+	}
+	delta, result, err := s.delta(ctx, t)
+	if refusal := (*policy.Refusal)(nil); err != nil && errors.As(context.Cause(ctx), &refusal) {
+		return nil, refusal
+	}
 	if err != nil {
 		return nil, err
+	}
+	return answer(t, terms, delta, result), nil
+}
+
+// delta trains and stores what that added to the global model.
+func (s *Site) delta(ctx context.Context, t exchange.Task) (exchange.Artefact, trainer.Result, error) {
+	global, err := s.global(ctx, t)
+	if err != nil {
+		return exchange.Artefact{}, trainer.Result{}, err
 	}
 	trained := global.Clone()
 	result, err := s.Trainer.Train(ctx, t, trained)
 	if err != nil {
-		return nil, err
+		return exchange.Artefact{}, trainer.Result{}, err
 	}
 	subtract(trained, global)
 	delta, err := s.Blobs.Store(ctx, trained.Write)
 	if err != nil {
-		return nil, fmt.Errorf("keep the update: %w", err)
+		return exchange.Artefact{}, trainer.Result{}, fmt.Errorf("keep the update: %w", err)
 	}
-	update := &exchange.Update{
+	return delta, result, nil
+}
+
+// answer is the update that leaves the site: of what the training was made of,
+// only what the task asks for and the terms allow. The steps go with the
+// samples, which they tell to within a batch.
+func answer(t exchange.Task, terms policy.Terms, delta exchange.Artefact, r trainer.Result) *exchange.Update {
+	u := &exchange.Update{
 		Task:      t.ID,
 		Base:      t.Model.Digest,
 		Artefacts: map[string]exchange.Artefact{exchange.Delta: delta},
-		Steps:     result.Steps,
-		Metrics:   result.Metrics,
 	}
-	if t.SendSamples {
-		update.Samples = result.Samples
+	if t.SendSamples && terms.Samples {
+		u.Samples, u.Steps = r.Samples, r.Steps
 	}
-	return update, nil
+	if terms.Metrics {
+		u.Metrics = r.Metrics
+	}
+	return u
 }
 
 // global reads the model that the task starts from.

@@ -141,7 +141,7 @@ func (w *worker) train(training context.Context, t exchange.Task) error {
 	case training.Err() != nil:
 		log.Info("training stopped", zap.Error(context.Cause(training)))
 	case r.Outcome == exchange.Done:
-		log.Info("trained", zap.Int64("steps", r.Update.Steps), zap.Duration("took", time.Since(begin).Round(time.Millisecond)))
+		log.Info("trained", zap.Duration("took", time.Since(begin).Round(time.Millisecond)))
 	default:
 		log.Warn("not trained", zap.String("outcome", string(r.Outcome)), zap.String("reason", r.Reason))
 	}
