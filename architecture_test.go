@@ -28,6 +28,7 @@ var rules = []struct {
 	{"internal/version", nil},
 	{"internal/term", nil},
 	{"internal/pki", []string{"internal/atomicfile", "internal/fault", "exchange"}},
+	{"internal/hours", []string{"internal/fault"}},
 	{"internal/spool", []string{"internal/atomicfile", "internal/fault"}},
 	{"internal/wire", []string{"internal/", "exchange", "model", "proto/"}},
 	{"internal/report", []string{"internal/", "model"}},

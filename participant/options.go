@@ -25,6 +25,7 @@ type Options struct {
 	Dir          string
 	Version      string // of the binary, for people
 	Capabilities exchange.Capabilities
+	Policy       Policy // what the site allows; nil: whatever is asked
 	// Dial, when set, opens connections in place of the system's dialer.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }

@@ -32,15 +32,12 @@ func openOutbox(dir string) (*outbox, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
-	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	paths, err := repliesIn(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open outbox %s: %w", dir, err)
 	}
 	o := &outbox{dir: dir, changed: make(chan struct{}, 1)}
 	for _, path := range paths {
-		if strings.HasPrefix(filepath.Base(path), ".") {
-			continue // what a crash left of a write
-		}
 		r, err := readReply(path)
 		if err != nil {
 			return nil, fmt.Errorf("open outbox: %s: %w (remove the file to give that reply up)", path, err)
@@ -48,6 +45,14 @@ func openOutbox(dir string) (*outbox, error) {
 		o.replies = append(o.replies, r)
 	}
 	return o, nil
+}
+
+// repliesIn lists the files of replies in an outbox's folder.
+func repliesIn(dir string) ([]string, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	return slices.DeleteFunc(paths, func(path string) bool {
+		return strings.HasPrefix(filepath.Base(path), ".") // what a crash left of a write
+	}), err
 }
 
 func readReply(path string) (exchange.Reply, error) {

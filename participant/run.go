@@ -31,7 +31,7 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 		line:    newLine(),
 		log:     log.Named("participant"),
 	}
-	p.worker = newWorker(&Site{Name: o.Name, Trainer: t, Blobs: &blobs{spool: s.spool, line: p.line}}, s, p.log)
+	p.worker = newWorker(&Site{Name: o.Name, Trainer: t, Blobs: &blobs{spool: s.spool, line: p.line}, Policy: o.Policy}, s, p.log)
 
 	if proxy := proxyTo(o.Coordinator); proxy != "" {
 		p.log.Info("dialling through a proxy", zap.String("proxy", proxy))

@@ -12,6 +12,12 @@ import (
 	"github.com/accord-fl/accord/internal/spool"
 )
 
+// Folders in a participant's.
+const (
+	artefactsDir = "artefacts"
+	outboxDir    = "outbox"
+)
+
 // state is what a participant keeps on disk: artefacts, and the replies that
 // name some of them. A lock keeps a second process out.
 type state struct {
@@ -27,7 +33,7 @@ func openState(dir string) (_ *state, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fault.As(fault.Input, err)
 	}
-	s := &state{spoolDir: filepath.Join(dir, "artefacts"), lock: flock.New(filepath.Join(dir, "lock"))}
+	s := &state{spoolDir: filepath.Join(dir, artefactsDir), lock: flock.New(filepath.Join(dir, "lock"))}
 	locked, err := s.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
@@ -40,7 +46,7 @@ func openState(dir string) (_ *state, err error) {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.outbox, err = openOutbox(filepath.Join(dir, "outbox")); err != nil {
+	if s.outbox, err = openOutbox(filepath.Join(dir, outboxDir)); err != nil {
 		return nil, err
 	}
 	if s.spool, err = spool.Open(s.spoolDir, spool.Options{Sync: true}); err != nil {

@@ -21,7 +21,7 @@ func define(cfg config.Run, spec *model.Spec, contract model.Contract) coordinat
 		schedule = "" // left out, as in journals from before there were schedules
 	}
 	return coordinator.Definition{
-		Name: cfg.Name, Seed: cfg.Seed, Contract: contract, Spec: spec, Plan: cfg.Local.Plan(), LRSchedule: schedule,
+		Name: cfg.Name, Seed: cfg.Seed, Contract: contract, Spec: spec, Plan: cfg.Local.Plan(), LRSchedule: schedule, Dataset: cfg.Dataset,
 		Strategy: cfg.Strategy, ServerLR: cfg.ServerLR,
 		Weighted: cfg.Weighting == config.WeightSamples, MaxSamples: cfg.MaxSamples,
 		Rounds: cfg.Rounds, Fraction: cfg.Fraction, MinSites: cfg.MinSites, StopAt: cfg.StopAt, Retries: cfg.Retries,

@@ -45,12 +45,7 @@ it keeps trying; a finished update waits on disk until it is acknowledged.`,
 			if address != "" {
 				cfg.Coordinator = address
 			}
-			if name != "" { // another site of this machine needs a folder of its own
-				cfg.Name, cfg.Dir = name, filepath.Join(filepath.Dir(cfg.Dir), name)
-			}
-			if dir != "" {
-				cfg.Dir = dir
-			}
+			place(&cfg, name, dir)
 			if data.Dataset != "" {
 				cfg.Data = config.Data{Dataset: data.Dataset}
 			}
@@ -72,8 +67,36 @@ it keeps trying; a finished update waits on disk until it is acknowledged.`,
 	if err := cmd.MarkFlagRequired("file"); err != nil {
 		panic("accord: " + err.Error()) // the flag was added above
 	}
-	cmd.AddCommand(newParticipantJoinCmd())
+	cmd.AddCommand(newParticipantJoinCmd(), newParticipantApproveCmd(), newParticipantInspectCmd())
 	return cmd
+}
+
+// place gives the site of a file another name or folder, where they are not
+// empty. Another site of the machine needs a folder of its own.
+func place(cfg *config.Participant, name, dir string) {
+	if name != "" {
+		cfg.Name, cfg.Dir = name, filepath.Join(filepath.Dir(cfg.Dir), name)
+	}
+	if dir != "" {
+		cfg.Dir = dir
+	}
+}
+
+// threadsOf is how many threads the site's engine trains on.
+func threadsOf(cfg config.Participant) int {
+	if cfg.Threads > 0 {
+		return cfg.Threads
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// optionsOf are those of the participant, without a policy.
+func optionsOf(cfg config.Participant) participant.Options {
+	options := participant.DefaultOptions()
+	options.Name, options.Coordinator, options.Insecure, options.Dir = cfg.Name, cfg.Coordinator, cfg.Insecure, cfg.Dir
+	options.Version = version.Get().String()
+	options.Capabilities = exchange.Capabilities{Trainer: cfg.Trainer, Cores: threadsOf(cfg)}
+	return options
 }
 
 // participate attends until ctx ends, which is a clean end.
@@ -82,19 +105,17 @@ func participate(ctx context.Context, cfg config.Participant, stderr io.Writer) 
 	if err != nil {
 		return err
 	}
-	threads := cfg.Threads
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
+	options := optionsOf(cfg)
+	gate, err := gateOf(cfg, log)
+	if err != nil {
+		return err
 	}
-	options := participant.DefaultOptions()
-	options.Name, options.Coordinator, options.Insecure, options.Dir = cfg.Name, cfg.Coordinator, cfg.Insecure, cfg.Dir
+	options.Policy = gate
 	if cfg.Identity != "" {
 		if options.Credential, err = pki.OpenCredential(cfg.Identity); err != nil {
 			return err
 		}
 	}
-	options.Version = version.Get().String()
-	options.Capabilities = exchange.Capabilities{Trainer: cfg.Trainer, Cores: threads}
 	if cfg.Trainer == config.TrainerExec {
 		program, err := programOf(cfg)
 		if err != nil {
@@ -102,24 +123,30 @@ func participate(ctx context.Context, cfg config.Participant, stderr io.Writer) 
 		}
 		return participant.Run(ctx, options, program, log)
 	}
-	data, err := shardOf(cfg)
+	data, err := shardOf(cfg.Data)
 	if err != nil {
 		return err
 	}
+	named := map[string]train.Data{}
+	for name, d := range cfg.Datasets {
+		if named[name], err = shardOf(d); err != nil {
+			return fmt.Errorf("data set %s: %w", name, err)
+		}
+	}
 	log.Info("data loaded", zap.String("participant", cfg.Name), zap.Int("samples", data.Len()))
-	engines := trainer.NewPool(1, threads)
+	engines := trainer.NewPool(1, threadsOf(cfg))
 	defer engines.Close()
-	return participant.Run(ctx, options, &trainer.Builtin{Data: data, Engines: engines, Progress: progressLog(log)}, log)
+	return participant.Run(ctx, options, &trainer.Builtin{Data: data, Named: named, Engines: engines, Progress: progressLog(log)}, log)
 }
 
-// shardOf loads the site's training data.
-func shardOf(cfg config.Participant) (*dataset.View, error) {
-	split, err := dataset.Load(cfg.Data.Dataset, cfg.Data.Dir)
+// shardOf loads training data of the site.
+func shardOf(d config.Data) (*dataset.View, error) {
+	split, err := dataset.Load(d.Dataset, d.Dir)
 	if err != nil {
 		return nil, err
 	}
 	if split.Train == nil {
-		return nil, fault.Inputf("data set %s has no training images", cfg.Data.Dataset)
+		return nil, fault.Inputf("data set %s has no training images", d.Dataset)
 	}
 	return split.Train.All(), nil
 }

@@ -87,7 +87,7 @@ func siteConfig(file string, token pki.Token, data config.Data) (config.Particip
 		return cfg, err
 	}
 	if cfg.Trainer == config.TrainerBuiltin {
-		_, err = shardOf(cfg)
+		_, err = shardOf(cfg.Data)
 	}
 	return cfg, err
 }

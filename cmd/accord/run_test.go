@@ -181,7 +181,7 @@ func TestExamplesFitTogether(t *testing.T) {
 			t.Errorf("%s dials %s, the coordinator listens on %s", file, site.Coordinator, coordinator.Listen)
 		}
 		if site.Trainer == config.TrainerBuiltin {
-			_, err = shardOf(site)
+			_, err = shardOf(site.Data)
 		} else { // python3 PROGRAM --data SHARD
 			_, programErr := os.Stat(site.Exec.Command[1])
 			_, shardErr := os.Stat(site.Exec.Command[3])

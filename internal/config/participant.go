@@ -22,11 +22,14 @@ type Participant struct {
 	Identity    string `yaml:"identity,omitempty"` // folder of certificate, key and roots
 	Insecure    bool   `yaml:"insecure,omitempty"` // talk without certificates, on loopback only
 	Data        Data   `yaml:"data"`               // the training split is the site's private shard
-	Dir         string `yaml:"dir"`                // tasks under way and their artefacts; made when absent
-	Trainer     string `yaml:"trainer"`            // builtin or exec
-	Exec        Exec   `yaml:"exec,omitempty"`
-	Threads     int    `yaml:"threads,omitempty"` // 0: one for each core
-	LogLevel    string `yaml:"log_level"`         // debug, info, warn or error
+	// Datasets are further data sets, by the names that runs ask for them by.
+	Datasets map[string]Data `yaml:"datasets,omitempty"`
+	Policy   Policy          `yaml:"policy,omitempty"`
+	Dir      string          `yaml:"dir"`     // tasks under way and their artefacts; made when absent
+	Trainer  string          `yaml:"trainer"` // builtin or exec
+	Exec     Exec            `yaml:"exec,omitempty"`
+	Threads  int             `yaml:"threads,omitempty"` // 0: one for each core
+	LogLevel string          `yaml:"log_level"`         // debug, info, warn or error
 }
 
 // Exec is a program that trains. It runs in a folder of the task's own. Of
@@ -47,6 +50,7 @@ func DefaultParticipant() Participant {
 		Dir:         "participant",
 		Trainer:     TrainerBuiltin,
 		Exec:        Exec{Timeout: 10 * time.Minute},
+		Policy:      Policy{ShareSamples: true, ShareMetrics: true, Approve: ApproveAuto},
 		LogLevel:    "info",
 	}
 }
@@ -62,6 +66,10 @@ func (cfg *Participant) resolve(base string) error {
 	cfg.Dir = under(base, cfg.Dir)
 	cfg.Identity = under(base, cfg.Identity)
 	cfg.Data.resolve(base)
+	for name, data := range cfg.Datasets {
+		data.resolve(base)
+		cfg.Datasets[name] = data
+	}
 	// The program runs in a folder of its own, where "./train.py" would mean
 	// another file.
 	for i, arg := range cfg.Exec.Command {
@@ -97,6 +105,11 @@ func (cfg Participant) Validate() error {
 	default:
 		c.require(false, "trainer", "%q is not known; want %s or %s", cfg.Trainer, TrainerBuiltin, TrainerExec)
 	}
+	for name, data := range cfg.Datasets {
+		c.require(exchange.ValidName(name), "datasets."+name, "can not name a data set: %s", nameRule)
+		data.check(&c, "datasets."+name+".")
+	}
+	cfg.Policy.check(&c, "policy.")
 	c.require(cfg.Threads >= 0, "threads", "want 1 or more, or 0 for one a core, got %d", cfg.Threads)
 	c.logLevel(cfg.LogLevel)
 	return c.err()

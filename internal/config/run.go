@@ -19,7 +19,8 @@ type Run struct {
 	Name       string     `yaml:"name"` // keys all training randomness, together with Seed
 	Seed       uint64     `yaml:"seed"`
 	Model      Model      `yaml:"model"`
-	Init       string     `yaml:"init,omitempty"` // a safetensors file to start from; "" starts from the spec's initialisation
+	Dataset    string     `yaml:"dataset,omitempty"` // which of its data sets each site trains on; "" leaves it to the site
+	Init       string     `yaml:"init,omitempty"`    // a safetensors file to start from; "" starts from the spec's initialisation
 	Rounds     int        `yaml:"rounds"`
 	Fraction   float64    `yaml:"fraction"`             // share of the sites that a round selects, in (0, 1]
 	MinSites   int        `yaml:"min_sites"`            // round 1 waits for so many
@@ -135,6 +136,7 @@ func (r Run) Validate() error {
 	c.require(exchange.ValidName(r.Name), "name", "%q can not name a run: %s", r.Name, nameRule)
 	c.require(r.Model.Spec != nil || r.Model.Reference || r.Model.File != "" || r.Init != "", "model",
 		"opaque needs an initial model in init, whose tensors are the run's")
+	c.require(r.Dataset == "" || exchange.ValidName(r.Dataset), "dataset", "%q can not name a site's data set: %s", r.Dataset, nameRule)
 	c.require(r.Rounds >= 1, "rounds", "want 1 or more, got %d", r.Rounds)
 	c.require(r.Fraction > 0 && r.Fraction <= 1, "fraction", "want a share above 0 and at most 1, got %v", r.Fraction)
 	c.require(r.MinSites >= 1, "min_sites", "want 1 or more, got %d", r.MinSites)

@@ -13,17 +13,23 @@ import (
 // concurrently; the pool decides how many trainings run side by side.
 type Builtin struct {
 	Data    train.Data
+	Named   map[string]train.Data // that tasks ask for by name, instead of Data
 	Engines *Pool
 	// Progress, when set, hears how a training gets on, as train.Engine.Fit
 	// tells it.
 	Progress func(exchange.Task, train.Progress)
 }
 
-// Train trains p in place by the task's plan on all of the site's data. It
+// Train trains p in place by the task's plan on all of the data set that it asks
+// for. It
 // declines a task whose model the engine does not know or the data does not
 // suit.
 func (b *Builtin) Train(ctx context.Context, t exchange.Task, p *model.Params) (Result, error) {
-	if err := b.suits(t); err != nil {
+	data, err := b.data(t.Dataset)
+	if err == nil {
+		err = suits(t, data)
+	}
+	if err != nil {
 		return Result{}, err
 	}
 	engine, release, err := b.Engines.Acquire(ctx, t.Spec)
@@ -36,28 +42,43 @@ func (b *Builtin) Train(ctx context.Context, t exchange.Task, p *model.Params) (
 	if b.Progress != nil {
 		progress = func(now train.Progress) { b.Progress(t, now) }
 	}
-	fit, err := engine.Fit(ctx, p, b.Data, t.Plan, t.Rand(), progress)
+	fit, err := engine.Fit(ctx, p, data, t.Plan, t.Rand(), progress)
 	if err != nil {
 		return Result{}, err
 	}
 	return Result{
-		Samples: int64(b.Data.Len()),
+		Samples: int64(data.Len()),
 		Steps:   fit.Steps,
 		Metrics: map[string]float64{"loss": fit.Loss, "seconds": fit.Seconds},
 	}, nil
 }
 
+// BuiltinMetrics names the metrics of a training by Builtin, sorted.
+func BuiltinMetrics() []string { return []string{"loss", "seconds"} }
+
+// data returns the data set that a task asks for; "" asks for none by name.
+func (b *Builtin) data(name string) (train.Data, error) {
+	if name == "" {
+		return b.Data, nil
+	}
+	data, ok := b.Named[name]
+	if !ok {
+		return nil, declinef("the site has no data set %s", name)
+	}
+	return data, nil
+}
+
 // suits tells whether the task's model and the site's data fit together.
-func (b *Builtin) suits(t exchange.Task) error {
+func suits(t exchange.Task, data train.Data) error {
 	switch {
 	case t.Spec == nil:
 		return declinef("the run has no spec, only a contract, and the built-in trainer needs a spec: use trainer exec")
-	case b.Data.Len() == 0:
+	case data.Len() == 0:
 		return declinef("the site has no training data")
-	case t.Spec.Input != b.Data.Shape():
-		return declinef("the model takes images of %v (height, width, channels), the site holds %v", t.Spec.Input, b.Data.Shape())
-	case b.Data.Classes() > t.Spec.Classes():
-		return declinef("the model tells %d classes apart, the site's data has %d", t.Spec.Classes(), b.Data.Classes())
+	case t.Spec.Input != data.Shape():
+		return declinef("the model takes images of %v (height, width, channels), the site holds %v", t.Spec.Input, data.Shape())
+	case data.Classes() > t.Spec.Classes():
+		return declinef("the model tells %d classes apart, the site's data has %d", t.Spec.Classes(), data.Classes())
 	}
 	return nil
 }

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/accord-fl/accord/internal/term"
+	"github.com/accord-fl/accord/participant"
+	"github.com/accord-fl/accord/participant/policy"
+	"github.com/accord-fl/accord/participant/trainer"
+)
+
+func newParticipantInspectCmd() *cobra.Command {
+	var site siteFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect RUN",
+		Short: "Show exactly what would leave this site for a run",
+		Long: `Show exactly what leaves this site for a run that was offered to it: what it tells
+of itself, what an update holds, and the answers that wait to be sent, with the
+range and norm of every tensor. It reads the site's folder alone, and works while
+the participant runs.`,
+		Example: "  accord participant inspect digits-three-sites -f configs/participant.yaml",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := site.load()
+			if err != nil {
+				return err
+			}
+			gate, err := gateOf(cfg, zap.NewNop())
+			if err != nil {
+				return err
+			}
+			in, err := participant.Inspect(optionsOf(cfg), gate, args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(in)
+			}
+			if err := printInspection(cmd.OutOrStdout(), in); err != nil {
+				return err
+			}
+			if in.Rule != policy.RuleApprove {
+				return nil
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nNext:\n  %s\n", site.again("approve", args[0], "--digest", in.Digest[:12], "--by", "NAME"))
+			return err
+		},
+	}
+	site.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+// facts tells what a run is, a line for each thing.
+func facts(f policy.Facts, digest string) string {
+	var b strings.Builder
+	line := func(key, format string, args ...any) {
+		fmt.Fprintf(&b, "%-14s %s\n", key, fmt.Sprintf(format, args...))
+	}
+	line("run", "%s, %d rounds of %s", f.Run, f.Rounds, f.Strategy)
+	line("model", "%s parameters, contract %.12s", humanize.Comma(int64(f.Parameters)), f.Contract)
+	line("plan", "epochs %d, %s with learning rate %g, batch %d", f.Plan.Epochs, f.Plan.Optimizer.Name, f.Plan.Optimizer.LR, f.Plan.Batch)
+	line("data set", "%s", orElse(f.Dataset, "the site's default"))
+	line("trained by", "%s", f.Trainer)
+	line("digest", "%s", digest)
+	return b.String()
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// printInspection tells people what JSON tells programs.
+func printInspection(w io.Writer, in participant.Inspection) error {
+	var b strings.Builder
+	b.WriteString(facts(in.Facts, in.Digest))
+	line := func(key, format string, args ...any) {
+		fmt.Fprintf(&b, "%-14s %s\n", key, fmt.Sprintf(format, args...))
+	}
+	if a := in.Approval; a != nil {
+		line("approved", "by %s, %s", a.By, a.At.Local().Format(time.DateTime))
+	}
+	if in.Verdict == policy.Allow {
+		line("this site", "would train it now")
+	} else {
+		line("this site", "would not train it now: %s (%s)", in.Reason, in.Rule)
+	}
+	h := in.Hello
+	b.WriteString("\nTold when the site attends:\n")
+	line("  name", "%s", h.Name)
+	line("  version", "%s", h.Version)
+	capabilities, err := json.Marshal(h.Capabilities)
+	if err != nil {
+		return err
+	}
+	line("  can do", "%s", capabilities)
+	b.WriteString("\nIn each update:\n")
+	line("  samples", "%s", yes(in.Update.Samples, "their number, and that of the steps", "not told"))
+	line("  metrics", "%s", metrics(in.Update))
+	line("  file", "%s (%s bytes) of safetensors, what training added to:", humanize.Bytes(uint64(in.Update.File)), humanize.Comma(in.Update.File))
+	if _, err := io.WriteString(w, b.String()+"\n"); err != nil {
+		return err
+	}
+	t := term.Table{Columns: []term.Column{{Title: "tensor"}, {Title: "type"}, {Title: "shape"}, {Title: "bytes", Right: true}}}
+	for _, tensor := range in.Update.Tensors {
+		t.Rows = append(t.Rows, term.Row{Cells: []string{tensor.Name, tensor.DType, fmt.Sprint(tensor.Shape), humanize.Comma(4 * int64(tensor.Len()))}})
+	}
+	if err := t.Print(w); err != nil {
+		return err
+	}
+	return printWaiting(w, in.Waiting)
+}
+
+func yes(b bool, yes, no string) string {
+	if b {
+		return yes
+	}
+	return no
+}
+
+func metrics(c participant.Contents) string {
+	switch {
+	case c.AnyMetrics:
+		return "every number that the site's program writes to " + trainer.MetricsFile
+	case len(c.Metrics) == 0:
+		return "not told"
+	default:
+		return strings.Join(c.Metrics, ", ")
+	}
+}
+
+// printWaiting shows the answers that are ready to leave.
+func printWaiting(w io.Writer, waiting []participant.Prepared) error {
+	if len(waiting) == 0 {
+		_, err := fmt.Fprintln(w, "\nNo answer waits to be sent.")
+		return err
+	}
+	for _, p := range waiting {
+		document, err := json.MarshalIndent(p.Reply, "", "  ")
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "\nWaits to be sent:\n%s\n", document); err != nil {
+			return err
+		}
+		for _, f := range p.Artefacts {
+			t := term.Table{
+				Title:   fmt.Sprintf("\n%s: %s, %s bytes, SHA-256 %s", f.Role, f.Path, humanize.Comma(f.Bytes), f.Digest),
+				Columns: []term.Column{{Title: "tensor"}, {Title: "shape"}, {Title: "min", Right: true}, {Title: "max", Right: true}, {Title: "norm", Right: true}},
+			}
+			for _, x := range f.Tensors {
+				t.Rows = append(t.Rows, term.Row{Cells: []string{x.Name, fmt.Sprint(x.Shape), fmt.Sprintf("%.4g", x.Min), fmt.Sprintf("%.4g", x.Max), fmt.Sprintf("%.4g", x.Norm)}})
+			}
+			if err := t.Print(w); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

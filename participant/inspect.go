@@ -1,0 +1,126 @@
+package participant
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/participant/policy"
+	"github.com/accord-fl/accord/participant/trainer"
+)
+
+// Inspection is what leaves a site, or would, for a run.
+type Inspection struct {
+	Hello    exchange.Hello   `json:"hello"` // told when the site attends, whatever it trains
+	Facts    policy.Facts     `json:"facts"` // of the run as it was offered last
+	Digest   string           `json:"digest"`
+	Offered  time.Time        `json:"offered"`
+	Approval *policy.Approval `json:"approval,omitempty"`
+	// Verdict, Rule and Reason are what the site would decide now.
+	Verdict policy.Verdict `json:"verdict"`
+	Rule    string         `json:"rule,omitempty"`
+	Reason  string         `json:"reason,omitempty"`
+	Update  Contents       `json:"update"`  // of a training that is allowed
+	Waiting []Prepared     `json:"waiting"` // answers that are ready to leave
+}
+
+// Contents are what the answer to a task holds, beside the task's id and the
+// digest of the model that it started from.
+type Contents struct {
+	File    int64              `json:"file_bytes"` // of the safetensors file of the delta
+	Tensors []model.TensorSpec `json:"tensors"`    // in it
+	Samples bool               `json:"samples"`    // their number, and that of the steps
+	// Metrics are their names. A site's own program may give any: then
+	// AnyMetrics is true.
+	Metrics    []string `json:"metrics,omitempty"`
+	AnyMetrics bool     `json:"any_metrics,omitempty"`
+}
+
+// Inspect tells what leaves the site of o, or would, for a run that was
+// offered to it. It reads the site's folder alone, also while Run runs. When
+// the run was not offered, the error is of class fault.Input.
+func Inspect(o Options, gate *policy.Gate, run string) (Inspection, error) {
+	records := policy.Records{Dir: o.Dir}
+	offer, err := records.Offer(run)
+	if err != nil {
+		return Inspection{}, err
+	}
+	in := Inspection{Hello: o.hello(), Facts: offer.Facts, Digest: offer.Digest, Offered: offer.At}
+	if in.Approval, err = records.Approval(run); err != nil {
+		return Inspection{}, err
+	}
+	d := gate.Policy.Judge(offer.Facts, offer.Task.Cohort, in.Approval, time.Now())
+	in.Verdict, in.Rule, in.Reason = d.Verdict, d.Rule, d.Reason
+	if in.Update, err = contents(offer.Task, gate.Policy, o.Capabilities.Trainer); err != nil {
+		return Inspection{}, err
+	}
+	in.Waiting, err = prepared(o.Dir, run)
+	return in, err
+}
+
+// contents of the answer to a task under a policy.
+func contents(t exchange.Task, p policy.Policy, by string) (Contents, error) {
+	if err := t.Validate(); err != nil {
+		return Contents{}, err
+	}
+	c := Contents{Tensors: t.Contract.Tensors, Samples: t.SendSamples && p.ShareSamples}
+	if p.ShareMetrics {
+		if c.AnyMetrics = by != "builtin"; !c.AnyMetrics {
+			c.Metrics = trainer.BuiltinMetrics()
+		}
+	}
+	var header bytes.Buffer
+	if _, err := t.Contract.NewWriter(&header); err != nil {
+		return Contents{}, err
+	}
+	c.File = int64(header.Len()) + t.Contract.Bytes()
+	return c, nil
+}
+
+// Prepared is an answer that waits to leave the site, exactly as it will.
+type Prepared struct {
+	Reply     exchange.Reply `json:"reply"`
+	Artefacts []File         `json:"artefacts,omitempty"` // that go with it
+}
+
+// prepared reads the answers for a run that are in the outbox of dir.
+func prepared(dir, run string) ([]Prepared, error) {
+	paths, err := repliesIn(filepath.Join(dir, outboxDir))
+	if err != nil {
+		return nil, err
+	}
+	all := []Prepared{} // in JSON a list, also when it is empty
+	for _, path := range paths {
+		r, err := readReply(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // has just left
+		}
+		if err != nil {
+			return nil, fault.Inputf("%s: %w", path, err)
+		}
+		if name, _, _ := strings.Cut(r.Task, "/"); name != run {
+			continue
+		}
+		p := Prepared{Reply: r}
+		if r.Update != nil {
+			for role, a := range r.Update.Artefacts {
+				file, err := describe(filepath.Join(dir, artefactsDir, a.Digest), role)
+				if errors.Is(err, fs.ErrNotExist) {
+					continue // left a moment ago
+				}
+				if err != nil {
+					return nil, err
+				}
+				p.Artefacts = append(p.Artefacts, file)
+			}
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
