@@ -241,10 +241,15 @@ func (f *fake) options(dir string) participant.Options {
 // run starts a participant; stop ends it and returns what Run did, once the
 // fake rests, too.
 func (f *fake) run(dir string, trainer participant.Trainer) (logs *observer.ObservedLogs, stop func() error) {
+	return f.start(f.options(dir), trainer)
+}
+
+// start is run with other options than the usual.
+func (f *fake) start(o participant.Options, trainer participant.Trainer) (logs *observer.ObservedLogs, stop func() error) {
 	core, logs := observer.New(zap.InfoLevel)
 	ctx, cancel := context.WithCancel(f.t.Context())
 	done := make(chan error, 1)
-	go func() { done <- participant.Run(ctx, f.options(dir), trainer, zap.New(core)) }()
+	go func() { done <- participant.Run(ctx, o, trainer, zap.New(core)) }()
 	return logs, func() error {
 		cancel()
 		err := <-done

@@ -43,6 +43,17 @@ func TestParticipantErrors(t *testing.T) {
 		{"command as a shell line", good + "trainer: exec\nexec: {command: python3 train.py}\n", ":5: exec.command: want a list, got the text"},
 		{"no time", good + "trainer: exec\nexec: {command: [a], timeout: 0s}\n", ":5: exec.timeout: want a time above 0"},
 		{"environment", good + "exec: {environment: {A: 1}}\n", ":4: exec.environment.A: want text"},
+		{"pattern", good + "policy: {runs: ['[']}\n", ":4: policy.runs: \"[\" is no pattern"},
+		{"epochs", good + "policy: {max_epochs: -1}\n", ":4: policy.max_epochs: want 1 or more"},
+		{"parameters", good + "policy: {max_parameters: -1}\n", ":4: policy.max_parameters: want 1 or more"},
+		{"cohort", good + "policy:\n  min_cohort: -1\n", ":5: policy.min_cohort: want 1 or more"},
+		{"hours", good + "policy: {hours: [Mon 8-12], time_zone: UTC}\n", ":4: policy.hours: hours \"Mon 8-12\""},
+		{"hours without a zone", good + "policy: {hours: ['Mon 08:00-12:00']}\n", ":4: policy.hours: hours need a time zone"},
+		{"zone without hours", good + "policy: {time_zone: UTC}\n", ":4: policy.time_zone: is of no use"},
+		{"approve", good + "policy: {approve: yes}\n", ":4: policy.approve: "},
+		{"policy unknown", good + "policy: {min_sites: 2}\n", ":4: policy.min_sites: unknown key"},
+		{"data set name", good + "datasets: {a b: {dataset: digits}}\n", ":4: datasets.a b: can not name"},
+		{"data set", good + "datasets: {x: {dataset: mnist}}\n", ":4: datasets.x.data: mnist needs the folder"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "participant.yaml")
