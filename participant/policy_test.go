@@ -120,19 +120,25 @@ func TestInspectShowsWhatWillBeSent(t *testing.T) {
 				if err := s.offer(testTask("a", f.model(1))); err != nil {
 					return err
 				}
-				time.Sleep(time.Second)
-				return lost
+				return s.rest()
 			}
 			if _, err := s.reply(); err != nil {
 				return err
 			}
 			return errors.Join(s.receipt("run/1/0/a", accordv1.Verdict_VERDICT_ACCEPTED), s.rest())
 		}
-		f.upload = func(*accordv1.UploadHeader, []byte) error { // none before an hour has passed
-			if time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) < time.Hour {
-				return lost
+		reach := func(reachable bool) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.reachable = reachable
+		}
+		uploads := 0
+		f.upload = func(*accordv1.UploadHeader, []byte) error {
+			if uploads++; uploads > 1 {
+				return nil
 			}
-			return nil
+			reach(false)
+			return lost
 		}
 		f.serve(t)
 		dir := t.TempDir()
@@ -140,7 +146,7 @@ func TestInspectShowsWhatWillBeSent(t *testing.T) {
 		o := f.options(dir)
 		o.Policy = g
 		_, stop := f.start(o, trainerFunc(addHalf))
-		time.Sleep(30 * time.Minute)
+		time.Sleep(time.Minute)
 
 		in, err := participant.Inspect(o, g, "run")
 		if err != nil {
@@ -161,7 +167,8 @@ func TestInspectShowsWhatWillBeSent(t *testing.T) {
 			t.Errorf("the file has %d bytes, foretold were %d", file.Bytes, in.Update.File)
 		}
 
-		time.Sleep(time.Hour)
+		reach(true)
+		time.Sleep(time.Minute)
 		if err := stop(); err != nil {
 			t.Error(err)
 		}
