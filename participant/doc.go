@@ -3,7 +3,7 @@
 // (Run).
 //
 // It dials; nothing dials it. Nothing about the data leaves the site except
-// the update, its metrics and, where the run weighs by it, the number of
-// samples. A finished update stays on disk until the coordinator has
+// the update and, where the site's policy allows it, its metrics and, where the
+// run weighs by it, the number of samples; Inspect shows all of it. A finished update stays on disk until the coordinator has
 // acknowledged it, and goes out under the same task id however often it must.
 package participant

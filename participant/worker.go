@@ -134,7 +134,7 @@ func (w *worker) train(training context.Context, t exchange.Task) error {
 	if err := w.state.sweep(t.Model.Digest); err != nil {
 		log.Warn("old files stay", zap.Error(err))
 	}
-	log.Info("training")
+	log.Info("task begins")
 	begin := time.Now()
 	r := w.site.Do(training, t)
 	switch {

@@ -55,7 +55,7 @@ rate, the approval does not hold any more. It works while the participant runs.`
 			if asJSON {
 				return json.NewEncoder(out).Encode(a)
 			}
-			_, err = fmt.Fprintf(out, "Run %s is approved by %s.\n\n%s\nNext:\n  %s\n", args[0], a.By, facts(a.Facts, a.Digest), site.again("inspect", args[0]))
+			_, err = fmt.Fprintf(out, "Run %s is approved by %s.\n\n%s\nNext:\n  %s\n", args[0], a.By, describeFacts(a.Facts, a.Digest), site.again("inspect", args[0]))
 			return err
 		},
 	}

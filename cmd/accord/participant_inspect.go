@@ -60,19 +60,29 @@ the participant runs.`,
 	return cmd
 }
 
-// facts tells what a run is, a line for each thing.
-func facts(f policy.Facts, digest string) string {
+// describeFacts tells what a run is, a line for each thing.
+func describeFacts(f policy.Facts, digest string) string {
 	var b strings.Builder
 	line := func(key, format string, args ...any) {
 		fmt.Fprintf(&b, "%-14s %s\n", key, fmt.Sprintf(format, args...))
 	}
 	line("run", "%s, %d rounds of %s", f.Run, f.Rounds, f.Strategy)
 	line("model", "%s parameters, contract %.12s", humanize.Comma(int64(f.Parameters)), f.Contract)
-	line("plan", "epochs %d, %s with learning rate %g, batch %d", f.Plan.Epochs, f.Plan.Optimizer.Name, f.Plan.Optimizer.LR, f.Plan.Batch)
+	line("plan", "%s", inline(f.Plan))
+	line("weighs by", "%s", yes(f.SendSamples, "the number of samples", "nothing"))
 	line("data set", "%s", orElse(f.Dataset, "the site's default"))
 	line("trained by", "%s", f.Trainer)
 	line("digest", "%s", digest)
 	return b.String()
+}
+
+// inline writes a document of ours in one line, exactly.
+func inline(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic("accord: a valid document is always representable in JSON: " + err.Error())
+	}
+	return data
 }
 
 func orElse(s, otherwise string) string {
@@ -85,7 +95,7 @@ func orElse(s, otherwise string) string {
 // printInspection tells people what JSON tells programs.
 func printInspection(w io.Writer, in participant.Inspection) error {
 	var b strings.Builder
-	b.WriteString(facts(in.Facts, in.Digest))
+	b.WriteString(describeFacts(in.Facts, in.Digest))
 	line := func(key, format string, args ...any) {
 		fmt.Fprintf(&b, "%-14s %s\n", key, fmt.Sprintf(format, args...))
 	}
@@ -101,11 +111,7 @@ func printInspection(w io.Writer, in participant.Inspection) error {
 	b.WriteString("\nTold when the site attends:\n")
 	line("  name", "%s", h.Name)
 	line("  version", "%s", h.Version)
-	capabilities, err := json.Marshal(h.Capabilities)
-	if err != nil {
-		return err
-	}
-	line("  can do", "%s", capabilities)
+	line("  can do", "%s", inline(h.Capabilities))
 	b.WriteString("\nIn each update:\n")
 	line("  samples", "%s", yes(in.Update.Samples, "their number, and that of the steps", "not told"))
 	line("  metrics", "%s", metrics(in.Update))

@@ -43,6 +43,7 @@ func randomEvent(t *rapid.T, s State) Event {
 			Outcome:     rapid.SampledFrom([]Outcome{Valid, Valid, Valid, Invalid, Refused}).Draw(t, "outcome"),
 			Digest:      rapid.SampledFrom([]string{"u1", "u2"}).Draw(t, "digest"),
 			Samples:     rapid.Int64Range(-1, 120).Draw(t, "samples"),
+			Later:       rapid.Bool().Draw(t, "later"),
 		}
 	case 4:
 		return ParticipantLost{name, epoch}
@@ -97,6 +98,13 @@ func TestAnyOrderOfEvents(t *testing.T) {
 				if v.Round != i+1 || v.Model != fmt.Sprintf("m%d", v.Round) || v.Accuracy == nil {
 					t.Fatalf("version %d is %+v", i+1, v)
 				}
+			}
+			ended := state.Attempt
+			if state.Phase == Retrying {
+				ended++
+			}
+			if state.Waited > ended || state.Attempt-state.Waited > state.Config.Retries {
+				t.Fatalf("attempt %d, %d of them waited, with %d retries", state.Attempt, state.Waited, state.Config.Retries)
 			}
 			if state.Phase.Final() && state.Release != nil {
 				t.Fatalf("%s with a version on its way out", state.Phase)

@@ -175,7 +175,7 @@ type State struct {
 	Phase      Phase
 	Round      int // from 1
 	Attempt    int // from 0 in each round
-	Waited     int // attempts before this one that failed while sites waited
+	Waited     int // attempts of the round that sites held up which may take part later
 	Exchange   int // index of the open exchange
 	Deadline   time.Time
 	Model      string   // digest of the global model that the round starts from

@@ -3,12 +3,14 @@ package trainer_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/accord-fl/accord/exchange"
@@ -116,6 +118,29 @@ func TestBuiltinDeclines(t *testing.T) {
 		if !errors.Is(err, trainer.ErrDeclined) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want it declined with %q", test.name, err, test.want)
 		}
+	}
+}
+
+func TestBuiltinTrainsOnTheDataSetAskedFor(t *testing.T) {
+	engines := trainer.NewPool(1, 1)
+	defer engines.Close()
+	spec := tiny(t, "5")
+	b := &trainer.Builtin{Data: newShard(10, 4, 3), Named: map[string]train.Data{"more": newShard(20, 4, 3)}, Engines: engines}
+	for name, want := range map[string]int64{"": 10, "more": 20} {
+		task := tinyTask(spec)
+		task.Dataset = name
+		got, err := b.Train(t.Context(), task, spec.Init(rand.New(rand.NewPCG(1, 1))))
+		if err != nil || got.Samples != want {
+			t.Errorf("data set %q: trained on %d samples, error %v, want %d", name, got.Samples, err, want)
+		}
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(got.Metrics)), trainer.BuiltinMetrics()); diff != "" {
+			t.Errorf("metrics differ (-told +announced):\n%s", diff)
+		}
+	}
+	task := tinyTask(spec)
+	task.Dataset = "other"
+	if _, err := b.Train(t.Context(), task, model.NewParams(task.Contract)); !errors.Is(err, trainer.ErrDeclined) {
+		t.Errorf("got error %v for a data set that is not there, want it declined", err)
 	}
 }
 
