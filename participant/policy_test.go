@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -92,7 +94,8 @@ func TestTrainingStopsAtClosingTime(t *testing.T) {
 		blobs := newLocal(t)
 		p := policy.Default()
 		p.Hours = open
-		site := participant.Site{Name: "a", Blobs: blobs, Policy: gate(t.TempDir(), p), Trainer: trainerFunc(
+		dir := t.TempDir()
+		site := participant.Site{Name: "a", Blobs: blobs, Policy: gate(dir, p), Trainer: trainerFunc(
 			func(ctx context.Context, _ exchange.Task, _ *model.Params) (trainer.Result, error) {
 				<-ctx.Done()
 				return trainer.Result{}, ctx.Err()
@@ -107,6 +110,10 @@ func TestTrainingStopsAtClosingTime(t *testing.T) {
 		}
 		if err := r.Validate(); err != nil {
 			t.Error(err)
+		}
+		noted, err := os.ReadFile(filepath.Join(dir, policy.DecisionsFile))
+		if err != nil || strings.Count(string(noted), "\n") != 2 || !strings.Contains(string(noted), "closing time") {
+			t.Errorf("noted %q, error %v, want that it was allowed and stopped", noted, err)
 		}
 	})
 }

@@ -48,6 +48,9 @@ type Policy interface {
 	// Admit tells under what terms a task may be done. The error is a
 	// *policy.Refusal when it may not.
 	Admit(t exchange.Task) (policy.Terms, error)
+	// Stopped is told of a task that was not done when its terms ended, and
+	// returns why, a *policy.Refusal.
+	Stopped(t exchange.Task) error
 }
 
 var _ Policy = (*policy.Gate)(nil)
@@ -112,19 +115,22 @@ func (s *Site) train(ctx context.Context, t exchange.Task) (*exchange.Update, er
 		}
 	}
 	if !terms.Until.IsZero() {
-		open, stop := context.WithDeadlineCause(ctx, terms.Until, terms.Closed)
+		open, stop := context.WithDeadlineCause(ctx, terms.Until, errTermsEnded)
 		defer stop()
 		ctx = open
 	}
 	delta, result, err := s.delta(ctx, t)
-	if refusal := (*policy.Refusal)(nil); err != nil && errors.As(context.Cause(ctx), &refusal) {
-		return nil, refusal
+	if err != nil && errors.Is(context.Cause(ctx), errTermsEnded) {
+		return nil, s.Policy.Stopped(t)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return answer(t, terms, delta, result), nil
 }
+
+// errTermsEnded is why a training stops whose terms have ended.
+var errTermsEnded = errors.New("the policy's terms have ended")
 
 // delta trains and stores what that added to the global model.
 func (s *Site) delta(ctx context.Context, t exchange.Task) (exchange.Artefact, trainer.Result, error) {

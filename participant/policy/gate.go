@@ -47,18 +47,36 @@ func (g *Gate) Admit(t exchange.Task) (Terms, error) {
 		}
 	}
 	d := g.Policy.Judge(facts, t.Cohort, approval, now)
-	line := line{At: now, Run: t.Run, Round: t.Round, Task: t.ID, Verdict: d.Verdict, Rule: d.Rule, Reason: d.Reason, Facts: facts.Digest()}
-	if approval != nil && d.Verdict == Allow {
-		line.Approved = approval.By
+	if err := g.note(t, facts, d, approval, now); err != nil {
+		return Terms{}, err
 	}
-	if err := appendLine(g.Dir, line); err != nil {
-		return Terms{}, fmt.Errorf("note the decision on task %s: %w", t.ID, err)
+	return Terms{Samples: g.Policy.ShareSamples, Metrics: g.Policy.ShareMetrics, Until: d.Until}, nil
+}
+
+// Stopped notes that a training had not ended when its terms did, and returns
+// the *Refusal that says so.
+func (g *Gate) Stopped(t exchange.Task) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	d := Decision{Verdict: Hold, Rule: RuleHours, Reason: "stopped at closing time, before the training had ended"}
+	return g.note(t, FactsOf(t, g.Trainer), d, nil, time.Now())
+}
+
+// note writes a decision down and returns the *Refusal that it means, or nil.
+// The caller holds mu.
+func (g *Gate) note(t exchange.Task, f Facts, d Decision, a *Approval, now time.Time) error {
+	l := line{At: now, Run: t.Run, Round: t.Round, Task: t.ID, Verdict: d.Verdict, Rule: d.Rule, Reason: d.Reason, Facts: f.Digest()}
+	if a != nil && d.Verdict == Allow {
+		l.Approved = a.By
 	}
-	g.say(line)
+	if err := appendLine(g.Dir, l); err != nil {
+		return fmt.Errorf("note the decision on task %s: %w", t.ID, err)
+	}
+	g.say(l)
 	if d.Verdict != Allow {
-		return Terms{}, &Refusal{Rule: d.Rule, Reason: d.Reason, Later: d.Verdict == Hold}
+		return &Refusal{Rule: d.Rule, Reason: d.Reason, Later: d.Verdict == Hold}
 	}
-	return g.Policy.terms(d), nil
+	return nil
 }
 
 func (g *Gate) say(l line) {

@@ -123,18 +123,7 @@ func (r *Refusal) Error() string { return fmt.Sprintf("site policy (%s): %s", r.
 
 // Terms are what an allowed task is done under.
 type Terms struct {
-	Samples bool // the number of samples may leave
-	Metrics bool // the trainer's metrics may leave
-	// Until is when the training must have ended; zero: no limit. One that
-	// has not ended by then is stopped, and declined with Closed.
-	Until  time.Time
-	Closed *Refusal
-}
-
-// terms of a task that was allowed.
-func (p Policy) terms(d Decision) Terms {
-	return Terms{
-		Samples: p.ShareSamples, Metrics: p.ShareMetrics, Until: d.Until,
-		Closed: &Refusal{Rule: RuleHours, Reason: "stopped at closing time, before the training had ended", Later: true},
-	}
+	Samples bool      // the number of samples may leave
+	Metrics bool      // the trainer's metrics may leave
+	Until   time.Time // when the training must have ended; zero: no limit
 }
