@@ -80,6 +80,11 @@ func coordinate(ctx context.Context, cfg config.Coordinator, stderr io.Writer) (
 	if err != nil {
 		return err
 	}
+	return coordinateAt(ctx, cfg, listener, tests, log)
+}
+
+// coordinateAt is coordinate at an address that is open, which it closes.
+func coordinateAt(ctx context.Context, cfg config.Coordinator, listener net.Listener, tests *testSet, log *zap.Logger) (err error) {
 	n, err := openNode(ctx, cfg, tests, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())

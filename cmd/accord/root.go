@@ -57,6 +57,7 @@ Results are printed on stdout, progress and logs on stderr.
 		newTrainCmd(),
 	)
 	addGroup(root, "federate",
+		newQuickstartCmd(),
 		newCoordinatorCmd(),
 		newParticipantCmd(),
 		newRunCmd(),
