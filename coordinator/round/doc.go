@@ -14,6 +14,8 @@
 // last two, the release of a version, overlap with the next round, which starts
 // from the model as soon as it is aggregated and waits with its own aggregate
 // until the version is out. Where the measurement decides whether there is a next
-// round (StopAt), nothing overlaps. Failure is a phase too; it retries the round
+// round (StopAt), nothing overlaps. A member of the cohort that is lost, declines or
+// answers badly is replaced while at least half of the window is left, unless the
+// cohort is frozen. Failure is a phase too; it retries the round
 // or ends the run by rule.
 package round

@@ -23,6 +23,14 @@ type Offer struct {
 	Task     Task
 }
 
+// Replace asks for a participant to take a seat that became vacant; Replaced
+// answers. There is one at a time, so that no two draws agree on one.
+type Replace struct {
+	Round, Attempt, Exchange int
+	Seat                     string
+	Asked                    []string // who was asked in this attempt, sorted: not one of them
+}
+
 // Arm asks for a DeadlinePassed at a time.
 type Arm struct {
 	Round, Attempt, Exchange int
@@ -67,6 +75,7 @@ type Withdraw struct {
 
 func (Select) effect()      {}
 func (Offer) effect()       {}
+func (Replace) effect()     {}
 func (Arm) effect()         {}
 func (Aggregate) effect()   {}
 func (Evaluate) effect()    {}
@@ -91,7 +100,7 @@ func (s State) progressing() []Effect {
 		for _, t := range s.with(s.Exchange, Open) {
 			effects = append(effects, s.offer(t))
 		}
-		return effects
+		return append(effects, s.replacing()...)
 	case Aggregating:
 		if s.Release == nil {
 			return []Effect{Aggregate{s.Round, s.Attempt, s.Model, s.updates()}}

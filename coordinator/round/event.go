@@ -56,6 +56,17 @@ type ParticipantLost struct {
 	At          time.Time `json:"at"`
 }
 
+// Replaced answers Replace: the participant takes the seat, or, with none,
+// nobody was free and the seat stays empty.
+type Replaced struct {
+	Round       int       `json:"round"`
+	Attempt     int       `json:"attempt"`
+	Exchange    int       `json:"exchange"`
+	Seat        string    `json:"seat"`
+	Participant string    `json:"participant,omitempty"`
+	At          time.Time `json:"at"`
+}
+
 // DeadlinePassed answers Arm.
 type DeadlinePassed struct {
 	Round    int       `json:"round"`
@@ -105,6 +116,7 @@ func (Submitted) kind() string       { return "submitted" }
 func (CohortSelected) kind() string  { return "cohort_selected" }
 func (Answered) kind() string        { return "answered" }
 func (ParticipantLost) kind() string { return "participant_lost" }
+func (Replaced) kind() string        { return "replaced" }
 func (DeadlinePassed) kind() string  { return "deadline_passed" }
 func (Aggregated) kind() string      { return "aggregated" }
 func (Evaluated) kind() string       { return "evaluated" }
@@ -126,32 +138,35 @@ func Encode(e Event) (kind string, data []byte, err error) {
 func Decode(kind string, data []byte) (Event, error) {
 	switch kind {
 	case "submitted":
-		return decode[Submitted](data)
+		// A run from before anybody was replaced does not say so.
+		return decode(data, Submitted{Config: Config{FrozenCohort: true}})
 	case "cohort_selected":
-		return decode[CohortSelected](data)
+		return decode(data, CohortSelected{})
 	case "answered":
-		return decode[Answered](data)
+		return decode(data, Answered{})
 	case "participant_lost":
-		return decode[ParticipantLost](data)
+		return decode(data, ParticipantLost{})
+	case "replaced":
+		return decode(data, Replaced{})
 	case "deadline_passed":
-		return decode[DeadlinePassed](data)
+		return decode(data, DeadlinePassed{})
 	case "aggregated":
-		return decode[Aggregated](data)
+		return decode(data, Aggregated{})
 	case "evaluated":
-		return decode[Evaluated](data)
+		return decode(data, Evaluated{})
 	case "published":
-		return decode[Published](data)
+		return decode(data, Published{})
 	case "effect_failed":
-		return decode[EffectFailed](data)
+		return decode(data, EffectFailed{})
 	case "stop_requested":
-		return decode[StopRequested](data)
+		return decode(data, StopRequested{})
 	default:
 		return nil, fmt.Errorf("decode event: kind %.40q is not known", kind)
 	}
 }
 
-func decode[E Event](data []byte) (Event, error) {
-	var e E
+// decode reads data over e, which holds what an absent field means.
+func decode[E Event](data []byte, e E) (Event, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&e); err != nil {

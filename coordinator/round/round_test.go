@@ -3,6 +3,7 @@ package round
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,8 +32,11 @@ func randomEvent(t *rapid.T, s State) Event {
 		version = s.Release.Round
 		attempt = s.Release.Attempt
 	}
-	names := []string{"a", "b", "c"}
+	names := []string{"a", "b", "c", "d"}
 	name := rapid.SampledFrom(names).Draw(t, "name")
+	if len(s.Vacant) > 0 && rapid.Bool().Draw(t, "replace") {
+		return Replaced{rnd, s.Attempt, 0, rapid.SampledFrom(s.Vacant).Draw(t, "seat"), rapid.SampledFrom(append(names, "")).Draw(t, "replacement"), epoch}
+	}
 	switch rapid.IntRange(0, 10).Draw(t, "kind") {
 	case 0:
 		return CohortSelected{rnd, s.Attempt, names[:rapid.IntRange(0, 3).Draw(t, "cohort")], epoch}
@@ -44,6 +48,7 @@ func randomEvent(t *rapid.T, s State) Event {
 			Digest:      rapid.SampledFrom([]string{"u1", "u2"}).Draw(t, "digest"),
 			Samples:     rapid.Int64Range(-1, 120).Draw(t, "samples"),
 			Later:       rapid.Bool().Draw(t, "later"),
+			At:          epoch.Add(rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(t, "at")),
 		}
 	case 4:
 		return ParticipantLost{name, epoch}
@@ -63,11 +68,15 @@ func randomEvent(t *rapid.T, s State) Event {
 
 // Whatever happens, in whatever order: the state given to Step stays as it
 // is, a refused event changes nothing, encoded events replay to the same
-// state, no accepted answer is lost or counted twice, and a run that has not
-// ended always awaits something.
+// state, no accepted answer is lost or counted twice, no seat counts twice, a
+// run that has not ended always awaits something, and what it awaits was asked
+// for.
 func TestAnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		events := []Event{submitted(rapid.IntRange(1, 3).Draw(t, "rounds"), rapid.IntRange(0, 2).Draw(t, "retries"))}
+		first := submitted(rapid.IntRange(1, 3).Draw(t, "rounds"), rapid.IntRange(0, 2).Draw(t, "retries"))
+		first.Config.FrozenCohort = rapid.Bool().Draw(t, "frozen")
+		first.Config.Exchanges[0].Window.Target = rapid.IntRange(0, 3).Draw(t, "target")
+		events := []Event{first}
 		state, _, err := Step(State{}, events[0])
 		if err != nil {
 			t.Fatal(err)
@@ -76,7 +85,7 @@ func TestAnyOrderOfEvents(t *testing.T) {
 			event := randomEvent(t, state)
 			before := fmt.Sprintf("%+v", state)
 			accepted := state.Counts.Accepted
-			next, _, err := Step(state, event)
+			next, effects, err := Step(state, event)
 			if after := fmt.Sprintf("%+v", state); after != before {
 				t.Fatalf("%T changed the state it was given:\n%s\n%s", event, before, after)
 			}
@@ -93,6 +102,8 @@ func TestAnyOrderOfEvents(t *testing.T) {
 					t.Fatalf("verdict %s, but %d accepted", verdict, got)
 				}
 			}
+			checkAsked(t, state, next, effects)
+			checkSeats(t, next)
 			events, state = append(events, event), next
 			for i, v := range state.Published {
 				if v.Round != i+1 || v.Model != fmt.Sprintf("m%d", v.Round) || v.Accuracy == nil {
@@ -117,6 +128,41 @@ func TestAnyOrderOfEvents(t *testing.T) {
 			t.Fatalf("replay differs:\n%s", cmp.Diff(state, replayed))
 		}
 	})
+}
+
+// checkAsked finds what is awaited after a step, but was neither before nor has
+// been asked for in it.
+func checkAsked(t *rapid.T, before, after State, effects []Effect) {
+	asked := map[string]bool{}
+	for _, e := range append(effects, Pending(before)...) {
+		asked[fmt.Sprintf("%T%+v", e, e)] = true
+	}
+	for _, e := range Pending(after) {
+		if !asked[fmt.Sprintf("%T%+v", e, e)] {
+			t.Fatalf("%T%+v is awaited, but nobody was asked", e, e)
+		}
+	}
+}
+
+// checkSeats finds a seat that counts twice, or is vacant and taken.
+func checkSeats(t *rapid.T, s State) {
+	counted := map[string]Status{}
+	for _, task := range s.Tasks {
+		seat := task.seat()
+		switch {
+		case task.Status == Accepted && counted[seat] == Accepted:
+			t.Fatalf("seat %s counts twice: %+v", seat, s.Tasks)
+		case task.Status == Open && counted[seat] == Open:
+			t.Fatalf("seat %s is taken twice: %+v", seat, s.Tasks)
+		case (task.Status == Open || task.Status == Accepted) && slices.Contains(s.Vacant, seat):
+			t.Fatalf("seat %s is vacant, and taken: %+v", seat, s.Tasks)
+		case task.Status == Accepted || task.Status == Open:
+			counted[seat] = task.Status
+		}
+	}
+	if len(s.Vacant) > 0 && (s.Phase != Exchanging || s.Config.FrozenCohort) {
+		t.Fatalf("vacant seats %v in phase %s of a frozen (%v) cohort", s.Vacant, s.Phase, s.Config.FrozenCohort)
+	}
 }
 
 func replay(t *rapid.T, events []Event) State {
@@ -185,7 +231,7 @@ func TestCandidate(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, e := range []Event{submitted(1, 0), CohortSelected{}, Answered{}, ParticipantLost{}, DeadlinePassed{}, Aggregated{}, Evaluated{}, Published{}, EffectFailed{}, StopRequested{}} {
+	for _, e := range []Event{submitted(1, 0), CohortSelected{}, Answered{}, ParticipantLost{}, Replaced{}, DeadlinePassed{}, Aggregated{}, Evaluated{}, Published{}, EffectFailed{}, StopRequested{}} {
 		kind, data, err := Encode(e)
 		if err != nil {
 			f.Fatal(err)

@@ -64,6 +64,10 @@ type Config struct {
 	// Retries of a round after its first attempt before the run fails, not
 	// counting attempts that sites held up which may take part later.
 	Retries int `json:"retries"`
+	// FrozenCohort forbids replacing a participant that is lost, declines or
+	// answers badly: for exchanges that deal shares, and where privacy counts
+	// on the sampling.
+	FrozenCohort bool `json:"frozen_cohort"`
 }
 
 // Validate reports what no run can have.
@@ -117,11 +121,14 @@ type Task struct {
 	ID          string `json:"id"`
 	Exchange    int    `json:"exchange"` // index into Config.Exchanges
 	Participant string `json:"participant"`
-	Status      Status `json:"status"`
-	Digest      string `json:"digest,omitempty"`  // of the accepted answer's artefact
-	Samples     int64  `json:"samples,omitempty"` // of the accepted answer
-	Reason      string `json:"reason,omitempty"`
-	Later       bool   `json:"later,omitempty"` // declined, but perhaps not at another time
+	// Seat is whose place in the cohort the task has taken; "": its own. A seat
+	// may have many tasks, and has one accepted answer.
+	Seat    string `json:"seat,omitempty"`
+	Status  Status `json:"status"`
+	Digest  string `json:"digest,omitempty"`  // of the accepted answer's artefact
+	Samples int64  `json:"samples,omitempty"` // of the accepted answer
+	Reason  string `json:"reason,omitempty"`
+	Later   bool   `json:"later,omitempty"` // declined, but perhaps not at another time
 }
 
 // Version is a published global model.
@@ -182,6 +189,7 @@ type State struct {
 	Release    *Release // nil: none is on its way
 	Resume     Phase    // that follows Retrying; Failed: the run ends once Release is out
 	Tasks      []Task   // of this attempt, sorted by participant within an exchange
+	Vacant     []string // seats that wait for a replacement, the next first
 	Published  []Version
 	Counts     Counts
 	Reason     string // why the last attempt, or the run, failed or stopped
@@ -206,7 +214,8 @@ func (s State) Candidate() (Version, bool) {
 	return best, true
 }
 
-// Cohort returns the participants selected for this attempt, sorted.
+// Cohort returns the participants selected for this attempt, replacements among
+// them, sorted.
 func (s State) Cohort() []string {
 	var names []string
 	for _, t := range s.Tasks {

@@ -30,6 +30,7 @@ var allowed = map[string][]Phase{
 	CohortSelected{}.kind():  {Selecting},
 	Answered{}.kind():        {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying, Completed, Failed, Stopped},
 	ParticipantLost{}.kind(): {Exchanging},
+	Replaced{}.kind():        {Exchanging},
 	DeadlinePassed{}.kind():  {Exchanging, Retrying},
 	Aggregated{}.kind():      {Aggregating},
 	Evaluated{}.kind():       {Selecting, Exchanging, Aggregating, Evaluating, Retrying},
@@ -54,6 +55,8 @@ func Step(s State, e Event) (State, []Effect, error) {
 		return s.answer(e)
 	case ParticipantLost:
 		return s.lose(e)
+	case Replaced:
+		return s.replace(e)
 	case DeadlinePassed:
 		return s.expire(e)
 	case Aggregated:
@@ -108,7 +111,7 @@ func (s State) open(e CohortSelected) (State, []Effect, error) {
 }
 
 func (s State) openExchange(x int, cohort []string, at time.Time) (State, []Effect, error) {
-	s.Phase, s.Exchange = Exchanging, x
+	s.Phase, s.Exchange, s.Vacant = Exchanging, x, nil
 	exchange := s.Config.Exchanges[x]
 	s.Deadline = at.Add(exchange.Window.Deadline)
 	tasks := slices.Clone(s.Tasks)
@@ -126,12 +129,12 @@ func (s State) taskID(exchange, participant string) string {
 	return s.Run + "/" + strconv.Itoa(s.Round) + "." + strconv.Itoa(s.Attempt) + "/" + exchange + "/" + participant
 }
 
-// bounds are the open window's target and minimum, in answers.
+// bounds are the open window's target and minimum, in answers: one a seat.
 func (s State) bounds() (target, minimum int) {
 	w := s.Config.Exchanges[s.Exchange].Window
 	asked := 0
 	for _, t := range s.Tasks {
-		if t.Exchange == s.Exchange {
+		if t.Exchange == s.Exchange && t.Seat == "" {
 			asked++
 		}
 	}
@@ -147,6 +150,7 @@ func (s State) bounds() (target, minimum int) {
 }
 
 func (s State) answer(e Answered) (State, []Effect, error) {
+	before := s
 	verdict, reason := Judge(s, e)
 	acknowledge := Acknowledge{Task: e.Task, Participant: e.Participant, Verdict: verdict, Reason: reason}
 	t, known := s.Task(e.Task)
@@ -172,24 +176,33 @@ func (s State) answer(e Answered) (State, []Effect, error) {
 		return s, []Effect{acknowledge}, nil
 	}
 	s.set(t)
+	done := []Effect{acknowledge}
+	if t.Status == Accepted {
+		withdrawn := s.fill(t)
+		done = append(done, withdrawn...)
+	} else {
+		s.vacate(t, e.At)
+	}
 	s, again := s.unhalt()
 	next, effects, err := s.advance(e.At, false)
-	return next, append(append([]Effect{acknowledge}, again...), effects...), err
+	return next, next.refilling(before, append(append(done, again...), effects...)), err
 }
 
 func (s State) lose(e ParticipantLost) (State, []Effect, error) {
-	found := false
+	before, found := s, false
 	for _, t := range s.with(s.Exchange, Open) {
 		if t.Participant == e.Participant {
 			t.Status, t.Reason, found = Lost, "the participant went away", true
 			s.set(t)
+			s.vacate(t, e.At)
 			s.Counts.Lost++
 		}
 	}
 	if !found {
 		return s, nil, s.illegal(e, "no open task is the participant's")
 	}
-	return s.advance(e.At, false)
+	next, effects, err := s.advance(e.At, false)
+	return next, next.refilling(before, effects), err
 }
 
 func (s State) expire(e DeadlinePassed) (State, []Effect, error) {
@@ -206,11 +219,12 @@ func (s State) expire(e DeadlinePassed) (State, []Effect, error) {
 }
 
 // advance closes the open window, or fails the attempt, when the window's
-// rule says so. A lost task may be answered but is not waited for.
+// rule says so. A lost task may be answered but is not waited for; its
+// replacement is, even before it is known.
 func (s State) advance(at time.Time, expired bool) (State, []Effect, error) {
 	target, minimum := s.bounds()
 	accepted := len(s.answers(s.Exchange))
-	open := len(s.with(s.Exchange, Open))
+	open := len(s.with(s.Exchange, Open)) + len(s.Vacant)
 	switch {
 	case accepted >= target, accepted >= minimum && (expired || open == 0):
 		return s.closeWindow(at)
@@ -249,6 +263,7 @@ func (s State) closeWindow(at time.Time) (State, []Effect, error) {
 
 // withdraw takes back every task that is not answered.
 func (s State) withdraw(reason string) (State, []Effect) {
+	s.Vacant = nil
 	var tasks []Task
 	for _, t := range append(s.with(s.Exchange, Open), s.with(s.Exchange, Lost)...) {
 		t.Status, t.Reason = Withdrawn, reason

@@ -83,6 +83,12 @@ func describe(s State) string {
 	fmt.Fprintf(&b, "%s round %d attempt %d model %s", s.Phase, s.Round, s.Attempt, s.Model)
 	for _, t := range s.Tasks {
 		fmt.Fprintf(&b, " %s:%s", t.Participant, t.Status)
+		if t.Seat != "" {
+			fmt.Fprintf(&b, "(for %s)", t.Seat)
+		}
+	}
+	for _, seat := range s.Vacant {
+		fmt.Fprintf(&b, " %s:vacant", seat)
 	}
 	if r := s.Release; r != nil {
 		fmt.Fprintf(&b, " [%s measured:%t halted:%t]", r.Model, r.Measured, r.Halted)
@@ -110,6 +116,8 @@ func describeEffect(e Effect) string {
 		return fmt.Sprintf("select %g of those who attend, at least %d, minimum %d", e.Fraction, e.MinSites, e.Minimum)
 	case Offer:
 		return fmt.Sprintf("offer %s on %s until %s", e.Task.ID, e.Model, e.Deadline.Format("15:04:05"))
+	case Replace:
+		return fmt.Sprintf("replace %s by none of %s", e.Seat, strings.Join(e.Asked, " "))
 	case Arm:
 		return "arm " + e.At.Format("15:04:05")
 	case Aggregate:
