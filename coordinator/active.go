@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,9 +12,8 @@ import (
 	"github.com/accord-fl/accord/internal/rng"
 )
 
-// active is the run whose effects are carried out. The loop owns it.
+// active is what a run has while its effects are carried out. The loop owns it.
 type active struct {
-	run    string
 	ctx    context.Context // of the run's effects
 	cancel context.CancelFunc
 	timer  *time.Timer // for round.Arm
@@ -23,96 +23,135 @@ type active struct {
 	told      int           // attending sites when last said that more are needed
 }
 
-// stop ends the run's effects that are under way.
-func (a *active) stop() {
-	if a.cancel != nil {
-		a.cancel()
-	}
-	if a.timer != nil {
-		a.timer.Stop()
-	}
-	*a = active{}
-}
-
-// activate starts the first unfinished run unless one is active, from where
-// its state says it is.
-func (c *Coordinator) activate(ctx context.Context) {
-	if c.active.run != "" {
+// deactivate ends the run's effects that are under way, if any.
+func (r *run) deactivate() {
+	if r.active == nil {
 		return
 	}
+	r.active.cancel()
+	if r.active.timer != nil {
+		r.active.timer.Stop()
+	}
+	r.active = nil
+}
+
+// activate starts unfinished runs in order of submission until MaxRuns are
+// active, each from where its state says it is.
+func (c *Coordinator) activate(ctx context.Context) {
+	free := c.o.MaxRuns - len(c.activeRuns())
 	for _, name := range c.order {
 		r := c.runs[name]
-		if r.state.Phase.Final() {
+		if free == 0 {
+			return
+		}
+		if r.active != nil || r.state.Phase.Final() {
 			continue
 		}
+		free--
 		runCtx, cancel := context.WithCancel(ctx)
-		c.active = active{run: name, ctx: runCtx, cancel: cancel}
+		r.active = &active{ctx: runCtx, cancel: cancel}
 		for _, e := range round.Pending(r.state) {
 			c.execute(r, input{run: name}, e)
 		}
 		// Who was asked before a restart and does not come back is lost.
 		for _, t := range r.state.Tasks {
 			if t.Status == round.Open {
-				c.watchAbsence(t.Participant)
+				c.watchAbsence(t.Participant, c.o.Grace)
 			}
 		}
-		return
 	}
+}
+
+// activeRuns returns the runs whose effects are carried out, in order of
+// submission.
+func (c *Coordinator) activeRuns() []*run {
+	var runs []*run
+	for _, name := range c.order {
+		if r := c.runs[name]; r.active != nil {
+			runs = append(runs, r)
+		}
+	}
+	return runs
 }
 
 // attendance acts on a change in who attends.
 func (c *Coordinator) attendance(in input) {
-	r := c.runs[c.active.run]
-	if r == nil {
-		return
-	}
 	switch {
 	case in.attached != "":
-		for _, t := range r.state.Tasks {
-			if t.Participant == in.attached && t.Exchange == r.state.Exchange && (t.Status == round.Open || t.Status == round.Lost) {
-				c.offer(r, round.Offer{Round: r.state.Round, Model: r.state.Model, Deadline: r.state.Deadline, Task: t})
-			}
+		for _, r := range c.activeRuns() {
+			c.offerAgain(r, in.attached)
 		}
-		c.trySelect()
 	case in.gone != "":
-		if _, ok := c.roster.get(in.gone); ok {
-			return
-		}
-		for _, t := range r.state.Tasks {
-			if t.Participant == in.gone && t.Status == round.Open && t.Exchange == r.state.Exchange {
-				c.result(r.state.Run, round.ParticipantLost{Participant: in.gone, At: now()})
-				return
-			}
-		}
-	case in.look:
-		c.trySelect()
+		c.miss(in)
 	}
 }
 
-// trySelect selects a cohort once enough sites attend. The first round waits
-// for MinSites as long as it takes; later ones go on without the missing
-// after Options.Grace, when those who are there can make the round succeed.
-func (c *Coordinator) trySelect() {
-	sel := c.active.selection
+// offerAgain hands a participant that has just attached what it was asked.
+func (c *Coordinator) offerAgain(r *run, participant string) {
+	for _, t := range r.state.Tasks {
+		if t.Participant == participant && t.Exchange == r.state.Exchange && (t.Status == round.Open || t.Status == round.Lost) {
+			c.offer(r, round.Offer{Round: r.state.Round, Model: r.state.Model, Deadline: r.state.Deadline, Task: t})
+		}
+	}
+}
+
+// miss gives up on a participant that has been away for too long. When nobody
+// is left, the fault is likely to be on this side: then all have Grace to come
+// back, and no round fails for a short cut of the coordinator's own line.
+func (c *Coordinator) miss(in input) {
+	c.roster.forget(in.gone)
+	switch _, back := c.roster.get(in.gone); {
+	case back:
+		return
+	case c.roster.size() == 0 && !in.deserted && c.o.Grace > c.o.Away:
+		c.roster.watch(in.gone, c.after(c.o.Grace-c.o.Away, input{gone: in.gone, deserted: true}))
+		return
+	}
+	for _, r := range c.activeRuns() {
+		open := func(t round.Task) bool {
+			return t.Participant == in.gone && t.Status == round.Open && t.Exchange == r.state.Exchange
+		}
+		if slices.ContainsFunc(r.state.Tasks, open) {
+			c.result(r.state.Run, round.ParticipantLost{Participant: in.gone, At: now()})
+		}
+	}
+}
+
+// trySelect selects the run's cohort, if one is wanted, once enough sites
+// attend. The first round waits for MinSites as long as it takes; later ones go
+// on once those who are missing have been so for Options.Grace, when those who
+// are there can make the round succeed.
+func (c *Coordinator) trySelect(r *run) {
+	sel := r.active.selection
 	if sel == nil {
 		return
 	}
-	names := c.roster.names()
-	need := sel.MinSites
-	if waited := time.Since(c.active.since); (sel.Round > 1 || sel.Attempt > 0) && waited >= c.o.Grace {
+	need, attending := sel.MinSites, c.roster.size()
+	if (sel.Round > 1 || sel.Attempt > 0) && time.Since(c.missedSince(r)) >= c.o.Grace {
 		need = max(1, sel.Minimum)
 	}
-	if len(names) < need {
-		if c.active.told != len(names) {
-			c.active.told = len(names)
-			c.log.Info("waiting for sites", zap.String("run", c.active.run), zap.Int("round", sel.Round), zap.Int("attending", len(names)), zap.Int("needed", need))
+	if attending < need {
+		if r.active.told != attending {
+			r.active.told = attending
+			c.log.Info("waiting for sites", zap.String("run", r.state.Run), zap.Int("round", sel.Round), zap.Int("attending", attending), zap.Int("needed", need))
 		}
 		return
 	}
-	d := c.runs[c.active.run].definition
-	cohort := draw(d.Seed, c.active.run, *sel, names)
-	c.active.selection = nil
-	c.result(c.active.run, round.CohortSelected{Round: sel.Round, Attempt: sel.Attempt, Cohort: cohort, At: now()})
+	cohort := draw(r.definition.Seed, r.state.Run, *sel, c.roster.names())
+	if len(cohort) == 0 {
+		return // the last one has left this moment
+	}
+	r.active.selection = nil
+	c.result(r.state.Run, round.CohortSelected{Round: sel.Round, Attempt: sel.Attempt, Cohort: cohort, At: now()})
+}
+
+// missedSince is when the run began to wait for sites, or, if that is earlier,
+// when the last site left: a site that is gone for good is waited for once.
+func (c *Coordinator) missedSince(r *run) time.Time {
+	if left := c.roster.lastLeft(); left.Before(r.active.since) {
+		return left
+	}
+	return r.active.since
 }
 
 // draw selects max(Fraction·K, Minimum, 1) of the K names without
@@ -129,9 +168,24 @@ func draw(seed uint64, run string, sel round.Select, names []string) []string {
 	return cohort
 }
 
-// watchAbsence looks after Options.Grace whether the participant is back.
-func (c *Coordinator) watchAbsence(participant string) {
-	c.after(c.o.Grace, input{gone: participant})
+// replace draws who takes a vacant seat from those who attend and were not
+// asked, keyed by (seed, run, round, attempt) and how many were asked.
+func (c *Coordinator) replace(r *run, e round.Replace) {
+	free := slices.DeleteFunc(c.roster.names(), func(name string) bool { return slices.Contains(e.Asked, name) })
+	done := round.Replaced{Round: e.Round, Attempt: e.Attempt, Exchange: e.Exchange, Seat: e.Seat, At: now()}
+	if len(free) > 0 {
+		random := rng.New(r.definition.Seed, "replace", r.state.Run, strconv.Itoa(e.Round), strconv.Itoa(e.Attempt), strconv.Itoa(len(e.Asked)))
+		done.Participant = free[random.IntN(len(free))]
+	}
+	c.result(r.state.Run, done)
+}
+
+// watchAbsence looks after d whether the participant is back, unless that is
+// about to be looked at already.
+func (c *Coordinator) watchAbsence(participant string, d time.Duration) {
+	if _, ok := c.roster.get(participant); !ok && !c.roster.watched(participant) {
+		c.roster.watch(participant, c.after(d, input{gone: participant}))
+	}
 }
 
 // after posts in once d has passed, unless the coordinator stops before.

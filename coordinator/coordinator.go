@@ -36,22 +36,36 @@ type Options struct {
 	// it. It is called in order, by one goroutine, and must be quick; nil:
 	// nobody looks.
 	Observe func(round.State, round.Event)
-	// Grace is how long a participant may be gone, and how long a round
-	// after the first waits for MinSites, before the run goes on without.
+	// Away is how long a participant may be gone in mid-round before its task
+	// counts as lost: it may still be answered, but is replaced or no longer
+	// waited for. 0: DefaultAway.
+	Away time.Duration
+	// Grace is the same for all of them, after a restart or when all have gone
+	// at once, and how long a round after the first waits for MinSites.
 	Grace time.Duration
+	// MaxRuns is how many runs go on at the same time; the others wait in the
+	// order of their submission. 0: DefaultMaxRuns.
+	MaxRuns int
 	// KeepVersions keeps the model of every version in the spool, not only
 	// of the newest and the best.
 	KeepVersions bool
 }
 
-// DefaultGrace suits participants that reconnect after a network fault.
-const DefaultGrace = 30 * time.Second
+// The defaults of Options. A participant whose stream breaks is back within
+// DefaultAway when the network is; one that finds no coordinator tries less and
+// less often, but is back within DefaultGrace after that has come up.
+const (
+	DefaultAway    = 3 * time.Second
+	DefaultGrace   = 30 * time.Second
+	DefaultMaxRuns = 4
+)
 
-// Coordinator runs the runs submitted to it, one after another.
+// Coordinator runs the runs submitted to it, several at a time.
 type Coordinator struct {
 	o      Options
 	log    *zap.Logger
 	roster roster
+	pins   pins
 	inbox  chan input
 	done   chan struct{} // closed when Run has returned
 	work   sync.WaitGroup
@@ -62,16 +76,16 @@ type Coordinator struct {
 	runs     map[string]*run
 	order    []string
 	watchers map[chan RunStatus]string
-	closed   bool          // Run has returned
-	last     measuredModel // written by the effects, under mu
-
-	active active
+	closed   bool // Run has returned
 }
 
 // run is one run's state and definition.
 type run struct {
 	state      round.State
 	definition Definition
+	active     *active // nil: it has ended, or its turn has not come
+	// measured is what the effects found last. They write it, under mu.
+	measured measuredModel
 	// updates holds what accepted answers told beside their artefacts, by
 	// task, until their round's publication. It is not recovered.
 	updates map[string]exchange.Update
@@ -92,8 +106,8 @@ type input struct {
 	answer chan<- answer    // who waits for what becomes of the event, if anybody
 
 	attached string // has just attached
-	gone     string // was detached for Options.Grace
-	look     bool   // see again whether a cohort can be selected
+	gone     string // has been away for as long as is forgiven
+	deserted bool   // and was given more time, because nobody was there
 }
 
 type answer struct {
@@ -109,8 +123,14 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 			return aggregation.Preset(d.Strategy, d.ServerLR)
 		}
 	}
+	if o.Away == 0 {
+		o.Away = DefaultAway
+	}
+	if o.MaxRuns == 0 {
+		o.MaxRuns = DefaultMaxRuns
+	}
 	c := &Coordinator{
-		o: o, log: o.Log, runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
+		o: o, log: o.Log, roster: newRoster(), pins: newPins(), runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
 		inbox: make(chan input, 64), done: make(chan struct{}),
 	}
 	if err := c.recover(ctx); err != nil {
@@ -129,7 +149,9 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
 		cancel()
-		c.active.stop()
+		for _, r := range c.activeRuns() {
+			r.deactivate()
+		}
 		close(c.done)
 		c.work.Wait()
 		c.closeWatchers()
@@ -185,6 +207,7 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 		}
 		next, effects, err := c.step(state, in)
 		if err != nil {
+			c.pins.unpin(pinned(in.event))
 			continue
 		}
 		kind, data, err := round.Encode(in.event)
@@ -208,6 +231,10 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 	}
 	for _, in := range batch {
 		c.attendance(in)
+	}
+	// Once for all of the batch: many come at the same time.
+	for _, r := range c.activeRuns() {
+		c.trySelect(r)
 	}
 	return nil
 }
@@ -240,6 +267,7 @@ func (in input) tell(a answer) {
 // out its effects.
 func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	r, before := c.install(s)
+	c.pins.unpin(pinned(s.in.event)) // the state keeps it now, if anything does
 	released := before.Release != nil && s.state.Release == nil
 	if released || s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
 		c.discard(r, c.needed(before))
@@ -263,8 +291,8 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	for _, e := range s.effects {
 		c.execute(r, s.in, e)
 	}
-	if s.state.Phase.Final() && c.active.run == s.in.run {
-		c.active.stop()
+	if s.state.Phase.Final() && r.active != nil {
+		r.deactivate()
 		c.activate(ctx)
 	}
 }
@@ -321,6 +349,12 @@ func (c *Coordinator) logTransition(s stepped) {
 		}
 	case round.ParticipantLost:
 		log.Warn("participant lost", zap.String("participant", e.Participant))
+	case round.Replaced:
+		if e.Participant == "" {
+			log.Warn("nobody is free to replace a participant", zap.String("seat", e.Seat))
+		} else {
+			log.Info("participant replaced", zap.String("seat", e.Seat), zap.String("participant", e.Participant))
+		}
 	case round.Published:
 		v := s.state.Published[len(s.state.Published)-1]
 		c.log.Info("version published", zap.String("run", s.in.run), zap.Int("round", v.Round), zap.Float64p("accuracy", v.Accuracy), zap.String("model", v.Model))

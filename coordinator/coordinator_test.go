@@ -74,7 +74,7 @@ func start(t *testing.T, dir string, wrap func(journal.Store) journal.Store, cha
 	if wrap != nil {
 		store = wrap(file)
 	}
-	o := Options{Journal: store, Spool: blobs, Log: zaptest.NewLogger(t), Grace: 10 * time.Second}
+	o := Options{Journal: store, Spool: blobs, Log: zaptest.NewLogger(t), Away: 10 * time.Second, Grace: 10 * time.Second}
 	if change != nil {
 		change(&o)
 	}
@@ -469,9 +469,9 @@ func TestSubmitRefuses(t *testing.T) {
 	}
 }
 
-// Runs wait for one another; a stopped one makes room.
+// Where one run is active at a time, the others wait; a stopped one makes room.
 func TestRunsQueueAndStop(t *testing.T) {
-	w := start(t, t.TempDir(), nil, nil)
+	w := start(t, t.TempDir(), nil, func(o *Options) { o.MaxRuns = 1 })
 	defer w.close()
 	first, second := definition(1), definition(1)
 	first.MinSites, second.Name = 99, "s"

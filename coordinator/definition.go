@@ -43,6 +43,8 @@ type Definition struct {
 	StopAt     float64      `json:"stop_at"`
 	Retries    int          `json:"retries"`
 	Window     round.Window `json:"window"` // of the training exchange
+	// FrozenCohort forbids replacing a site that is lost in mid-round.
+	FrozenCohort bool `json:"frozen_cohort,omitempty"`
 }
 
 // DefaultDefinition is plain FedAvg over every attending site.
@@ -89,6 +91,7 @@ func (d Definition) config() round.Config {
 		Rounds: d.Rounds, Fraction: d.Fraction, MinSites: d.MinSites,
 		Exchanges:  []round.Exchange{{Name: exchange.Training, Window: d.Window}},
 		MaxSamples: d.MaxSamples, Weighted: d.Weighted, StopAt: d.StopAt, Retries: d.Retries,
+		FrozenCohort: d.FrozenCohort,
 	}
 }
 

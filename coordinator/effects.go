@@ -57,56 +57,77 @@ type Publication struct {
 	Training, Elapsed time.Duration
 }
 
-// execute carries out one effect of the active run, without blocking the
-// loop.
+// execute carries out one effect of an active run, without blocking the loop.
+// Of a run whose turn has not come only what needs no turn: answers to what was
+// asked before a restart may arrive. The rest is pending.
 func (c *Coordinator) execute(r *run, in input, e round.Effect) {
 	switch e := e.(type) {
-	case round.Select:
-		c.active.selection, c.active.since, c.active.told = &e, time.Now(), -1
-		c.after(c.o.Grace, input{look: true})
-		c.trySelect()
-	case round.Offer:
-		c.offer(r, e)
-	case round.Arm:
-		if c.active.timer != nil {
-			c.active.timer.Stop()
-		}
-		c.active.timer = c.after(time.Until(e.At), input{run: r.state.Run, event: round.DeadlinePassed(e)})
-	case round.Aggregate:
-		c.background(r, "aggregate", e.Round, e.Attempt, func(ctx context.Context) (round.Event, error) {
-			digest, err := c.aggregate(ctx, r.definition, e)
-			return round.Aggregated{Round: e.Round, Attempt: e.Attempt, Model: digest}, err
-		})
-	case round.Evaluate:
-		c.background(r, "evaluate", e.Round, e.Attempt, func(ctx context.Context) (round.Event, error) {
-			m, err := c.measured(ctx, r.definition, e.Model)
-			return evaluated(e, m), err
-		})
-	case round.Publish:
-		c.publish(r, e)
 	case round.Acknowledge:
-		if e.Verdict == round.VerdictAccepted && in.update != nil {
-			if r.updates == nil {
-				r.updates = map[string]exchange.Update{}
-			}
-			r.updates[e.Task] = *in.update
-		}
-		in.tell(answer{verdict: e.Verdict, reason: e.Reason})
+		c.acknowledge(r, in, e)
 	case round.Withdraw:
 		for _, t := range e.Tasks {
 			if l, ok := c.roster.get(t.Participant); ok {
 				l.Cancel(t.ID, e.Reason)
 			}
 		}
+	default:
+		if r.active != nil {
+			c.progress(r, e)
+		}
+	}
+}
+
+// acknowledge tells a participant what became of its answer.
+func (c *Coordinator) acknowledge(r *run, in input, e round.Acknowledge) {
+	if e.Verdict == round.VerdictAccepted && in.update != nil {
+		if r.updates == nil {
+			r.updates = map[string]exchange.Update{}
+		}
+		r.updates[e.Task] = *in.update
+	}
+	in.tell(answer{verdict: e.Verdict, reason: e.Reason})
+}
+
+// progress carries out what takes an active run further.
+func (c *Coordinator) progress(r *run, e round.Effect) {
+	switch e := e.(type) {
+	case round.Select:
+		r.active.selection, r.active.since, r.active.told = &e, time.Now(), -1
+		for _, begin := range []time.Time{r.active.since, c.roster.lastLeft()} {
+			c.after(c.o.Grace-time.Since(begin), input{}) // any input lets the loop look again
+		}
+		c.trySelect(r)
+	case round.Offer:
+		c.offer(r, e)
+	case round.Replace:
+		c.replace(r, e)
+	case round.Arm:
+		if r.active.timer != nil {
+			r.active.timer.Stop()
+		}
+		r.active.timer = c.after(time.Until(e.At), input{run: r.state.Run, event: round.DeadlinePassed(e)})
+	case round.Aggregate:
+		c.background(r, "aggregate", e.Round, e.Attempt, func(ctx context.Context) (round.Event, error) {
+			digest, err := c.putPinned(func() (string, error) { return c.aggregate(ctx, r.definition, e) })
+			return round.Aggregated{Round: e.Round, Attempt: e.Attempt, Model: digest}, err
+		})
+	case round.Evaluate:
+		c.background(r, "evaluate", e.Round, e.Attempt, func(ctx context.Context) (round.Event, error) {
+			m, err := c.measured(ctx, r, e.Model)
+			return evaluated(e, m), err
+		})
+	case round.Publish:
+		c.publish(r, e)
 	}
 }
 
 // background runs work beside the loop; its event, or its failure, comes back.
 func (c *Coordinator) background(r *run, name string, rnd, attempt int, work func(context.Context) (round.Event, error)) {
-	ctx, run := c.active.ctx, r.state.Run
+	ctx, run := r.active.ctx, r.state.Run
 	c.work.Go(func() {
 		event, err := work(ctx)
 		if ctx.Err() != nil {
+			c.pins.unpin(pinned(event))
 			return // the run or the coordinator ended; a restart does it again
 		}
 		if err != nil {
@@ -121,7 +142,7 @@ func (c *Coordinator) background(r *run, name string, rnd, attempt int, work fun
 func (c *Coordinator) offer(r *run, o round.Offer) {
 	l, ok := c.roster.get(o.Task.Participant)
 	if !ok {
-		c.watchAbsence(o.Task.Participant)
+		c.watchAbsence(o.Task.Participant, c.o.Away)
 		return
 	}
 	size, ok := c.o.Spool.Has(o.Model)
@@ -183,25 +204,25 @@ func (c *Coordinator) aggregate(ctx context.Context, d Definition, e round.Aggre
 
 // measured is measure with a memory of one: publishing needs again what
 // evaluating has just found.
-func (c *Coordinator) measured(ctx context.Context, d Definition, digest string) (Measurement, error) {
+func (c *Coordinator) measured(ctx context.Context, r *run, digest string) (Measurement, error) {
 	c.mu.RLock()
-	last := c.last
+	last := r.measured
 	c.mu.RUnlock()
-	if last.model == digest && last.run == d.Name {
+	if last.model == digest {
 		return last.measurement, nil
 	}
-	m, err := c.measure(ctx, d, digest)
+	m, err := c.measure(ctx, r.definition, digest)
 	if err != nil {
 		return Measurement{}, err
 	}
 	c.mu.Lock()
-	c.last = measuredModel{run: d.Name, model: digest, measurement: m}
+	r.measured = measuredModel{model: digest, measurement: m}
 	c.mu.Unlock()
 	return m, nil
 }
 
 type measuredModel struct {
-	run, model  string
+	model       string
 	measurement Measurement
 }
 
@@ -257,7 +278,7 @@ func (c *Coordinator) publish(r *run, e round.Publish) {
 		if c.o.Publisher == nil {
 			return done, nil
 		}
-		if p.Measurement, err = c.measured(ctx, p.Definition, e.Version.Model); err != nil {
+		if p.Measurement, err = c.measured(ctx, r, e.Version.Model); err != nil {
 			return nil, err
 		}
 		b, err := c.o.Spool.Open(e.Version.Model)

@@ -50,7 +50,7 @@ func (c *Coordinator) Attach(l Link) (detach func()) {
 	return func() {
 		if c.roster.remove(l) {
 			c.log.Info("participant detached", zap.String("participant", l.Name()))
-			c.watchAbsence(l.Name())
+			c.watchAbsence(l.Name(), c.o.Away)
 		}
 	}
 }
@@ -84,9 +84,11 @@ func (c *Coordinator) Answer(ctx context.Context, participant string, reply exch
 		delta := reply.Update.Artefacts[exchange.Delta]
 		event.Digest, event.Samples = delta.Digest, reply.Update.Samples
 		event.Outcome = round.Valid
+		c.pins.pin(event.Digest)
 		if t, ok := state.Task(reply.Task); ok && t.Participant == participant && (t.Status == round.Open || t.Status == round.Lost) {
 			err := c.check(d, state, reply.Update)
 			if errors.Is(err, spool.ErrNotFound) {
+				c.pins.unpin(event.Digest)
 				return exchange.Receipt{}, fault.Inputf("task %s: %w: store it before answering", reply.Task, err)
 			}
 			if err != nil {
@@ -98,6 +100,7 @@ func (c *Coordinator) Answer(ctx context.Context, participant string, reply exch
 	}
 	told := make(chan answer, 1)
 	if err := c.post(ctx, input{run: name, event: event, update: reply.Update, answer: told}); err != nil {
+		c.pins.unpin(event.Digest)
 		return exchange.Receipt{}, err
 	}
 	select {

@@ -100,7 +100,7 @@ func (c *Coordinator) discard(r *run, digests []string) {
 		if digest == "" || keep[digest] {
 			continue
 		}
-		if err := c.o.Spool.Remove(digest); err != nil {
+		if err := c.pins.remove(digest, c.o.Spool.Remove); err != nil {
 			c.log.Warn("artefact not removed", zap.String("run", r.state.Run), zap.Error(err))
 		}
 	}

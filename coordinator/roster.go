@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/accord-fl/accord/exchange"
 )
@@ -21,20 +22,27 @@ type Link interface {
 	Replaced()
 }
 
-// roster holds who attends.
+// roster holds who attends, and who is looked out for.
 type roster struct {
 	mu    sync.Mutex
 	links map[string]Link
+	away  map[string]*time.Timer // that ends the patience with who is not there
+	left  time.Time              // when the last one did
+}
+
+func newRoster() roster {
+	return roster{links: map[string]Link{}, away: map[string]*time.Timer{}, left: time.Now()}
 }
 
 // put adds l and tells a link of the same name that it is replaced.
 func (r *roster) put(l Link) {
 	r.mu.Lock()
 	old := r.links[l.Name()]
-	if r.links == nil {
-		r.links = map[string]Link{}
-	}
 	r.links[l.Name()] = l
+	if t := r.away[l.Name()]; t != nil {
+		t.Stop()
+		delete(r.away, l.Name())
+	}
 	r.mu.Unlock()
 	if old != nil {
 		old.Replaced()
@@ -49,7 +57,45 @@ func (r *roster) remove(l Link) bool {
 		return false
 	}
 	delete(r.links, l.Name())
+	r.left = time.Now()
 	return true
+}
+
+// watch keeps the timer that ends the patience with a participant; its return
+// stops it.
+func (r *roster) watch(name string, t *time.Timer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old := r.away[name]; old != nil {
+		old.Stop()
+	}
+	r.away[name] = t
+}
+
+func (r *roster) watched(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.away[name] != nil
+}
+
+// forget drops a timer that has fired.
+func (r *roster) forget(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.away, name)
+}
+
+// lastLeft is when the last one left, or else when the roster was made.
+func (r *roster) lastLeft() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.left
+}
+
+func (r *roster) size() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.links)
 }
 
 func (r *roster) get(name string) (Link, bool) {

@@ -61,13 +61,13 @@ func (c *Coordinator) Submit(ctx context.Context, d Definition, initial io.Reade
 	if exists {
 		return fault.As(fault.Exists, fmt.Errorf("a run named %s was submitted before: choose another name", d.Name))
 	}
-	digest, err := c.store(d, initial, bytes)
-	if err != nil {
-		return fmt.Errorf("run %s: initial model: %w", d.Name, err)
-	}
 	data, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("run %s: %w", d.Name, err)
+	}
+	digest, err := c.putPinned(func() (string, error) { return c.store(d, initial, bytes) })
+	if err != nil {
+		return fmt.Errorf("run %s: initial model: %w", d.Name, err)
 	}
 	told := make(chan answer, 1)
 	event := round.Submitted{Run: d.Name, Config: d.config(), Definition: data, Model: digest}
@@ -100,6 +100,7 @@ func InitialModel(spec *model.Spec, seed uint64) *model.Params {
 // ask posts in and waits for what becomes of it.
 func (c *Coordinator) ask(ctx context.Context, in input, told <-chan answer) error {
 	if err := c.post(ctx, in); err != nil {
+		c.pins.unpin(pinned(in.event))
 		return err
 	}
 	select {

@@ -16,6 +16,6 @@
 // until the version is out. Where the measurement decides whether there is a next
 // round (StopAt), nothing overlaps. A member of the cohort that is lost, declines or
 // answers badly is replaced while at least half of the window is left, unless the
-// cohort is frozen. Failure is a phase too; it retries the round
-// or ends the run by rule.
+// cohort is frozen. Failure is a phase too; it retries the round or ends the run
+// by rule.
 package round
