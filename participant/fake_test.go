@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -181,7 +182,7 @@ func (f *fake) serve(t *testing.T) {
 	f.models = map[string][]byte{}
 	f.listener = bufconn.Listen(1 << 16)
 	f.reachable = true
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second}))
 	accordv1.RegisterFederationServiceServer(server, f)
 	var serving sync.WaitGroup
 	serving.Go(func() {

@@ -47,10 +47,16 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 	return err
 }
 
-// maxRetry bounds the mean time between two tries to reach the coordinator.
-// It is short, because a coordinator that comes back waits for its sites for
-// half a minute only before it goes on without them.
-const maxRetry = 15 * time.Second
+// The time between two tries to reach the coordinator: at first at most
+// firstRetry, for one that is gone for longer than a moment loses its task, then
+// twice as long each time, but at most maxRetry, for a coordinator that comes
+// back goes on after half a minute without those who are missing. Within these
+// bounds all times are as likely, so that sites that were cut off together do
+// not come back together.
+const (
+	firstRetry = 500 * time.Millisecond
+	maxRetry   = 15 * time.Second
+)
 
 // peer is a participant while Run runs.
 type peer struct {
@@ -65,9 +71,10 @@ type peer struct {
 // until the coordinator refuses for good.
 func (p *peer) attendForever(ctx context.Context) error {
 	retry := backoff.NewExponentialBackOff()
-	retry.InitialInterval = time.Second
+	retry.RandomizationFactor = 1 // from 0 to twice the interval
+	retry.InitialInterval = firstRetry / 2
 	retry.Multiplier = 2
-	retry.MaxInterval = maxRetry
+	retry.MaxInterval = maxRetry / 2
 	for {
 		event := "coordinator unreachable"
 		err := p.attend(ctx, func() {
@@ -80,7 +87,7 @@ func (p *peer) attendForever(ctx context.Context) error {
 		if err := refusal(err); err != nil {
 			return fmt.Errorf("coordinator %s refuses participant %s: %w", p.options.Coordinator, p.options.Name, err)
 		}
-		wait := retry.NextBackOff().Round(100 * time.Millisecond)
+		wait := retry.NextBackOff().Round(time.Millisecond)
 		p.log.Warn(event, zap.Duration("next_try", wait), zap.String("reason", plain(err)))
 		if !sleep(ctx, wait) {
 			return ctx.Err()

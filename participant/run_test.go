@@ -1,15 +1,20 @@
 package participant_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/participant"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -94,15 +99,23 @@ func TestRunRetriesAndSaysSo(t *testing.T) {
 		logs, stop := f.run(t.TempDir(), trainerFunc(addHalf))
 		time.Sleep(10 * time.Minute)
 		lines := logs.FilterMessage("coordinator unreachable").All()
-		if len(lines) < 25 || len(lines) > 90 {
-			t.Errorf("%d tries in ten minutes, want one every quarter of a minute or so", len(lines))
+		if len(lines) < 50 || len(lines) > 130 {
+			t.Errorf("%d tries in ten minutes, want one every eight seconds or so", len(lines))
 		}
-		first, last := lines[0].ContextMap(), lines[len(lines)-1].ContextMap()
+		first := lines[0].ContextMap()
 		if want := "dial tcp 127.0.0.1:7443: connect: connection refused"; first["reason"] != want {
 			t.Errorf("got reason %q, want %q", first["reason"], want)
 		}
-		if first["next_try"].(time.Duration) > 2*time.Second || last["next_try"].(time.Duration) < 5*time.Second {
-			t.Errorf("waits of %v first and %v last, want backoff", first["next_try"], last["next_try"])
+		limit, longest := 500*time.Millisecond, time.Duration(0)
+		for i, line := range lines {
+			wait := line.ContextMap()["next_try"].(time.Duration)
+			if longest = max(longest, wait); wait > limit {
+				t.Errorf("waits %v before try %d, want at most %v", wait, i+2, limit)
+			}
+			limit = min(2*limit, 15*time.Second)
+		}
+		if longest < 5*time.Second {
+			t.Errorf("waits for %v at most, want backoff", longest)
 		}
 		f.mu.Lock()
 		f.reachable = true
@@ -115,6 +128,64 @@ func TestRunRetriesAndSaysSo(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A coordinator that has stopped dead, or whose packets are dropped, closes no
+// connection.
+func TestRunNoticesASilentCoordinator(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{attend: func(_ int, s *talk) error { return s.rest() }}
+		f.serve(t)
+		var first *silenced
+		o := f.options(t.TempDir())
+		o.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
+			conn, err := f.dial(ctx, addr)
+			if err != nil || first != nil {
+				return conn, err
+			}
+			first = &silenced{Conn: conn}
+			return first, nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- participant.Run(ctx, o, trainerFunc(addHalf), zap.NewNop()) }()
+		time.Sleep(time.Minute)
+		first.silent.Store(true)
+		time.Sleep(16 * time.Second) // a ping after 10 s, 5 s for the answer, half a second at most until the next try
+		f.mu.Lock()
+		if f.attended != 2 {
+			t.Errorf("attended %d times, want 2: before and after the silence", f.attended)
+		}
+		f.mu.Unlock()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	})
+}
+
+// silenced is a connection on which nothing arrives any more, either way, once
+// it is silent.
+type silenced struct {
+	net.Conn
+	silent atomic.Bool
+}
+
+func (s *silenced) Read(p []byte) (int, error) {
+	for {
+		n, err := s.Conn.Read(p)
+		if err != nil || !s.silent.Load() {
+			return n, err
+		}
+	}
+}
+
+func (s *silenced) Write(p []byte) (int, error) {
+	if s.silent.Load() {
+		return len(p), nil
+	}
+	return s.Conn.Write(p)
 }
 
 func TestRunSendsAnUnacknowledgedUpdateAgain(t *testing.T) {

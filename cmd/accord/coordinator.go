@@ -33,10 +33,10 @@ func newCoordinatorCmd() *cobra.Command {
 		Use:   "coordinator",
 		Short: "Run the coordinator that participants dial",
 		Long: `Run a coordinator until Ctrl-C. It waits for participants and for runs, which
-` + "`accord run submit`" + ` brings, trains them one after another, measures every
-version on its test set and publishes it in the folder runs/NAME of its own
-folder. Started again on the same folder it goes on where it was, even after a
-crash.`,
+` + "`accord run submit`" + ` brings, trains up to max_runs of them at the same time,
+measures every version on its test set and publishes it in the folder runs/NAME
+of its own folder. Started again on the same folder it goes on where it was, even
+after a crash.`,
 		Example: "  accord coordinator -f configs/coordinator.yaml\n  accord coordinator -f configs/coordinator.yaml --listen 127.0.0.1:0 --dir /tmp/coordinator",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -156,7 +156,7 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 		return nil, err
 	}
 	options := coordinator.Options{
-		Journal: records, Spool: blobs, Log: log.Named("coordinator"), Grace: coordinator.DefaultGrace,
+		Journal: records, Spool: blobs, Log: log.Named("coordinator"), Grace: coordinator.DefaultGrace, MaxRuns: cfg.MaxRuns,
 		Publisher: &coordinator.Archive{
 			Folder:     func(run string) (report.Folder, error) { return runFolder(filepath.Join(cfg.Dir, "runs", run)) },
 			Code:       version.Get().String(),

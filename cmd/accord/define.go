@@ -25,7 +25,8 @@ func define(cfg config.Run, spec *model.Spec, contract model.Contract) coordinat
 		Strategy: cfg.Strategy, ServerLR: cfg.ServerLR,
 		Weighted: cfg.Weighting == config.WeightSamples, MaxSamples: cfg.MaxSamples,
 		Rounds: cfg.Rounds, Fraction: cfg.Fraction, MinSites: cfg.MinSites, StopAt: cfg.StopAt, Retries: cfg.Retries,
-		Window: round.Window{Minimum: cfg.Window.Minimum, Deadline: cfg.Window.Deadline},
+		Window:       round.Window{Minimum: cfg.Window.Minimum, Deadline: cfg.Window.Deadline},
+		FrozenCohort: cfg.Frozen,
 	}
 }
 

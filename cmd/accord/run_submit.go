@@ -21,8 +21,8 @@ func newRunSubmitCmd(s *steering) *cobra.Command {
 		Use:   "submit",
 		Short: "Queue a run",
 		Long: `Queue a run. The coordinator gets the run file with its spec written out, and
-the initial model if the file names one; nothing else is sent. It trains its
-runs one after another.`,
+the initial model if the file names one; nothing else is sent. Runs beyond those
+that it trains at the same time wait in order.`,
 		Example: "  accord run submit -f configs/run.yaml\n  accord run submit -f configs/run.yaml --name second-try --watch",
 		Args:    cobra.NoArgs,
 		RunE: s.verb(func(ctx context.Context, _ []string) error {

@@ -201,7 +201,7 @@ func newSpool(t *testing.T) *spool.Spool {
 	return s
 }
 
-const lease = 30 * time.Second
+const lease = 10 * time.Second
 
 // dialing connects to whatever node now is.
 func dialing(now func() *node) func(context.Context, string) (net.Conn, error) {

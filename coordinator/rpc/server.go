@@ -49,6 +49,8 @@ var (
 type Options struct {
 	Version string // of the binary, for people
 	// Lease is how long a participant may be silent before it counts as gone.
+	// With coordinator.DefaultAway it bounds how late a site is found lost that
+	// hangs, or whose packets are dropped.
 	Lease time.Duration
 	// StopWithin bounds how long Serve waits for what is under way when it
 	// is to stop.
@@ -62,7 +64,7 @@ type Options struct {
 
 // DefaultOptions returns options that lack Prepare.
 func DefaultOptions() Options {
-	return Options{Version: "devel", Lease: 30 * time.Second, StopWithin: 5 * time.Second}
+	return Options{Version: "devel", Lease: 10 * time.Second, StopWithin: 5 * time.Second}
 }
 
 // Validate reports the first field that makes no sense. It changes nothing.
@@ -109,8 +111,10 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 	server := grpc.NewServer(append(o.interceptors(refused, log),
 		grpc.MaxRecvMsgSize(wire.MaxMessage),
 		grpc.ConnectionTimeout(10*time.Second),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		// Whoever renews a lease is never asked; this ends what else hangs.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
+		// Half of what participants ask after, for pings that arrive unevenly.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	)...)
 	accordv1.RegisterFederationServiceServer(server, &federation{
 		coordinator: f, options: o, stopping: ctx.Done(), log: log,

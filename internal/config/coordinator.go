@@ -16,13 +16,14 @@ type Coordinator struct {
 	// publishes versions without an accuracy.
 	Test     Data   `yaml:"test,omitempty"`
 	Threads  int    `yaml:"threads,omitempty"` // 0: one for each core
+	MaxRuns  int    `yaml:"max_runs"`          // that go on at the same time; the others wait in order
 	LogLevel string `yaml:"log_level"`         // debug, info, warn or error
 }
 
 // DefaultCoordinator returns what an empty coordinator file means. It does not
 // validate: running without certificates must be asked for.
 func DefaultCoordinator() Coordinator {
-	return Coordinator{Listen: "127.0.0.1:7443", Dir: "coordinator", LogLevel: "info"}
+	return Coordinator{Listen: "127.0.0.1:7443", Dir: "coordinator", MaxRuns: 4, LogLevel: "info"}
 }
 
 // LoadCoordinator reads the file at path; errors are as those of Load.
@@ -49,6 +50,7 @@ func (cfg Coordinator) Validate() error {
 		cfg.Test.check(&c, "test.")
 	}
 	c.require(cfg.Threads >= 0, "threads", "want 1 or more, or 0 for one a core, got %d", cfg.Threads)
+	c.require(cfg.MaxRuns >= 1, "max_runs", "want 1 or more, got %d", cfg.MaxRuns)
 	c.logLevel(cfg.LogLevel)
 	return c.err()
 }

@@ -31,6 +31,7 @@ type Run struct {
 	MaxSamples int64      `yaml:"max_samples"`          // an update that claims more is rejected
 	Window     Window     `yaml:"window"`               // when a round stops waiting
 	Retries    int        `yaml:"retries"`              // how often a failed round is tried again before the run fails
+	Frozen     bool       `yaml:"frozen_cohort"`        // a site that is lost in mid-round is not replaced
 	Local      Local      `yaml:"local"`                // what a site does in a round
 	Simulation Simulation `yaml:"simulation,omitempty"` // read by simulate alone
 }
