@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -80,9 +81,15 @@ func (a adding) Train(_ context.Context, _ exchange.Task, p *model.Params) (trai
 // join starts a participant that dials whatever node now is.
 func join(t *testing.T, name string, tr participant.Trainer, now func() *node) {
 	t.Helper()
+	joinBy(t, name, tr, dialing(now))
+}
+
+// joinBy starts a participant that dials by dial.
+func joinBy(t *testing.T, name string, tr participant.Trainer, dial func(context.Context, string) (net.Conn, error)) {
+	t.Helper()
 	o := participant.DefaultOptions()
 	o.Name, o.Coordinator, o.Insecure, o.Dir = name, "127.0.0.1:7443", true, t.TempDir()
-	o.Dial = dialing(now)
+	o.Dial = dial
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- participant.Run(ctx, o, tr, zap.NewNop()) }()
@@ -97,9 +104,16 @@ func join(t *testing.T, name string, tr participant.Trainer, now func() *node) {
 func submit(t *testing.T, n *node, rounds, sites int) {
 	t.Helper()
 	d := coordinator.DefaultDefinition()
+	d.Rounds, d.MinSites = rounds, sites
+	submitAs(t, n, d)
+}
+
+// submitAs submits d with a contract, a plan and an hour's window.
+func submitAs(t *testing.T, n *node, d coordinator.Definition) {
+	t.Helper()
 	d.Contract = model.Contract{Tensors: []model.TensorSpec{{Name: "w", DType: "F32", Shape: []int{3}}}}
 	d.Plan = train.Plan{Epochs: 1, Batch: 1, Optimizer: optim.Defaults(optim.SGD)}
-	d.Rounds, d.MinSites, d.Window = rounds, sites, round.Window{Minimum: 1, Deadline: time.Hour}
+	d.Window = round.Window{Minimum: 1, Deadline: time.Hour}
 	initial, err := fileOf(model.NewParams(d.Contract))
 	if err != nil {
 		t.Fatal(err)
