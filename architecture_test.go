@@ -48,6 +48,8 @@ var rules = []struct {
 	{"participant", []string{"participant", "exchange", "internal/", "model", "proto/"}},
 	{"simulation", []string{"coordinator", "participant", "aggregation", "exchange", "internal/", "model"}},
 	{"cmd", []string{""}},
+	// A site of a measurement is a participant that trains nothing.
+	{"scripts/bench/internal/federation", []string{"participant", "exchange", "model", "internal/", "scripts/bench/internal"}},
 	{"scripts", []string{"internal/", "scripts/bench/internal"}},
 }
 

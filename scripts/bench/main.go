@@ -21,6 +21,7 @@ import (
 	"strings"
 
 	"github.com/accord-fl/accord/scripts/bench/internal/accord"
+	"github.com/accord-fl/accord/scripts/bench/internal/federation"
 	"github.com/accord-fl/accord/scripts/bench/internal/page"
 )
 
@@ -31,6 +32,13 @@ func main() {
 	mnist := flag.String("mnist", "../shared/data/mnist", "folder with MNIST's four files")
 	out := flag.String("out", "docs", "folder of benchmarks.md and benchmarks.json")
 	flag.Parse()
+	if flag.Arg(0) == federation.Verb { // a site of a measurement of this program
+		if err := federation.Attend(ctx, flag.Arg(1)); err != nil {
+			fmt.Fprintln(os.Stderr, "site:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(ctx, *only, *mnist, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

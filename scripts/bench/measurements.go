@@ -29,6 +29,9 @@ func measurements() []measurement {
 		{"sites", (*bench).thousandSites},
 		{"central", (*bench).central},
 		{"fedavg", (*bench).fedavg},
+		{"idle", (*bench).idle},
+		{"rest", (*bench).atRest},
+		{"lost", (*bench).lost},
 	}
 }
 

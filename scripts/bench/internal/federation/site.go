@@ -1,0 +1,62 @@
+package federation
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/rng"
+	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/participant"
+	"github.com/accord-fl/accord/participant/trainer"
+)
+
+// Verb is the measuring program's first argument when it is called as a site;
+// the second describes that.
+const Verb = "site"
+
+// site is a participant that trains nothing.
+type site struct {
+	Name        string        `json:"name"`
+	Coordinator string        `json:"coordinator"`
+	Dir         string        `json:"dir"`
+	Takes       time.Duration `json:"takes"`
+}
+
+var _ participant.Trainer = site{}
+
+// Attend is a site, described by Verb's argument, until ctx ends.
+func Attend(ctx context.Context, document string) error {
+	var s site
+	if err := json.Unmarshal([]byte(document), &s); err != nil {
+		return err
+	}
+	o := participant.DefaultOptions()
+	o.Name, o.Coordinator, o.Insecure, o.Dir = s.Name, s.Coordinator, true, s.Dir
+	encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{
+		TimeKey: "time", EncodeTime: zapcore.RFC3339NanoTimeEncoder, MessageKey: "event", EncodeDuration: zapcore.StringDurationEncoder,
+	})
+	return participant.Run(ctx, o, s, zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), zap.InfoLevel)))
+}
+
+// Train implements participant.Trainer: after a time it has moved every weight
+// a little, another way for each task.
+func (s site) Train(ctx context.Context, t exchange.Task, p *model.Params) (trainer.Result, error) {
+	if s.Takes > 0 {
+		select {
+		case <-time.After(s.Takes):
+		case <-ctx.Done():
+			return trainer.Result{}, ctx.Err()
+		}
+	}
+	random := rng.New(t.Seed, t.ID)
+	for i := range p.Flat() {
+		p.Flat()[i] += 1e-6 * (random.Float32() - .5)
+	}
+	return trainer.Result{Samples: 1, Steps: 1}, nil
+}
