@@ -4,6 +4,8 @@
 //
 // It dials; nothing dials it. Nothing about the data leaves the site except
 // the update and, where the site's policy allows it, its metrics and, where the
-// run weighs by it, the number of samples; Inspect shows all of it. A finished update stays on disk until the coordinator has
-// acknowledged it, and goes out under the same task id however often it must.
+// run weighs by it, the number of samples; Inspect shows all of it. A finished
+// update stays on disk until the coordinator has acknowledged it, from a second on
+// also through a power cut, and goes out under the same task id however often it
+// must.
 package participant

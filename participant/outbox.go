@@ -1,6 +1,7 @@
 package participant
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -18,13 +19,17 @@ import (
 )
 
 // outbox keeps the replies that the coordinator has not acknowledged, each as
-// a file, so that they survive a restart. Methods may be called concurrently.
+// a file, so that they survive a restart; state.sync makes them survive a power
+// cut. Methods may be called concurrently.
 type outbox struct {
 	dir     string
 	changed chan struct{} // holds one token when there may be something new
 
-	mu      sync.Mutex
-	replies []exchange.Reply // in the order of put
+	added chan struct{} // holds one token when there may be something unsynced
+
+	mu       sync.Mutex
+	replies  []exchange.Reply // in the order of put
+	unsynced map[string]bool  // tasks whose reply a power cut may take
 }
 
 // openOutbox reads the replies that lie in dir, creating it when needed.
@@ -36,9 +41,15 @@ func openOutbox(dir string) (*outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open outbox %s: %w", dir, err)
 	}
-	o := &outbox{dir: dir, changed: make(chan struct{}, 1)}
+	o := &outbox{dir: dir, changed: make(chan struct{}, 1), added: make(chan struct{}, 1), unsynced: map[string]bool{}}
 	for _, path := range paths {
 		r, err := readReply(path)
+		if errors.Is(err, errNothing) {
+			if err := os.Remove(path); err != nil {
+				return nil, fmt.Errorf("open outbox: %w", err)
+			}
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("open outbox: %s: %w (remove the file to give that reply up)", path, err)
 		}
@@ -54,11 +65,16 @@ func repliesIn(dir string) ([]string, error) {
 		return strings.HasPrefix(filepath.Base(path), ".") // what a crash left of a write
 	}), err
 }
+// errNothing marks a file of which a power cut has left the name alone.
+var errNothing = errors.New("nothing is in it")
 
 func readReply(path string) (exchange.Reply, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return exchange.Reply{}, err
+	}
+	if len(bytes.Trim(data, "\x00")) == 0 {
+		return exchange.Reply{}, errNothing
 	}
 	var r exchange.Reply
 	if err := json.Unmarshal(data, &r); err != nil {
@@ -67,12 +83,11 @@ func readReply(path string) (exchange.Reply, error) {
 	return r, r.Validate()
 }
 
-// put keeps a reply, in place of an earlier one to the same task. When it
-// returns nil the reply is durable.
+// put keeps a reply, in place of an earlier one to the same task.
 func (o *outbox) put(r exchange.Reply) error {
 	data, err := json.Marshal(r)
 	if err == nil {
-		err = atomicfile.WriteBytes(o.path(r.Task), data)
+		err = atomicfile.Place(o.path(r.Task), data)
 	}
 	if err != nil {
 		return fmt.Errorf("keep the reply to %s: %w", r.Task, err)
@@ -81,7 +96,9 @@ func (o *outbox) put(r exchange.Reply) error {
 	defer o.mu.Unlock()
 	o.drop(r.Task)
 	o.replies = append(o.replies, r)
+	o.unsynced[r.Task] = true
 	wake(o.changed)
+	wake(o.added)
 	return nil
 }
 
@@ -99,6 +116,16 @@ func (o *outbox) remove(task string) error {
 // drop takes the reply to task out of the list. The caller holds mu.
 func (o *outbox) drop(task string) {
 	o.replies = slices.DeleteFunc(o.replies, func(r exchange.Reply) bool { return r.Task == task })
+	delete(o.unsynced, task)
+}
+
+// takeUnsynced returns the replies that the caller has to sync.
+func (o *outbox) takeUnsynced() []exchange.Reply {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	taken := slices.DeleteFunc(slices.Clone(o.replies), func(r exchange.Reply) bool { return !o.unsynced[r.Task] })
+	clear(o.unsynced)
+	return taken
 }
 
 // all returns the replies in the order of put.

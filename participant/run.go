@@ -38,6 +38,7 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 	}
 	g, working := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.worker.run(working) })
+	g.Go(func() error { return s.keepSafe(working) })
 	g.Go(func() error { return p.attendForever(working) })
 	err = g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

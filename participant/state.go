@@ -49,13 +49,20 @@ func openState(dir string) (_ *state, err error) {
 	if s.outbox, err = openOutbox(filepath.Join(dir, outboxDir)); err != nil {
 		return nil, err
 	}
-	if s.spool, err = spool.Open(s.spoolDir, spool.Options{Sync: true}); err != nil {
+	if s.spool, err = spool.Open(s.spoolDir, spool.Options{}); err != nil {
 		return nil, err
 	}
-	return s, nil
+	return s, s.mend()
 }
 
-func (s *state) close() error { return s.lock.Close() }
+// close makes durable what is not acknowledged, and lets the folder go.
+func (s *state) close() error {
+	var err error
+	if s.outbox != nil {
+		err = s.sync()
+	}
+	return errors.Join(err, s.lock.Close())
+}
 
 // sweep removes every artefact but keep and those that a reply in the outbox
 // names. Only the goroutine that makes artefacts may call it.

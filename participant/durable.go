@@ -1,0 +1,102 @@
+package participant
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/accord-fl/accord/internal/atomicfile"
+)
+
+// syncAfter is how long a finished update waits for its receipt before the disk
+// is made to keep it. Most receipts come before, and the files go unsynced: what
+// a power cut takes within that time is trained again. The end of the process
+// takes nothing.
+const syncAfter = time.Second
+
+// keepSafe makes durable what stays in the outbox, until ctx ends, whose error
+// it returns, or the disk fails.
+func (s *state) keepSafe(ctx context.Context) error {
+	for {
+		select {
+		case <-s.outbox.added:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if !sleep(ctx, syncAfter) {
+			return ctx.Err()
+		}
+		if err := s.sync(); err != nil {
+			return err
+		}
+	}
+}
+
+// sync makes durable what is in the outbox now.
+func (s *state) sync() error {
+	for _, r := range s.outbox.takeUnsynced() {
+		var paths []string
+		if r.Update != nil {
+			for _, a := range r.Update.Artefacts {
+				paths = append(paths, filepath.Join(s.spoolDir, a.Digest))
+			}
+		}
+		for _, path := range append(paths, s.outbox.path(r.Task)) { // a reply after what it names
+			if err := atomicfile.Sync(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // gone: the receipt has come
+				return fmt.Errorf("keep the reply to %s: %w", r.Task, err)
+			}
+		}
+	}
+	return nil
+}
+
+// mend removes what a power cut has left of unsynced files: artefacts that are
+// not what their names say, and replies that name one which is not there.
+func (s *state) mend() error {
+	digests, err := s.spool.List()
+	if err != nil {
+		return err
+	}
+	for _, digest := range digests {
+		if err := s.verify(digest); err != nil {
+			return err
+		}
+	}
+	for _, r := range s.outbox.all() {
+		if r.Update == nil {
+			continue
+		}
+		for _, a := range r.Update.Artefacts {
+			if _, ok := s.spool.Has(a.Digest); ok {
+				continue
+			}
+			if err := s.outbox.remove(r.Task); err != nil { // the coordinator asks again
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// verify removes an artefact unless it has its digest.
+func (s *state) verify(digest string) error {
+	blob, err := s.spool.Open(digest)
+	if err != nil {
+		return err
+	}
+	hash := sha256.New()
+	_, err = io.Copy(hash, io.NewSectionReader(blob, 0, blob.Size()))
+	if err := errors.Join(err, blob.Close()); err != nil {
+		return fmt.Errorf("read artefact %.12s: %w", digest, err)
+	}
+	if hex.EncodeToString(hash.Sum(nil)) == digest {
+		return nil
+	}
+	return s.spool.Remove(digest)
+}
