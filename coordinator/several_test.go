@@ -154,11 +154,11 @@ func TestReplacement(t *testing.T) {
 			cohort, spare, detach := seated(t, w)
 			dead := cohort[0]
 			detach[dead]()
-			time.Sleep(3*time.Second - 1)
+			time.Sleep(3*time.Second - time.Nanosecond)
 			if synctest.Wait(); len(spare.tasks) > 0 {
 				t.Error("replaced before its time")
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			if synctest.Wait(); len(spare.tasks) != 1 {
 				t.Fatal("not replaced in time")
 			}

@@ -3,6 +3,8 @@ package participant_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -215,4 +217,48 @@ func TestOffersThatMakeNoSense(t *testing.T) {
 			})
 		})
 	}
+}
+
+// order notes which tasks train, and how many at a time.
+type order struct {
+	runs       []string
+	now, worst int
+}
+
+func (o *order) Train(_ context.Context, t exchange.Task, _ *model.Params) (trainer.Result, error) {
+	o.now++
+	o.worst = max(o.worst, o.now)
+	time.Sleep(10 * time.Second)
+	o.now--
+	o.runs = append(o.runs, t.Run)
+	return trainer.Result{Samples: 1, Steps: 1}, nil
+}
+
+// Tasks of several runs train one at a time, the oldest offer first.
+func TestOneTrainingAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		offers := []string{"red", "blue", "red", "green"}
+		f.attend = func(_ int, s *talk) error {
+			for i, run := range offers {
+				task := testTask("a", f.model(1))
+				task.Run, task.Round = run, i+1
+				task.ID = fmt.Sprintf("%s/%d.0/train/a", run, i+1)
+				if err := s.offer(task); err != nil {
+					return err
+				}
+			}
+			return s.rest()
+		}
+		f.serve(t)
+		o := &order{}
+		_, stop := f.run(t.TempDir(), o)
+		time.Sleep(time.Minute)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if !slices.Equal(o.runs, offers) || o.worst != 1 {
+			t.Errorf("trained %v, %d at a time, want %v, one at a time", o.runs, o.worst, offers)
+		}
+	})
 }
