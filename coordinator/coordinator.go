@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,52 +11,10 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/accord-fl/accord/aggregation"
 	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
-	"github.com/accord-fl/accord/internal/spool"
-)
-
-// Options are what a coordinator works with. Journal, Spool and Log are
-// required; the coordinator owns none of them.
-type Options struct {
-	Journal journal.Store
-	Spool   *spool.Spool
-	Log     *zap.Logger
-	// Evaluator measures published models; nil: nothing is measured.
-	Evaluator Evaluator
-	// Publisher makes versions visible outside; nil: they stay in the spool.
-	Publisher Publisher
-	// Strategy gives a run's strategy; nil: aggregation.Preset by name.
-	Strategy func(Definition) (aggregation.Strategy, error)
-	// Observe is told each event once it is durable, with the state after
-	// it. It is called in order, by one goroutine, and must be quick; nil:
-	// nobody looks.
-	Observe func(round.State, round.Event)
-	// Away is how long a participant may be gone in mid-round before its task
-	// counts as lost: it may still be answered, but is replaced or no longer
-	// waited for. 0: DefaultAway.
-	Away time.Duration
-	// Grace is the same for all of them, after a restart or when all have gone
-	// at once, and how long a round after the first waits for MinSites.
-	Grace time.Duration
-	// MaxRuns is how many runs go on at the same time; the others wait in the
-	// order of their submission. 0: DefaultMaxRuns.
-	MaxRuns int
-	// KeepVersions keeps the model of every version in the spool, not only
-	// of the newest and the best.
-	KeepVersions bool
-}
-
-// The defaults of Options. A participant whose stream breaks is back within
-// DefaultAway when the network is; one that finds no coordinator tries less and
-// less often, but is back within DefaultGrace after that has come up.
-const (
-	DefaultAway    = 3 * time.Second
-	DefaultGrace   = 30 * time.Second
-	DefaultMaxRuns = 4
 )
 
 // Coordinator runs the runs submitted to it, several at a time.
@@ -118,17 +75,7 @@ type answer struct {
 
 // New recovers all runs from the journal. Nothing happens before Run.
 func New(ctx context.Context, o Options) (*Coordinator, error) {
-	if o.Strategy == nil {
-		o.Strategy = func(d Definition) (aggregation.Strategy, error) {
-			return aggregation.Preset(d.Strategy, d.ServerLR)
-		}
-	}
-	if o.Away == 0 {
-		o.Away = DefaultAway
-	}
-	if o.MaxRuns == 0 {
-		o.MaxRuns = DefaultMaxRuns
-	}
+	o = o.withDefaults()
 	c := &Coordinator{
 		o: o, log: o.Log, roster: newRoster(), pins: newPins(), runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
 		inbox: make(chan input, 64), done: make(chan struct{}),
@@ -333,40 +280,6 @@ func (c *Coordinator) install(s stepped) (r *run, before round.State) {
 		})
 	}
 	return r, before
-}
-
-// logTransition says what a person who reads the log wants to know.
-func (c *Coordinator) logTransition(s stepped) {
-	log := c.log.With(zap.String("run", s.in.run), zap.Int("round", s.state.Round))
-	switch e := s.in.event.(type) {
-	case round.Submitted:
-		log.Info("run submitted", zap.Int("rounds", e.Config.Rounds))
-	case round.CohortSelected:
-		log.Info("cohort selected", zap.Int("sites", len(e.Cohort)), zap.Int("attempt", e.Attempt))
-	case round.Answered:
-		if t, ok := s.state.Task(e.Task); !ok || t.Status != round.Accepted {
-			log.Warn("answer not accepted", zap.String("participant", e.Participant), zap.String("task", e.Task), zap.String("reason", cmp.Or(t.Reason, e.Reason)))
-		}
-	case round.ParticipantLost:
-		log.Warn("participant lost", zap.String("participant", e.Participant))
-	case round.Replaced:
-		if e.Participant == "" {
-			log.Warn("nobody is free to replace a participant", zap.String("seat", e.Seat))
-		} else {
-			log.Info("participant replaced", zap.String("seat", e.Seat), zap.String("participant", e.Participant))
-		}
-	case round.Published:
-		v := s.state.Published[len(s.state.Published)-1]
-		c.log.Info("version published", zap.String("run", s.in.run), zap.Int("round", v.Round), zap.Float64p("accuracy", v.Accuracy), zap.String("model", v.Model))
-	}
-	if s.state.Phase != s.before {
-		switch s.state.Phase {
-		case round.Retrying:
-			log.Warn("attempt failed, the round is tried again", zap.Int("attempt", s.state.Attempt), zap.String("reason", s.state.Reason))
-		case round.Completed, round.Failed, round.Stopped:
-			log.Info("run ended", zap.String("phase", string(s.state.Phase)), zap.String("reason", s.state.Reason))
-		}
-	}
 }
 
 // state returns a run's state; the zero state if there is no such run.

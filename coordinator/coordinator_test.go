@@ -120,16 +120,22 @@ type site struct {
 	tasks  chan exchange.Task
 	reply  func(exchange.Task) exchange.Reply // nil: honest
 	got    chan exchange.Receipt
+	seen   sync.Map // the ids of tasks: one that attends just now may be offered one twice
 }
 
 func (w *world) site(name string, number float32) *site {
 	return &site{name: name, number: number, w: w, tasks: make(chan exchange.Task, 16), got: make(chan exchange.Receipt, 16)}
 }
 
-func (s *site) Name() string          { return s.name }
-func (s *site) Offer(t exchange.Task) { s.tasks <- t }
-func (s *site) Cancel(_, _ string)    {}
-func (s *site) Replaced()             {}
+func (s *site) Name() string       { return s.name }
+func (s *site) Cancel(_, _ string) {}
+func (s *site) Replaced()          {}
+
+func (s *site) Offer(t exchange.Task) {
+	if _, again := s.seen.LoadOrStore(t.ID, true); !again {
+		s.tasks <- t
+	}
+}
 
 // store leaves an update in the spool.
 func (s *site) store(write func(io.Writer) error) exchange.Artefact {

@@ -136,21 +136,22 @@ func TestRunNoticesASilentCoordinator(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{attend: func(_ int, s *talk) error { return s.rest() }}
 		f.serve(t)
-		var first *silenced
+		var first atomic.Pointer[silenced]
 		o := f.options(t.TempDir())
 		o.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
 			conn, err := f.dial(ctx, addr)
-			if err != nil || first != nil {
-				return conn, err
+			if err != nil {
+				return nil, err
 			}
-			first = &silenced{Conn: conn}
-			return first, nil
+			s := &silenced{Conn: conn}
+			first.CompareAndSwap(nil, s)
+			return s, nil
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- participant.Run(ctx, o, trainerFunc(addHalf), zap.NewNop()) }()
 		time.Sleep(time.Minute)
-		first.silent.Store(true)
+		first.Load().silent.Store(true)
 		time.Sleep(16 * time.Second) // a ping after 10 s, 5 s for the answer, half a second at most until the next try
 		f.mu.Lock()
 		if f.attended != 2 {

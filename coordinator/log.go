@@ -1,0 +1,43 @@
+package coordinator
+
+import (
+	"cmp"
+
+	"go.uber.org/zap"
+
+	"github.com/accord-fl/accord/coordinator/round"
+)
+
+// logTransition says what a person who reads the log wants to know.
+func (c *Coordinator) logTransition(s stepped) {
+	log := c.log.With(zap.String("run", s.in.run), zap.Int("round", s.state.Round))
+	switch e := s.in.event.(type) {
+	case round.Submitted:
+		log.Info("run submitted", zap.Int("rounds", e.Config.Rounds))
+	case round.CohortSelected:
+		log.Info("cohort selected", zap.Int("sites", len(e.Cohort)), zap.Int("attempt", e.Attempt))
+	case round.Answered:
+		if t, ok := s.state.Task(e.Task); !ok || t.Status != round.Accepted {
+			log.Warn("answer not accepted", zap.String("participant", e.Participant), zap.String("task", e.Task), zap.String("reason", cmp.Or(t.Reason, e.Reason)))
+		}
+	case round.ParticipantLost:
+		log.Warn("participant lost", zap.String("participant", e.Participant))
+	case round.Replaced:
+		if e.Participant == "" {
+			log.Warn("nobody is free to replace a participant", zap.String("seat", e.Seat))
+		} else {
+			log.Info("participant replaced", zap.String("seat", e.Seat), zap.String("participant", e.Participant))
+		}
+	case round.Published:
+		v := s.state.Published[len(s.state.Published)-1]
+		c.log.Info("version published", zap.String("run", s.in.run), zap.Int("round", v.Round), zap.Float64p("accuracy", v.Accuracy), zap.String("model", v.Model))
+	}
+	if s.state.Phase != s.before {
+		switch s.state.Phase {
+		case round.Retrying:
+			log.Warn("attempt failed, the round is tried again", zap.Int("attempt", s.state.Attempt), zap.String("reason", s.state.Reason))
+		case round.Completed, round.Failed, round.Stopped:
+			log.Info("run ended", zap.String("phase", string(s.state.Phase)), zap.String("reason", s.state.Reason))
+		}
+	}
+}
