@@ -65,6 +65,7 @@ func repliesIn(dir string) ([]string, error) {
 		return strings.HasPrefix(filepath.Base(path), ".") // what a crash left of a write
 	}), err
 }
+
 // errNothing marks a file of which a power cut has left the name alone.
 var errNothing = errors.New("nothing is in it")
 
