@@ -18,6 +18,7 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/participant"
 )
 
@@ -50,9 +51,9 @@ type quickstart struct {
 	keep          string
 	stdout        io.Writer
 
-	dir    string
+	dir     string
 	founded founding
-	logs   *os.File // of coordinator and sites
+	logs    *os.File // of coordinator and sites
 }
 
 func (q quickstart) run(ctx context.Context) (err error) {
@@ -243,5 +244,5 @@ func (q *quickstart) train(ctx context.Context, client *rpc.Client) error {
 		_, err := fmt.Fprintln(q.stdout, "Everything is stopped and removed; --keep DIR leaves it.")
 		return err
 	}
-	return q.step("The model, its card and the metrics stay:", "model", "show", filepath.Join(q.founded.coordinatorDir(), "state", "runs", run.Name))
+	return q.step("The model, its card and the metrics stay:", "model", "show", filepath.Join(q.founded.coordinatorDir(), "state", "runs", run.Name, report.ModelFile))
 }

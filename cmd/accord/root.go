@@ -58,6 +58,7 @@ Results are printed on stdout, progress and logs on stderr.
 	)
 	addGroup(root, "federate",
 		newQuickstartCmd(),
+		newDoctorCmd(),
 		newCoordinatorCmd(),
 		newParticipantCmd(),
 		newRunCmd(),

@@ -226,6 +226,18 @@ func (s State) Cohort() []string {
 	return names
 }
 
+// Seats is how many answers the cohort can give: a replacement sits in the seat
+// of whom it replaces.
+func (s State) Seats() int {
+	n := 0
+	for _, t := range s.Tasks {
+		if t.Exchange == 0 && t.Seat == "" {
+			n++
+		}
+	}
+	return n
+}
+
 // Task finds a task of this attempt.
 func (s State) Task(id string) (Task, bool) {
 	for _, t := range s.Tasks {

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/accord-fl/accord/coordinator/registry"
 	"github.com/accord-fl/accord/internal/fault"
@@ -57,7 +58,7 @@ func (e *enrollment) roots() []byte { return pki.EncodeCerts(e.security.Credenti
 
 // Renew gives the caller a new certificate for the key that it speaks with.
 func (e *enrollment) Renew(ctx context.Context, r *accordv1.RenewRequest) (*accordv1.RenewResponse, error) {
-	response := &accordv1.RenewResponse{Roots: e.roots()}
+	response := &accordv1.RenewResponse{Roots: e.roots(), Now: timestamppb.Now()}
 	if r.GetRootsOnly() {
 		return response, nil
 	}

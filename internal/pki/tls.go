@@ -35,6 +35,18 @@ func (c *Credential) ClientTLS() *tls.Config {
 	}
 }
 
+// ProbeTLS is ClientTLS for whoever looks for what is in the way: seen is told
+// what the peer presents, also when nobody stands behind it.
+func (c *Credential) ProbeTLS(host string, seen func([]*x509.Certificate)) *tls.Config {
+	config := c.ClientTLS()
+	config.InsecureSkipVerify = true // VerifyConnection does it, once it has told
+	config.VerifyConnection = func(s tls.ConnectionState) error {
+		seen(s.PeerCertificates)
+		return verifyServer(s.PeerCertificates, c.Roots(), host)
+	}
+	return config
+}
+
 // isCoordinator refuses a peer whose certificate says that it is something
 // else. One of an institution's own authority says nothing but its host.
 func isCoordinator(c *x509.Certificate) error {
@@ -56,7 +68,7 @@ func TokenTLS(t Token, host string) *tls.Config {
 		VerifyConnection: func(s tls.ConnectionState) error {
 			for _, c := range s.PeerCertificates {
 				if Fingerprint(c) == t.Root {
-					return verifyServer(s.PeerCertificates, c, host)
+					return verifyServer(s.PeerCertificates, []*x509.Certificate{c}, host)
 				}
 			}
 			return fault.Inputf("the peer's certificates do not lead to the root that the token names: "+
@@ -65,9 +77,9 @@ func TokenTLS(t Token, host string) *tls.Config {
 	}
 }
 
-func verifyServer(chain []*x509.Certificate, root *x509.Certificate, host string) error {
+func verifyServer(chain, roots []*x509.Certificate, host string) error {
 	_, err := chain[0].Verify(x509.VerifyOptions{
-		DNSName: host, Roots: pool([]*x509.Certificate{root}), Intermediates: pool(chain[1:]),
+		DNSName: host, Roots: pool(roots), Intermediates: pool(chain[1:]),
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 	return errors.Join(err, isCoordinator(chain[0]))

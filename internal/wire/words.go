@@ -33,6 +33,7 @@ func Plain(message string) string {
 		message = strings.TrimSuffix(inner, `"`)
 	}
 	message = strings.TrimPrefix(message, "transport: ")
+	message = strings.TrimPrefix(message, "authentication handshake failed: ")
 	if m := answered.FindStringSubmatch(message); m != nil {
 		return "the proxy that HTTPS_PROXY names answers " + m[1]
 	}

@@ -11,6 +11,7 @@ package accordv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -186,7 +187,9 @@ type RenewResponse struct {
 	// were asked for.
 	Chain []byte `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
 	// The roots to trust, PEM.
-	Roots         []byte `protobuf:"bytes,2,opt,name=roots,proto3" json:"roots,omitempty"`
+	Roots []byte `protobuf:"bytes,2,opt,name=roots,proto3" json:"roots,omitempty"`
+	// The coordinator's clock.
+	Now           *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=now,proto3" json:"now,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -231,6 +234,13 @@ func (x *RenewResponse) GetChain() []byte {
 func (x *RenewResponse) GetRoots() []byte {
 	if x != nil {
 		return x.Roots
+	}
+	return nil
+}
+
+func (x *RenewResponse) GetNow() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Now
 	}
 	return nil
 }
@@ -322,7 +332,7 @@ var File_accord_v1_enrollment_proto protoreflect.FileDescriptor
 
 const file_accord_v1_enrollment_proto_rawDesc = "" +
 	"\n" +
-	"\x1aaccord/v1/enrollment.proto\x12\taccord.v1\"P\n" +
+	"\x1aaccord/v1/enrollment.proto\x12\taccord.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n" +
 	"\rEnrollRequest\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\x12'\n" +
 	"\x0fsigning_request\x18\x02 \x01(\fR\x0esigningRequest\"<\n" +
@@ -331,10 +341,11 @@ const file_accord_v1_enrollment_proto_rawDesc = "" +
 	"\x05roots\x18\x02 \x01(\fR\x05roots\"-\n" +
 	"\fRenewRequest\x12\x1d\n" +
 	"\n" +
-	"roots_only\x18\x01 \x01(\bR\trootsOnly\";\n" +
+	"roots_only\x18\x01 \x01(\bR\trootsOnly\"i\n" +
 	"\rRenewResponse\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\fR\x05chain\x12\x14\n" +
-	"\x05roots\x18\x02 \x01(\fR\x05roots\"&\n" +
+	"\x05roots\x18\x02 \x01(\fR\x05roots\x12,\n" +
+	"\x03now\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\"&\n" +
 	"\fLeaveRequest\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x0f\n" +
 	"\rLeaveResponse2\xca\x01\n" +
@@ -357,25 +368,27 @@ func file_accord_v1_enrollment_proto_rawDescGZIP() []byte {
 
 var file_accord_v1_enrollment_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_accord_v1_enrollment_proto_goTypes = []any{
-	(*EnrollRequest)(nil),  // 0: accord.v1.EnrollRequest
-	(*EnrollResponse)(nil), // 1: accord.v1.EnrollResponse
-	(*RenewRequest)(nil),   // 2: accord.v1.RenewRequest
-	(*RenewResponse)(nil),  // 3: accord.v1.RenewResponse
-	(*LeaveRequest)(nil),   // 4: accord.v1.LeaveRequest
-	(*LeaveResponse)(nil),  // 5: accord.v1.LeaveResponse
+	(*EnrollRequest)(nil),         // 0: accord.v1.EnrollRequest
+	(*EnrollResponse)(nil),        // 1: accord.v1.EnrollResponse
+	(*RenewRequest)(nil),          // 2: accord.v1.RenewRequest
+	(*RenewResponse)(nil),         // 3: accord.v1.RenewResponse
+	(*LeaveRequest)(nil),          // 4: accord.v1.LeaveRequest
+	(*LeaveResponse)(nil),         // 5: accord.v1.LeaveResponse
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_accord_v1_enrollment_proto_depIdxs = []int32{
-	0, // 0: accord.v1.EnrollmentService.Enroll:input_type -> accord.v1.EnrollRequest
-	2, // 1: accord.v1.EnrollmentService.Renew:input_type -> accord.v1.RenewRequest
-	4, // 2: accord.v1.EnrollmentService.Leave:input_type -> accord.v1.LeaveRequest
-	1, // 3: accord.v1.EnrollmentService.Enroll:output_type -> accord.v1.EnrollResponse
-	3, // 4: accord.v1.EnrollmentService.Renew:output_type -> accord.v1.RenewResponse
-	5, // 5: accord.v1.EnrollmentService.Leave:output_type -> accord.v1.LeaveResponse
-	3, // [3:6] is the sub-list for method output_type
-	0, // [0:3] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	6, // 0: accord.v1.RenewResponse.now:type_name -> google.protobuf.Timestamp
+	0, // 1: accord.v1.EnrollmentService.Enroll:input_type -> accord.v1.EnrollRequest
+	2, // 2: accord.v1.EnrollmentService.Renew:input_type -> accord.v1.RenewRequest
+	4, // 3: accord.v1.EnrollmentService.Leave:input_type -> accord.v1.LeaveRequest
+	1, // 4: accord.v1.EnrollmentService.Enroll:output_type -> accord.v1.EnrollResponse
+	3, // 5: accord.v1.EnrollmentService.Renew:output_type -> accord.v1.RenewResponse
+	5, // 6: accord.v1.EnrollmentService.Leave:output_type -> accord.v1.LeaveResponse
+	4, // [4:7] is the sub-list for method output_type
+	1, // [1:4] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_accord_v1_enrollment_proto_init() }
