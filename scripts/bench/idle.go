@@ -32,7 +32,7 @@ func (b *bench) idle() ([]page.Row, error) {
 		slices.Sort(times)
 		middle := times[len(times)/2]
 		rows = append(rows, page.Row{
-			What: fmt.Sprintf("a round of %d sites as processes that train nothing, reference model, durable, median", bar.sites),
+			What: fmt.Sprintf("a round of %d sites as processes that train nothing, reference model, mTLS, durable, median", bar.sites),
 			Bar:  fmt.Sprintf("< %s (%s)", millis(bar.limit), bar.peer), Holds: middle < bar.limit,
 			Figure:  fmt.Sprintf("%s (%s to %s)", millis(middle), millis(times[0]), millis(times[len(times)-1])),
 			Command: "go run ./scripts/bench -only idle",
@@ -84,7 +84,7 @@ func (b *bench) atRest() (_ []page.Row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := f.Participant("site-01", fmt.Sprintf("data: {dataset: \"safetensors:%s/rest/site-01.safetensors\"}\n", b.accord.Dir)); err != nil {
+	if err := f.Participant("site-01", fmt.Sprintf("safetensors:%s/rest/site-01.safetensors", b.accord.Dir)); err != nil {
 		return nil, err
 	}
 	var rows []page.Row

@@ -8,12 +8,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
 
+	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/scripts/bench/internal/accord"
 )
 
@@ -28,27 +29,56 @@ type Federation struct {
 	dir    string
 }
 
-// Start starts a coordinator, without a test set, in a folder of its own.
+// Start makes a federation with certificates and starts its coordinator,
+// without a test set, in a folder of its own.
 func Start(ctx context.Context, binary *accord.Binary) (_ *Federation, err error) {
 	dir, err := os.MkdirTemp(binary.Dir, "federation-")
 	if err != nil {
 		return nil, err
 	}
-	f := &Federation{Sites: map[string]*Process{}, ctx: ctx, binary: binary, dir: dir}
-	config := "listen: 127.0.0.1:0\ninsecure: true\ndir: coordinator\n"
-	file := filepath.Join(dir, "coordinator.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+	address, err := freeAddress()
+	if err != nil {
 		return nil, err
 	}
+	f := &Federation{Sites: map[string]*Process{}, Address: address, ctx: ctx, binary: binary, dir: dir}
+	if _, _, err := binary.Run(ctx, nil, "federation", "init", f.heart(), "--address", address); err != nil {
+		return nil, err
+	}
+	file := filepath.Join(f.heart(), "coordinator", "coordinator.yaml")
 	if f.Coordinator, err = start(exec.CommandContext(ctx, binary.Path, "coordinator", "-f", file)); err != nil {
 		return nil, err
 	}
-	ready, err := f.Coordinator.Await(ctx, "coordinator ready", 0)
-	if err != nil {
+	if _, err := f.Coordinator.Await(ctx, "coordinator ready", 0); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	f.Address = ready.Address
 	return f, nil
+}
+
+// freeAddress is one that nobody listens at.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+func (f *Federation) heart() string { return filepath.Join(f.dir, "heart") }
+
+// steer runs a verb of accord as the federation's admin.
+func (f *Federation) steer(into any, args ...string) error {
+	return f.binary.JSON(f.ctx, into, nil, append(args, "--identity", filepath.Join(f.heart(), "admin"))...)
+}
+
+// invite returns a site's token, which leads to address.
+func (f *Federation) invite(name, address string) (pki.Token, error) {
+	var invitation struct{ Token string }
+	if err := f.steer(&invitation, "invite", name); err != nil {
+		return pki.Token{}, err
+	}
+	token, err := pki.ParseToken(invitation.Token)
+	token.Coordinator = address
+	return token, err
 }
 
 // Join starts a site that dials address, which is the coordinator's or leads
@@ -58,7 +88,11 @@ func (f *Federation) Join(name, address string, takes time.Duration) error {
 	if err != nil {
 		return err
 	}
-	document, err := json.Marshal(site{Name: name, Coordinator: address, Dir: filepath.Join(f.dir, name), Takes: takes})
+	token, err := f.invite(name, address)
+	if err != nil {
+		return err
+	}
+	document, err := json.Marshal(site{Token: token.String(), Dir: filepath.Join(f.dir, name), Takes: takes})
 	if err != nil {
 		return err
 	}
@@ -71,15 +105,17 @@ func (f *Federation) Join(name, address string, takes time.Duration) error {
 	return err
 }
 
-// Participant starts accord's own participant with a configuration, which lacks
-// the lines that name the coordinator and the folder.
-func (f *Federation) Participant(name, config string) error {
-	file := filepath.Join(f.dir, name+".yaml")
-	config = fmt.Sprintf("name: %s\ncoordinator: %s\ninsecure: true\ndir: %s\n%s", name, f.Address, name, config)
-	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+// Participant joins with accord's own participant, which trains on a data set.
+func (f *Federation) Participant(name, dataset string) error {
+	token, err := f.invite(name, f.Address)
+	if err != nil {
 		return err
 	}
-	p, err := start(exec.CommandContext(f.ctx, f.binary.Path, "participant", "-f", file))
+	dir := filepath.Join(f.dir, name)
+	if _, _, err := f.binary.Run(f.ctx, nil, "participant", "join", token.String(), "--dir", dir, "--dataset", dataset); err != nil {
+		return err
+	}
+	p, err := start(exec.CommandContext(f.ctx, f.binary.Path, "participant", "-f", filepath.Join(dir, "participant.yaml")))
 	if err != nil {
 		return err
 	}
@@ -94,13 +130,13 @@ func (f *Federation) Submit(run string) error {
 	if err := os.WriteFile(file, []byte(run), 0o644); err != nil {
 		return err
 	}
-	_, _, err := f.binary.Run(f.ctx, nil, "run", "submit", "-f", file, "--coordinator", f.Address)
-	return err
+	var queued struct{ Name string }
+	return f.steer(&queued, "run", "submit", "-f", file)
 }
 
 // Run tells how a run stands.
 func (f *Federation) Run(name string) (r Run, err error) {
-	err = f.binary.JSON(f.ctx, &r, nil, "run", "show", name, "--coordinator", f.Address)
+	err = f.steer(&r, "run", "show", name)
 	return r, err
 }
 

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/rng"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/participant"
@@ -22,10 +24,9 @@ const Verb = "site"
 
 // site is a participant that trains nothing.
 type site struct {
-	Name        string        `json:"name"`
-	Coordinator string        `json:"coordinator"`
-	Dir         string        `json:"dir"`
-	Takes       time.Duration `json:"takes"`
+	Token string        `json:"token"`
+	Dir   string        `json:"dir"`
+	Takes time.Duration `json:"takes"`
 }
 
 var _ participant.Trainer = site{}
@@ -36,8 +37,19 @@ func Attend(ctx context.Context, document string) error {
 	if err := json.Unmarshal([]byte(document), &s); err != nil {
 		return err
 	}
+	token, err := pki.ParseToken(s.Token)
+	if err != nil {
+		return err
+	}
 	o := participant.DefaultOptions()
-	o.Name, o.Coordinator, o.Insecure, o.Dir = s.Name, s.Coordinator, true, s.Dir
+	o.Name, o.Coordinator, o.Dir = token.Site, token.Coordinator, filepath.Join(s.Dir, "state")
+	identity := filepath.Join(s.Dir, "identity")
+	if err := participant.Join(ctx, token, identity); err != nil {
+		return err
+	}
+	if o.Credential, err = pki.OpenCredential(identity); err != nil {
+		return err
+	}
 	encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{
 		TimeKey: "time", EncodeTime: zapcore.RFC3339NanoTimeEncoder, MessageKey: "event", EncodeDuration: zapcore.StringDurationEncoder,
 	})
