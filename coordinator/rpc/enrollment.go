@@ -27,16 +27,19 @@ type enrollment struct {
 
 // Enroll redeems a token: the site's key becomes the one that belongs.
 func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*accordv1.EnrollResponse, error) {
-	if !e.tries.allow(callerOf(ctx).address) {
+	address := callerOf(ctx).address
+	if e.tries.exhausted(address) {
 		return nil, &registry.Refusal{Reason: registry.TooMany, Text: "too many tries to redeem a token from this address; wait a minute"}
 	}
 	request, err := pki.ReadRequest(r.GetSigningRequest())
 	if err != nil {
+		e.tries.failed(address)
 		return nil, err
 	}
 	until := time.Now().Add(pki.SiteLifetime)
 	site, err := e.security.Registry.Enroll(ctx, r.GetSecret(), request.KeyHash, until)
 	if err != nil {
+		e.tries.failed(address)
 		return nil, err
 	}
 	issuer, err := e.security.Issuer()
@@ -104,12 +107,13 @@ func bounded(text string) string { return fmt.Sprintf("%.200s", text) }
 
 // The bounds of tries.
 const (
-	triesBurst   = 64 // a cluster's sites may share an address
+	triesBurst   = 64
 	triesSecond  = 2
 	maxAddresses = 4096
 )
 
-// tries limits how often an address may try to redeem tokens.
+// tries limits how often an address may fail to redeem a token. Success costs
+// nothing: the sites of a cluster may share an address.
 type tries struct {
 	mu        sync.Mutex
 	addresses map[string]*rate.Limiter
@@ -120,13 +124,25 @@ func newTries() *tries {
 	return &tries{addresses: map[string]*rate.Limiter{}, all: rate.NewLimiter(triesSecond, triesBurst)}
 }
 
-func (t *tries) allow(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = address
-	}
+// exhausted tells whether an address has failed too often of late.
+func (t *tries) exhausted(address string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	limit, known := t.addresses[hostOf(address)]
+	if !known && len(t.addresses) < maxAddresses {
+		return false
+	}
+	if !known {
+		limit = t.all
+	}
+	return limit.Tokens() < 1
+}
+
+// failed notes a failure.
+func (t *tries) failed(address string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	host := hostOf(address)
 	limit, known := t.addresses[host]
 	if !known {
 		t.rest()
@@ -135,7 +151,7 @@ func (t *tries) allow(address string) bool {
 			t.addresses[host] = limit
 		}
 	}
-	return limit.Allow()
+	limit.Allow()
 }
 
 // rest forgets addresses that have been quiet, once there are many. mu is held.
@@ -148,4 +164,13 @@ func (t *tries) rest() {
 			delete(t.addresses, host)
 		}
 	}
+}
+
+// hostOf is an address without its port.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
 }

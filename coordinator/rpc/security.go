@@ -45,11 +45,7 @@ func (c *caller) name() string {
 	if c.refusal == nil {
 		return string(c.identity.Role) + " " + c.identity.Name
 	}
-	host, _, err := net.SplitHostPort(c.address)
-	if err != nil {
-		host = c.address
-	}
-	return host
+	return hostOf(c.address)
 }
 
 // gatekeeper makes TLS connections out of plain ones, knows whose they are, and
