@@ -184,7 +184,7 @@ func (c *Coordinator) replace(r *run, e round.Replace) {
 // about to be looked at already.
 func (c *Coordinator) watchAbsence(participant string, d time.Duration) {
 	if _, ok := c.roster.get(participant); !ok && !c.roster.watched(participant) {
-		c.roster.watch(participant, c.after(d, input{gone: participant}))
+		c.roster.watch(participant, c.after(c.hints.patience(participant, d), input{gone: participant}))
 	}
 }
 

@@ -23,6 +23,7 @@ type Coordinator struct {
 	log    *zap.Logger
 	roster roster
 	pins   pins
+	hints  hints
 	inbox  chan input
 	done   chan struct{} // closed when Run has returned
 	work   sync.WaitGroup

@@ -131,6 +131,9 @@ func (s *site) Name() string       { return s.name }
 func (s *site) Cancel(_, _ string) {}
 func (s *site) Replaced()          {}
 
+func (s *site) Hello() exchange.Hello { return exchange.Hello{Name: s.name, Version: "test"} }
+func (s *site) Pulse() Pulse          { return Pulse{Heard: now(), Load: len(s.tasks)} }
+
 func (s *site) Offer(t exchange.Task) {
 	if _, again := s.seen.LoadOrStore(t.ID, true); !again {
 		s.tasks <- t

@@ -13,6 +13,10 @@ import (
 // to. Its methods are called from several goroutines and must not block.
 type Link interface {
 	Name() string
+	// Hello is how the participant presented itself.
+	Hello() exchange.Hello
+	// Pulse tells of what was heard last.
+	Pulse() Pulse
 	// Offer hands over a task. It may come again after a reconnection; the
 	// answer arrives through Coordinator.Answer.
 	Offer(exchange.Task)
@@ -28,10 +32,12 @@ type roster struct {
 	links map[string]Link
 	away  map[string]*time.Timer // that ends the patience with who is not there
 	left  time.Time              // when the last one did
+
+	memory memory
 }
 
 func newRoster() roster {
-	return roster{links: map[string]Link{}, away: map[string]*time.Timer{}, left: time.Now()}
+	return roster{links: map[string]Link{}, away: map[string]*time.Timer{}, left: time.Now(), memory: newMemory()}
 }
 
 // put adds l and tells a link of the same name that it is replaced.
@@ -39,6 +45,7 @@ func (r *roster) put(l Link) {
 	r.mu.Lock()
 	old := r.links[l.Name()]
 	r.links[l.Name()] = l
+	r.memory.came(l.Name())
 	if t := r.away[l.Name()]; t != nil {
 		t.Stop()
 		delete(r.away, l.Name())
@@ -57,6 +64,7 @@ func (r *roster) remove(l Link) bool {
 		return false
 	}
 	delete(r.links, l.Name())
+	r.memory.left(l)
 	r.left = time.Now()
 	return true
 }

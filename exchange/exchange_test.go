@@ -134,22 +134,6 @@ func TestRandIsKeyed(t *testing.T) {
 	}
 }
 
-func TestHelloValidate(t *testing.T) {
-	good := Hello{Name: "athens", Protocol: Protocol}
-	if err := good.Validate(); err != nil {
-		t.Errorf("a good hello was refused: %v", err)
-	}
-	for want, h := range map[string]Hello{
-		"name":                    {Name: "a b", Protocol: Protocol},
-		"upgrade the participant": {Name: "a", Protocol: Protocol - 1},
-		"upgrade the coordinator": {Name: "a", Protocol: Protocol + 1},
-	} {
-		if err := h.Validate(); !errors.Is(err, fault.Input) || !strings.Contains(err.Error(), want) {
-			t.Errorf("got error %v, want bad input with %q", err, want)
-		}
-	}
-}
-
 func FuzzReply(f *testing.F) {
 	data, err := json.Marshal(reply())
 	if err != nil {

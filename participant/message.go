@@ -3,44 +3,10 @@ package participant
 import (
 	"encoding/json"
 	"fmt"
-	"time"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/accord-fl/accord/exchange"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
-
-func (o Options) helloMessage() *accordv1.AttendRequest {
-	h := o.hello()
-	return &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Hello{Hello: &accordv1.Hello{
-		Name:         h.Name,
-		Version:      h.Version,
-		Protocol:     int32(h.Protocol),
-		Capabilities: &accordv1.Capabilities{Trainer: h.Capabilities.Trainer, Cores: int32(h.Capabilities.Cores)},
-	}}}
-}
-
-// readWelcome checks a welcome and returns its lease.
-func readWelcome(m *accordv1.AttendResponse) (time.Duration, error) {
-	w := m.GetWelcome()
-	if w == nil {
-		return 0, fmt.Errorf("the coordinator's first message is no welcome but %T", m.GetMessage())
-	}
-	if p := int(w.GetProtocol()); p != exchange.Protocol {
-		older := "this participant"
-		if p < exchange.Protocol {
-			older = "the coordinator"
-		}
-		return 0, status.Errorf(codes.FailedPrecondition, "the coordinator speaks protocol %d, this participant %d: upgrade %s", p, exchange.Protocol, older)
-	}
-	lease := w.GetLease().AsDuration()
-	if lease < time.Second {
-		return 0, fmt.Errorf("the coordinator grants a lease of %v, at least 1 s is needed", lease)
-	}
-	return lease, nil
-}
 
 // readOffer reads the task that is offered. When there is none in it that
 // could be trained, the reply to send instead is not nil.

@@ -53,5 +53,8 @@ func (o Options) Validate() error {
 }
 
 func (o Options) hello() exchange.Hello {
-	return exchange.Hello{Name: o.Name, Version: o.Version, Protocol: exchange.Protocol, Capabilities: o.Capabilities}
+	return exchange.Hello{
+		Name: o.Name, Version: o.Version, Protocol: exchange.Protocol, Oldest: exchange.Oldest,
+		Features: exchange.Features(), Capabilities: o.Capabilities,
+	}
 }

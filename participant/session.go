@@ -85,7 +85,7 @@ func (s *session) receive(streaming context.Context) error {
 // converse presents the participant and then talks until ctx, the stream or
 // the delivery ends.
 func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, welcomed func()) error {
-	lease, err := s.enter(ctx, streaming)
+	welcome, err := s.enter(ctx, streaming)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 		g.Go(func() error { return s.renew(streaming) })
 	}
 
-	renew := time.NewTicker(lease / 3)
+	renew := time.NewTicker(welcome.lease / 3)
 	defer renew.Stop()
 	for {
 		select {
@@ -106,7 +106,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 		case r := <-s.outgoing:
 			err = s.say(streaming, replyMessage(r))
 		case <-renew.C:
-			err = s.say(streaming, &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Renewal{Renewal: &accordv1.Renewal{}}})
+			err = s.say(streaming, s.leaseRenewal(welcome))
 		case <-streaming.Done():
 			return streaming.Err()
 		case <-ctx.Done():
@@ -118,27 +118,27 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 	}
 }
 
-// enter says hello and waits for the welcome; it returns the lease.
-func (s *session) enter(ctx, streaming context.Context) (time.Duration, error) {
+// enter says hello and waits for the welcome.
+func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	if err := s.say(streaming, s.options.helloMessage()); err != nil {
-		return 0, err
+		return welcome{}, err
 	}
 	patience := time.NewTimer(welcomeWithin)
 	defer patience.Stop()
 	select {
 	case m := <-s.incoming:
-		lease, err := readWelcome(m)
+		w, err := readWelcome(m)
 		if err == nil {
 			s.log.Info("attending", zap.String("participant", s.options.Name), zap.String("coordinator", s.options.Coordinator),
-				zap.String("coordinator_version", m.GetWelcome().GetVersion()), zap.Duration("lease", lease))
+				zap.String("coordinator_version", m.GetWelcome().GetVersion()), zap.Duration("lease", w.lease), zap.Int("protocol", w.protocol))
 		}
-		return lease, err
+		return w, err
 	case <-patience.C:
-		return 0, fmt.Errorf("no welcome within %v", welcomeWithin)
+		return welcome{}, fmt.Errorf("no welcome within %v", welcomeWithin)
 	case <-streaming.Done():
-		return 0, streaming.Err()
+		return welcome{}, streaming.Err()
 	case <-ctx.Done():
-		return 0, ctx.Err()
+		return welcome{}, ctx.Err()
 	}
 }
 

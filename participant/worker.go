@@ -28,7 +28,8 @@ type worker struct {
 
 	mu      sync.Mutex
 	queue   []exchange.Task
-	current string // the id of the task in training, or ""
+	current string        // the id of the task in training, or ""
+	task    exchange.Task // in training, while current is not ""
 	stop    context.CancelCauseFunc
 }
 
@@ -123,7 +124,7 @@ func (w *worker) next(ctx context.Context) (exchange.Task, context.Context) {
 	t := w.queue[0]
 	w.queue = w.queue[1:]
 	training, stop := context.WithCancelCause(ctx)
-	w.current, w.stop = t.ID, stop
+	w.current, w.task, w.stop = t.ID, t, stop
 	return t, training
 }
 
@@ -152,7 +153,7 @@ func (w *worker) train(training context.Context, t exchange.Task) error {
 	defer w.mu.Unlock()
 	cut := training.Err() != nil
 	w.stop(nil)
-	w.current, w.stop = "", nil
+	w.current, w.task, w.stop = "", exchange.Task{}, nil
 	if cut {
 		return nil
 	}

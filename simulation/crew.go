@@ -104,6 +104,12 @@ var _ coordinator.Link = (*link)(nil)
 // Name implements coordinator.Link.
 func (l *link) Name() string { return l.site.Name }
 
+// Hello implements coordinator.Link.
+func (l *link) Hello() exchange.Hello { return exchange.Hello{Name: l.site.Name} }
+
+// Pulse implements coordinator.Link. A virtual site has no lease.
+func (l *link) Pulse() coordinator.Pulse { return coordinator.Pulse{} }
+
 // Offer implements coordinator.Link.
 func (l *link) Offer(t exchange.Task) {
 	l.crew.mu.Lock()

@@ -28,6 +28,7 @@ type runs struct {
 	watch    func() <-chan coordinator.RunStatus
 	err      error // of Submit and Stop
 
+	members   []coordinator.Member
 	submitted coordinator.Definition
 	initial   []byte
 	stopped   string
@@ -51,6 +52,7 @@ func (r *runs) Stop(_ context.Context, name, reason string) error {
 
 func (r *runs) Runs() []coordinator.RunStatus { return r.statuses }
 func (r *runs) Attending() []string           { return []string{"site-01", "site-02"} }
+func (r *runs) Members() []coordinator.Member { return r.members }
 
 func (r *runs) Status(name string) (coordinator.RunStatus, error) {
 	for _, s := range r.statuses {

@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -60,8 +59,8 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 		cancel()
 		return err
 	}
-	a.link = newLink(hello.Name)
-	a.link.say(f.welcome())
+	a.link = newLink(hello)
+	a.link.say(f.welcome(hello))
 	go func() { failed <- a.send(ctx) }()
 
 	work.Go(func() { a.answer(ctx) })
@@ -72,15 +71,6 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	f.log.Debug("participant attends", zap.String("participant", hello.Name), zap.String("version", hello.Version),
 		zap.String("trainer", hello.Capabilities.Trainer))
 	return a.converse(failed)
-}
-
-// welcome is the first thing that a participant hears.
-func (f *federation) welcome() *accordv1.AttendResponse {
-	return &accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: &accordv1.Welcome{
-		Version:  f.options.Version,
-		Protocol: exchange.Protocol,
-		Lease:    durationpb.New(f.options.Lease),
-	}}}
 }
 
 // receive hands on what the participant says.
@@ -126,29 +116,13 @@ func (a *attendance) hello(failed <-chan error) (exchange.Hello, error) {
 	}
 }
 
-func readHello(m *accordv1.AttendRequest) (exchange.Hello, error) {
-	h := m.GetHello()
-	if h == nil {
-		return exchange.Hello{}, fault.Inputf("the first message must be a hello, got %T", m.GetMessage())
-	}
-	hello := exchange.Hello{
-		Name:     h.GetName(),
-		Version:  h.GetVersion(),
-		Protocol: int(h.GetProtocol()),
-		Capabilities: exchange.Capabilities{
-			Trainer: h.GetCapabilities().GetTrainer(),
-			Cores:   int(h.GetCapabilities().GetCores()),
-		},
-	}
-	return hello, hello.Validate()
-}
-
 // converse listens until the attendance ends, and returns why.
 func (a *attendance) converse(failed <-chan error) error {
 	for {
 		a.lease.Reset(a.options.Lease)
 		select {
 		case m := <-a.incoming:
+			a.link.beat(a.link.Pulse().Load)
 			if left, err := a.hear(m); left || err != nil {
 				return err
 			}
@@ -171,6 +145,7 @@ func (a *attendance) converse(failed <-chan error) error {
 func (a *attendance) hear(m *accordv1.AttendRequest) (left bool, err error) {
 	switch m := m.GetMessage().(type) {
 	case *accordv1.AttendRequest_Renewal:
+		a.link.beat(int(max(0, m.Renewal.GetLoad())))
 		return false, nil
 	case *accordv1.AttendRequest_Reply:
 		select {
@@ -180,7 +155,7 @@ func (a *attendance) hear(m *accordv1.AttendRequest) (left bool, err error) {
 			return false, errTalkative
 		}
 	case *accordv1.AttendRequest_Farewell:
-		a.log.Info("participant says farewell", zap.String("participant", a.link.name), zap.String("reason", m.Farewell.GetReason()))
+		a.log.Info("participant says farewell", zap.String("participant", a.link.Name()), zap.String("reason", m.Farewell.GetReason()))
 		return true, nil
 	default:
 		return false, fault.Inputf("a message of kind %T is not expected here", m)
@@ -214,7 +189,7 @@ func (a *attendance) judge(ctx context.Context, r *accordv1.Reply) (exchange.Rec
 	case errors.Is(err, spool.ErrNotFound):
 		return exchange.Receipt{}, status.Error(codes.Unavailable, err.Error()) // it uploads again, too
 	case errors.Is(err, fault.Input):
-		a.log.Warn("reply rejected", zap.String("participant", a.link.name), zap.String("task", r.GetTask()), zap.Error(err))
+		a.log.Warn("reply rejected", zap.String("participant", a.link.Name()), zap.String("task", r.GetTask()), zap.Error(err))
 		return exchange.Receipt{Task: r.GetTask(), Verdict: exchange.Rejected, Reason: err.Error()}, nil
 	}
 	return receipt, err
@@ -228,5 +203,5 @@ func (a *attendance) submit(ctx context.Context, r *accordv1.Reply) (exchange.Re
 	if reply.Task != r.GetTask() {
 		return exchange.Receipt{}, fault.Inputf("reply to %.80q: the document is about task %.80q", r.GetTask(), reply.Task)
 	}
-	return a.coordinator.Answer(ctx, a.link.name, reply)
+	return a.coordinator.Answer(ctx, a.link.Name(), reply)
 }

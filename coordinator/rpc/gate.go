@@ -38,6 +38,8 @@ func mayCall() map[string][]pki.Role {
 		accordv1.AdminService_Trust_FullMethodName:         admin,
 		accordv1.AdminService_Revoke_FullMethodName:        admin,
 		accordv1.AdminService_ListRefusals_FullMethodName:  admin,
+		accordv1.AdminService_ListMembers_FullMethodName:   admin,
+		accordv1.AdminService_WatchMembers_FullMethodName:  admin,
 	}
 }
 

@@ -3,6 +3,8 @@ package rpc
 import (
 	"encoding/json"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/exchange"
@@ -16,8 +18,9 @@ const queueSize = 128
 // never block: messages wait in the queue, and when that is full the link
 // hangs up. Whoever misses an offer so gets it again after reconnecting.
 type link struct {
-	name  string
-	queue chan *accordv1.AttendResponse
+	presented exchange.Hello
+	queue     chan *accordv1.AttendResponse
+	pulse     atomic.Pointer[coordinator.Pulse]
 
 	once   sync.Once
 	reason error
@@ -26,11 +29,20 @@ type link struct {
 
 var _ coordinator.Link = (*link)(nil)
 
-func newLink(name string) *link {
-	return &link{name: name, queue: make(chan *accordv1.AttendResponse, queueSize), down: make(chan struct{})}
+func newLink(h exchange.Hello) *link {
+	l := &link{presented: h, queue: make(chan *accordv1.AttendResponse, queueSize), down: make(chan struct{})}
+	l.beat(0)
+	return l
 }
 
-func (l *link) Name() string { return l.name }
+func (l *link) Name() string { return l.presented.Name }
+
+func (l *link) Hello() exchange.Hello { return l.presented }
+
+func (l *link) Pulse() coordinator.Pulse { return *l.pulse.Load() }
+
+// beat notes that the participant was heard, with so many tasks in hand.
+func (l *link) beat(load int) { l.pulse.Store(&coordinator.Pulse{Heard: time.Now().UTC(), Load: load}) }
 
 func (l *link) Offer(t exchange.Task) {
 	payload, err := json.Marshal(t)

@@ -38,6 +38,7 @@ type Runs interface {
 	Status(name string) (coordinator.RunStatus, error)
 	Watch(ctx context.Context, name string) (<-chan coordinator.RunStatus, error)
 	Attending() []string
+	Members() []coordinator.Member // sorted by role and name
 }
 
 var (

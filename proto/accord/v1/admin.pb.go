@@ -1423,6 +1423,392 @@ func (x *Refusal) GetCount() int64 {
 	return 0
 }
 
+// ListMembersRequest asks for members.
+type ListMembersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page begins after the member of this role and name; empty: the first.
+	AfterRole string `protobuf:"bytes,1,opt,name=after_role,json=afterRole,proto3" json:"after_role,omitempty"`
+	// See after_role.
+	AfterName     string `protobuf:"bytes,2,opt,name=after_name,json=afterName,proto3" json:"after_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMembersRequest) Reset() {
+	*x = ListMembersRequest{}
+	mi := &file_accord_v1_admin_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMembersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMembersRequest) ProtoMessage() {}
+
+func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
+func (*ListMembersRequest) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListMembersRequest) GetAfterRole() string {
+	if x != nil {
+		return x.AfterRole
+	}
+	return ""
+}
+
+func (x *ListMembersRequest) GetAfterName() string {
+	if x != nil {
+		return x.AfterName
+	}
+	return ""
+}
+
+// ListMembersResponse tells of members.
+type ListMembersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sorted by role and name.
+	Members []*Member `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
+	// There are more after these.
+	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListMembersResponse) Reset() {
+	*x = ListMembersResponse{}
+	mi := &file_accord_v1_admin_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListMembersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListMembersResponse) ProtoMessage() {}
+
+func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
+func (*ListMembersResponse) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListMembersResponse) GetMembers() []*Member {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *ListMembersResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// WatchMembersRequest asks to hear of members.
+type WatchMembersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchMembersRequest) Reset() {
+	*x = WatchMembersRequest{}
+	mi := &file_accord_v1_admin_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchMembersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchMembersRequest) ProtoMessage() {}
+
+func (x *WatchMembersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchMembersRequest.ProtoReflect.Descriptor instead.
+func (*WatchMembersRequest) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{25}
+}
+
+// WatchMembersResponse tells of members.
+type WatchMembersResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// New, or not as they were.
+	Members []*Member `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
+	// Members that are no longer known; only role and name are set.
+	Removed []*Member `protobuf:"bytes,2,rep,name=removed,proto3" json:"removed,omitempty"`
+	// With this message, everything has been told for now.
+	Settled       bool `protobuf:"varint,3,opt,name=settled,proto3" json:"settled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchMembersResponse) Reset() {
+	*x = WatchMembersResponse{}
+	mi := &file_accord_v1_admin_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchMembersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchMembersResponse) ProtoMessage() {}
+
+func (x *WatchMembersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchMembersResponse.ProtoReflect.Descriptor instead.
+func (*WatchMembersResponse) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *WatchMembersResponse) GetMembers() []*Member {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *WatchMembersResponse) GetRemoved() []*Member {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+func (x *WatchMembersResponse) GetSettled() bool {
+	if x != nil {
+		return x.Settled
+	}
+	return false
+}
+
+// Member is a node of the federation, as the coordinator knows it. What a
+// member says of itself is not proven by it.
+type Member struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique for its role.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// "participant" or "coordinator".
+	Role string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	// "attending" while its lease is renewed, "away" after that, or "unknown"
+	// when it is heard of by gossip only.
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// It has been in that state since then.
+	Since *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
+	// What gossip makes of it: "alive", "suspect", "dead", "left", or empty
+	// when it does not gossip. A hint, no more.
+	Gossip string `protobuf:"bytes,5,opt,name=gossip,proto3" json:"gossip,omitempty"`
+	// Version of its binary.
+	Version string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
+	// The run that it works on.
+	Run string `protobuf:"bytes,7,opt,name=run,proto3" json:"run,omitempty"`
+	// The round that it works on.
+	Round int32 `protobuf:"varint,8,opt,name=round,proto3" json:"round,omitempty"`
+	// Tasks that it has in hand.
+	Load int32 `protobuf:"varint,9,opt,name=load,proto3" json:"load,omitempty"`
+	// Processor cores.
+	Cores int32 `protobuf:"varint,10,opt,name=cores,proto3" json:"cores,omitempty"`
+	// Bytes of memory; 0: not known.
+	Memory int64 `protobuf:"varint,11,opt,name=memory,proto3" json:"memory,omitempty"`
+	// Pace with the reference network; 0: not known.
+	SamplesPerSecond float64 `protobuf:"fixed64,12,opt,name=samples_per_second,json=samplesPerSecond,proto3" json:"samples_per_second,omitempty"`
+	// Names of data sets that it offers.
+	Datasets []string `protobuf:"bytes,13,rep,name=datasets,proto3" json:"datasets,omitempty"`
+	// When it was last heard, which renewed its lease.
+	Heard *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=heard,proto3" json:"heard,omitempty"`
+	// "builtin" or "exec".
+	Trainer       string `protobuf:"bytes,15,opt,name=trainer,proto3" json:"trainer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Member) Reset() {
+	*x = Member{}
+	mi := &file_accord_v1_admin_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Member) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Member) ProtoMessage() {}
+
+func (x *Member) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Member.ProtoReflect.Descriptor instead.
+func (*Member) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Member) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Member) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *Member) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Member) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Member) GetGossip() string {
+	if x != nil {
+		return x.Gossip
+	}
+	return ""
+}
+
+func (x *Member) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Member) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *Member) GetRound() int32 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Member) GetLoad() int32 {
+	if x != nil {
+		return x.Load
+	}
+	return 0
+}
+
+func (x *Member) GetCores() int32 {
+	if x != nil {
+		return x.Cores
+	}
+	return 0
+}
+
+func (x *Member) GetMemory() int64 {
+	if x != nil {
+		return x.Memory
+	}
+	return 0
+}
+
+func (x *Member) GetSamplesPerSecond() float64 {
+	if x != nil {
+		return x.SamplesPerSecond
+	}
+	return 0
+}
+
+func (x *Member) GetDatasets() []string {
+	if x != nil {
+		return x.Datasets
+	}
+	return nil
+}
+
+func (x *Member) GetHeard() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Heard
+	}
+	return nil
+}
+
+func (x *Member) GetTrainer() string {
+	if x != nil {
+		return x.Trainer
+	}
+	return ""
+}
+
 var File_accord_v1_admin_proto protoreflect.FileDescriptor
 
 const file_accord_v1_admin_proto_rawDesc = "" +
@@ -1508,7 +1894,37 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x06minute\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x06minute\x12\x16\n" +
 	"\x06caller\x18\x02 \x01(\tR\x06caller\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
-	"\x05count\x18\x04 \x01(\x03R\x05count*\xda\x01\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count\"R\n" +
+	"\x12ListMembersRequest\x12\x1d\n" +
+	"\n" +
+	"after_role\x18\x01 \x01(\tR\tafterRole\x12\x1d\n" +
+	"\n" +
+	"after_name\x18\x02 \x01(\tR\tafterName\"V\n" +
+	"\x13ListMembersResponse\x12+\n" +
+	"\amembers\x18\x01 \x03(\v2\x11.accord.v1.MemberR\amembers\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\x15\n" +
+	"\x13WatchMembersRequest\"\x8a\x01\n" +
+	"\x14WatchMembersResponse\x12+\n" +
+	"\amembers\x18\x01 \x03(\v2\x11.accord.v1.MemberR\amembers\x12+\n" +
+	"\aremoved\x18\x02 \x03(\v2\x11.accord.v1.MemberR\aremoved\x12\x18\n" +
+	"\asettled\x18\x03 \x01(\bR\asettled\"\xaa\x03\n" +
+	"\x06Member\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04role\x18\x02 \x01(\tR\x04role\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x120\n" +
+	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x16\n" +
+	"\x06gossip\x18\x05 \x01(\tR\x06gossip\x12\x18\n" +
+	"\aversion\x18\x06 \x01(\tR\aversion\x12\x10\n" +
+	"\x03run\x18\a \x01(\tR\x03run\x12\x14\n" +
+	"\x05round\x18\b \x01(\x05R\x05round\x12\x12\n" +
+	"\x04load\x18\t \x01(\x05R\x04load\x12\x14\n" +
+	"\x05cores\x18\n" +
+	" \x01(\x05R\x05cores\x12\x16\n" +
+	"\x06memory\x18\v \x01(\x03R\x06memory\x12,\n" +
+	"\x12samples_per_second\x18\f \x01(\x01R\x10samplesPerSecond\x12\x1a\n" +
+	"\bdatasets\x18\r \x03(\tR\bdatasets\x120\n" +
+	"\x05heard\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x05heard\x12\x18\n" +
+	"\atrainer\x18\x0f \x01(\tR\atrainer*\xda\x01\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fPHASE_SELECTING\x10\x01\x12\x14\n" +
@@ -1519,7 +1935,7 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x0ePHASE_RETRYING\x10\x06\x12\x13\n" +
 	"\x0fPHASE_COMPLETED\x10\a\x12\x10\n" +
 	"\fPHASE_FAILED\x10\b\x12\x11\n" +
-	"\rPHASE_STOPPED\x10\t2\xf0\x04\n" +
+	"\rPHASE_STOPPED\x10\t2\x91\x06\n" +
 	"\fAdminService\x12H\n" +
 	"\tSubmitRun\x12\x1b.accord.v1.SubmitRunRequest\x1a\x1c.accord.v1.SubmitRunResponse(\x01\x12C\n" +
 	"\bListRuns\x12\x1a.accord.v1.ListRunsRequest\x1a\x1b.accord.v1.ListRunsResponse\x12=\n" +
@@ -1529,7 +1945,9 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x06Invite\x12\x18.accord.v1.InviteRequest\x1a\x19.accord.v1.InviteResponse\x12:\n" +
 	"\x05Trust\x12\x17.accord.v1.TrustRequest\x1a\x18.accord.v1.TrustResponse\x12=\n" +
 	"\x06Revoke\x12\x18.accord.v1.RevokeRequest\x1a\x19.accord.v1.RevokeResponse\x12O\n" +
-	"\fListRefusals\x12\x1e.accord.v1.ListRefusalsRequest\x1a\x1f.accord.v1.ListRefusalsResponseB6Z4github.com/accord-fl/accord/proto/accord/v1;accordv1b\x06proto3"
+	"\fListRefusals\x12\x1e.accord.v1.ListRefusalsRequest\x1a\x1f.accord.v1.ListRefusalsResponse\x12L\n" +
+	"\vListMembers\x12\x1d.accord.v1.ListMembersRequest\x1a\x1e.accord.v1.ListMembersResponse\x12Q\n" +
+	"\fWatchMembers\x12\x1e.accord.v1.WatchMembersRequest\x1a\x1f.accord.v1.WatchMembersResponse0\x01B6Z4github.com/accord-fl/accord/proto/accord/v1;accordv1b\x06proto3"
 
 var (
 	file_accord_v1_admin_proto_rawDescOnce sync.Once
@@ -1544,7 +1962,7 @@ func file_accord_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_accord_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_accord_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_accord_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_accord_v1_admin_proto_goTypes = []any{
 	(Phase)(0),                    // 0: accord.v1.Phase
 	(*SubmitRunRequest)(nil),      // 1: accord.v1.SubmitRunRequest
@@ -1570,7 +1988,12 @@ var file_accord_v1_admin_proto_goTypes = []any{
 	(*ListRefusalsRequest)(nil),   // 21: accord.v1.ListRefusalsRequest
 	(*ListRefusalsResponse)(nil),  // 22: accord.v1.ListRefusalsResponse
 	(*Refusal)(nil),               // 23: accord.v1.Refusal
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(*ListMembersRequest)(nil),    // 24: accord.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),   // 25: accord.v1.ListMembersResponse
+	(*WatchMembersRequest)(nil),   // 26: accord.v1.WatchMembersRequest
+	(*WatchMembersResponse)(nil),  // 27: accord.v1.WatchMembersResponse
+	(*Member)(nil),                // 28: accord.v1.Member
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
 }
 var file_accord_v1_admin_proto_depIdxs = []int32{
 	2,  // 0: accord.v1.SubmitRunRequest.header:type_name -> accord.v1.SubmitRunHeader
@@ -1580,32 +2003,41 @@ var file_accord_v1_admin_proto_depIdxs = []int32{
 	0,  // 4: accord.v1.Run.phase:type_name -> accord.v1.Phase
 	13, // 5: accord.v1.Run.published:type_name -> accord.v1.Version
 	14, // 6: accord.v1.Run.counts:type_name -> accord.v1.Counts
-	24, // 7: accord.v1.InviteRequest.expires:type_name -> google.protobuf.Timestamp
+	29, // 7: accord.v1.InviteRequest.expires:type_name -> google.protobuf.Timestamp
 	23, // 8: accord.v1.ListRefusalsResponse.refusals:type_name -> accord.v1.Refusal
-	24, // 9: accord.v1.Refusal.minute:type_name -> google.protobuf.Timestamp
-	1,  // 10: accord.v1.AdminService.SubmitRun:input_type -> accord.v1.SubmitRunRequest
-	4,  // 11: accord.v1.AdminService.ListRuns:input_type -> accord.v1.ListRunsRequest
-	6,  // 12: accord.v1.AdminService.GetRun:input_type -> accord.v1.GetRunRequest
-	8,  // 13: accord.v1.AdminService.WatchRun:input_type -> accord.v1.WatchRunRequest
-	10, // 14: accord.v1.AdminService.StopRun:input_type -> accord.v1.StopRunRequest
-	15, // 15: accord.v1.AdminService.Invite:input_type -> accord.v1.InviteRequest
-	17, // 16: accord.v1.AdminService.Trust:input_type -> accord.v1.TrustRequest
-	19, // 17: accord.v1.AdminService.Revoke:input_type -> accord.v1.RevokeRequest
-	21, // 18: accord.v1.AdminService.ListRefusals:input_type -> accord.v1.ListRefusalsRequest
-	3,  // 19: accord.v1.AdminService.SubmitRun:output_type -> accord.v1.SubmitRunResponse
-	5,  // 20: accord.v1.AdminService.ListRuns:output_type -> accord.v1.ListRunsResponse
-	7,  // 21: accord.v1.AdminService.GetRun:output_type -> accord.v1.GetRunResponse
-	9,  // 22: accord.v1.AdminService.WatchRun:output_type -> accord.v1.WatchRunResponse
-	11, // 23: accord.v1.AdminService.StopRun:output_type -> accord.v1.StopRunResponse
-	16, // 24: accord.v1.AdminService.Invite:output_type -> accord.v1.InviteResponse
-	18, // 25: accord.v1.AdminService.Trust:output_type -> accord.v1.TrustResponse
-	20, // 26: accord.v1.AdminService.Revoke:output_type -> accord.v1.RevokeResponse
-	22, // 27: accord.v1.AdminService.ListRefusals:output_type -> accord.v1.ListRefusalsResponse
-	19, // [19:28] is the sub-list for method output_type
-	10, // [10:19] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	29, // 9: accord.v1.Refusal.minute:type_name -> google.protobuf.Timestamp
+	28, // 10: accord.v1.ListMembersResponse.members:type_name -> accord.v1.Member
+	28, // 11: accord.v1.WatchMembersResponse.members:type_name -> accord.v1.Member
+	28, // 12: accord.v1.WatchMembersResponse.removed:type_name -> accord.v1.Member
+	29, // 13: accord.v1.Member.since:type_name -> google.protobuf.Timestamp
+	29, // 14: accord.v1.Member.heard:type_name -> google.protobuf.Timestamp
+	1,  // 15: accord.v1.AdminService.SubmitRun:input_type -> accord.v1.SubmitRunRequest
+	4,  // 16: accord.v1.AdminService.ListRuns:input_type -> accord.v1.ListRunsRequest
+	6,  // 17: accord.v1.AdminService.GetRun:input_type -> accord.v1.GetRunRequest
+	8,  // 18: accord.v1.AdminService.WatchRun:input_type -> accord.v1.WatchRunRequest
+	10, // 19: accord.v1.AdminService.StopRun:input_type -> accord.v1.StopRunRequest
+	15, // 20: accord.v1.AdminService.Invite:input_type -> accord.v1.InviteRequest
+	17, // 21: accord.v1.AdminService.Trust:input_type -> accord.v1.TrustRequest
+	19, // 22: accord.v1.AdminService.Revoke:input_type -> accord.v1.RevokeRequest
+	21, // 23: accord.v1.AdminService.ListRefusals:input_type -> accord.v1.ListRefusalsRequest
+	24, // 24: accord.v1.AdminService.ListMembers:input_type -> accord.v1.ListMembersRequest
+	26, // 25: accord.v1.AdminService.WatchMembers:input_type -> accord.v1.WatchMembersRequest
+	3,  // 26: accord.v1.AdminService.SubmitRun:output_type -> accord.v1.SubmitRunResponse
+	5,  // 27: accord.v1.AdminService.ListRuns:output_type -> accord.v1.ListRunsResponse
+	7,  // 28: accord.v1.AdminService.GetRun:output_type -> accord.v1.GetRunResponse
+	9,  // 29: accord.v1.AdminService.WatchRun:output_type -> accord.v1.WatchRunResponse
+	11, // 30: accord.v1.AdminService.StopRun:output_type -> accord.v1.StopRunResponse
+	16, // 31: accord.v1.AdminService.Invite:output_type -> accord.v1.InviteResponse
+	18, // 32: accord.v1.AdminService.Trust:output_type -> accord.v1.TrustResponse
+	20, // 33: accord.v1.AdminService.Revoke:output_type -> accord.v1.RevokeResponse
+	22, // 34: accord.v1.AdminService.ListRefusals:output_type -> accord.v1.ListRefusalsResponse
+	25, // 35: accord.v1.AdminService.ListMembers:output_type -> accord.v1.ListMembersResponse
+	27, // 36: accord.v1.AdminService.WatchMembers:output_type -> accord.v1.WatchMembersResponse
+	26, // [26:37] is the sub-list for method output_type
+	15, // [15:26] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_accord_v1_admin_proto_init() }
@@ -1624,7 +2056,7 @@ func file_accord_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_accord_v1_admin_proto_rawDesc), len(file_accord_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   23,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

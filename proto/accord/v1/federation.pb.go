@@ -339,10 +339,15 @@ type Hello struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Version of its binary, for people.
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
-	// Version of this conversation; peers of different versions do not talk.
+	// The newest version of this conversation that it speaks.
 	Protocol int32 `protobuf:"varint,3,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	// What it can do.
-	Capabilities  *Capabilities `protobuf:"bytes,4,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
+	Capabilities *Capabilities `protobuf:"bytes,4,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
+	// The oldest version that it still speaks; 0: none but protocol. The two
+	// sides talk in the newest that both speak.
+	OldestProtocol int32 `protobuf:"varint,5,opt,name=oldest_protocol,json=oldestProtocol,proto3" json:"oldest_protocol,omitempty"`
+	// What it can do beyond the version. Unknown ones are ignored.
+	Features      []string `protobuf:"bytes,6,rep,name=features,proto3" json:"features,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -405,13 +410,34 @@ func (x *Hello) GetCapabilities() *Capabilities {
 	return nil
 }
 
+func (x *Hello) GetOldestProtocol() int32 {
+	if x != nil {
+		return x.OldestProtocol
+	}
+	return 0
+}
+
+func (x *Hello) GetFeatures() []string {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
 // Capabilities is what a participant says that it can do.
 type Capabilities struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who trains: "builtin" or "exec".
 	Trainer string `protobuf:"bytes,1,opt,name=trainer,proto3" json:"trainer,omitempty"`
 	// Processor cores.
-	Cores         int32 `protobuf:"varint,2,opt,name=cores,proto3" json:"cores,omitempty"`
+	Cores int32 `protobuf:"varint,2,opt,name=cores,proto3" json:"cores,omitempty"`
+	// Bytes of memory that its process may use; 0: not known.
+	Memory int64 `protobuf:"varint,3,opt,name=memory,proto3" json:"memory,omitempty"`
+	// Pace of the built-in engine with the reference network, from a short
+	// calibration; 0: not known.
+	SamplesPerSecond float64 `protobuf:"fixed64,4,opt,name=samples_per_second,json=samplesPerSecond,proto3" json:"samples_per_second,omitempty"`
+	// Names of data sets that the site wants to be known for.
+	Datasets      []string `protobuf:"bytes,5,rep,name=datasets,proto3" json:"datasets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -460,15 +486,38 @@ func (x *Capabilities) GetCores() int32 {
 	return 0
 }
 
+func (x *Capabilities) GetMemory() int64 {
+	if x != nil {
+		return x.Memory
+	}
+	return 0
+}
+
+func (x *Capabilities) GetSamplesPerSecond() float64 {
+	if x != nil {
+		return x.SamplesPerSecond
+	}
+	return 0
+}
+
+func (x *Capabilities) GetDatasets() []string {
+	if x != nil {
+		return x.Datasets
+	}
+	return nil
+}
+
 // Welcome admits a participant.
 type Welcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Version of the coordinator's binary, for people.
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	// Version of this conversation.
+	// The version of this conversation from here on.
 	Protocol int32 `protobuf:"varint,2,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	// A participant that stays silent for so long counts as gone.
-	Lease         *durationpb.Duration `protobuf:"bytes,3,opt,name=lease,proto3" json:"lease,omitempty"`
+	Lease *durationpb.Duration `protobuf:"bytes,3,opt,name=lease,proto3" json:"lease,omitempty"`
+	// What the coordinator can do beyond the version. Unknown ones are ignored.
+	Features      []string `protobuf:"bytes,4,rep,name=features,proto3" json:"features,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -524,9 +573,19 @@ func (x *Welcome) GetLease() *durationpb.Duration {
 	return nil
 }
 
+func (x *Welcome) GetFeatures() []string {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
 // Renewal renews the lease.
 type Renewal struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tasks in training or waiting for it. Told when both sides have the
+	// feature "load".
+	Load          int32 `protobuf:"varint,1,opt,name=load,proto3" json:"load,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -559,6 +618,13 @@ func (x *Renewal) ProtoReflect() protoreflect.Message {
 // Deprecated: Use Renewal.ProtoReflect.Descriptor instead.
 func (*Renewal) Descriptor() ([]byte, []int) {
 	return file_accord_v1_federation_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Renewal) GetLoad() int32 {
+	if x != nil {
+		return x.Load
+	}
+	return 0
 }
 
 // Farewell ends the attendance.
@@ -1159,20 +1225,27 @@ const file_accord_v1_federation_proto_rawDesc = "" +
 	"\x05offer\x18\x02 \x01(\v2\x10.accord.v1.OfferH\x00R\x05offer\x12+\n" +
 	"\x06cancel\x18\x03 \x01(\v2\x11.accord.v1.CancelH\x00R\x06cancel\x12.\n" +
 	"\areceipt\x18\x04 \x01(\v2\x12.accord.v1.ReceiptH\x00R\areceiptB\t\n" +
-	"\amessage\"\x8e\x01\n" +
+	"\amessage\"\xd3\x01\n" +
 	"\x05Hello\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1a\n" +
 	"\bprotocol\x18\x03 \x01(\x05R\bprotocol\x12;\n" +
-	"\fcapabilities\x18\x04 \x01(\v2\x17.accord.v1.CapabilitiesR\fcapabilities\">\n" +
+	"\fcapabilities\x18\x04 \x01(\v2\x17.accord.v1.CapabilitiesR\fcapabilities\x12'\n" +
+	"\x0foldest_protocol\x18\x05 \x01(\x05R\x0eoldestProtocol\x12\x1a\n" +
+	"\bfeatures\x18\x06 \x03(\tR\bfeatures\"\xa0\x01\n" +
 	"\fCapabilities\x12\x18\n" +
 	"\atrainer\x18\x01 \x01(\tR\atrainer\x12\x14\n" +
-	"\x05cores\x18\x02 \x01(\x05R\x05cores\"p\n" +
+	"\x05cores\x18\x02 \x01(\x05R\x05cores\x12\x16\n" +
+	"\x06memory\x18\x03 \x01(\x03R\x06memory\x12,\n" +
+	"\x12samples_per_second\x18\x04 \x01(\x01R\x10samplesPerSecond\x12\x1a\n" +
+	"\bdatasets\x18\x05 \x03(\tR\bdatasets\"\x8c\x01\n" +
 	"\aWelcome\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1a\n" +
 	"\bprotocol\x18\x02 \x01(\x05R\bprotocol\x12/\n" +
-	"\x05lease\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05lease\"\t\n" +
-	"\aRenewal\"\"\n" +
+	"\x05lease\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05lease\x12\x1a\n" +
+	"\bfeatures\x18\x04 \x03(\tR\bfeatures\"\x1d\n" +
+	"\aRenewal\x12\x12\n" +
+	"\x04load\x18\x01 \x01(\x05R\x04load\"\"\n" +
 	"\bFarewell\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"Q\n" +
 	"\x05Offer\x12\x12\n" +

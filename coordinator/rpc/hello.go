@@ -1,0 +1,48 @@
+package rpc
+
+import (
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/fault"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// readHello reads and checks how a participant presents itself. What it says
+// that this binary does not know is not there.
+func readHello(m *accordv1.AttendRequest) (exchange.Hello, error) {
+	h := m.GetHello()
+	if h == nil {
+		return exchange.Hello{}, fault.Inputf("the first message must be a hello, got %T", m.GetMessage())
+	}
+	hello := exchange.Hello{
+		Name:         h.GetName(),
+		Version:      h.GetVersion(),
+		Protocol:     int(h.GetProtocol()),
+		Oldest:       int(h.GetOldestProtocol()),
+		Features:     h.GetFeatures(),
+		Capabilities: toCapabilities(h.GetCapabilities()),
+	}
+	return hello, hello.Validate()
+}
+
+func toCapabilities(c *accordv1.Capabilities) exchange.Capabilities {
+	return exchange.Capabilities{
+		Trainer:          c.GetTrainer(),
+		Cores:            int(c.GetCores()),
+		Memory:           c.GetMemory(),
+		SamplesPerSecond: c.GetSamplesPerSecond(),
+		Datasets:         c.GetDatasets(),
+	}
+}
+
+// welcome answers a hello that was found valid.
+func (f *federation) welcome(h exchange.Hello) *accordv1.AttendResponse {
+	protocol, _ := h.Agree() // a valid hello agrees
+	return &accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: &accordv1.Welcome{
+		Version:  f.options.Version,
+		Protocol: int32(protocol),
+		Lease:    durationpb.New(f.options.Lease),
+		Features: exchange.Features(),
+	}}}
+}

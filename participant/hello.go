@@ -1,0 +1,70 @@
+package participant
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/accord-fl/accord/exchange"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
+
+// welcome is what the coordinator granted.
+type welcome struct {
+	protocol int
+	lease    time.Duration
+	load     bool // it reads the load that renewals tell
+}
+
+func (o Options) helloMessage() *accordv1.AttendRequest {
+	h := o.hello()
+	return &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Hello{Hello: &accordv1.Hello{
+		Name:           h.Name,
+		Version:        h.Version,
+		Protocol:       int32(h.Protocol),
+		OldestProtocol: int32(h.Oldest),
+		Features:       h.Features,
+		Capabilities: &accordv1.Capabilities{
+			Trainer:          h.Capabilities.Trainer,
+			Cores:            int32(h.Capabilities.Cores),
+			Memory:           h.Capabilities.Memory,
+			SamplesPerSecond: h.Capabilities.SamplesPerSecond,
+			Datasets:         h.Capabilities.Datasets,
+		},
+	}}}
+}
+
+// readWelcome checks a welcome. A version that this participant does not
+// speak is a final refusal.
+func readWelcome(m *accordv1.AttendResponse) (welcome, error) {
+	w := m.GetWelcome()
+	if w == nil {
+		return welcome{}, fmt.Errorf("the coordinator's first message is no welcome but %T", m.GetMessage())
+	}
+	protocol := int(w.GetProtocol())
+	switch ours := exchange.Span(exchange.Oldest, exchange.Protocol); {
+	case protocol < exchange.Oldest:
+		return welcome{}, status.Errorf(codes.FailedPrecondition, "the coordinator speaks protocol %d, this participant %s: upgrade the coordinator, to a version that speaks %d",
+			protocol, ours, exchange.Oldest)
+	case protocol > exchange.Protocol:
+		return welcome{}, status.Errorf(codes.FailedPrecondition, "the coordinator speaks protocol %d, this participant %s: upgrade this participant, to a version that speaks %d",
+			protocol, ours, protocol)
+	}
+	lease := w.GetLease().AsDuration()
+	if lease < time.Second {
+		return welcome{}, fmt.Errorf("the coordinator grants a lease of %v, at least 1 s is needed", lease)
+	}
+	return welcome{protocol: protocol, lease: lease, load: slices.Contains(w.GetFeatures(), exchange.FeatureLoad)}, nil
+}
+
+// leaseRenewal renews the lease, and tells the load to a coordinator that reads it.
+func (s *session) leaseRenewal(w welcome) *accordv1.AttendRequest {
+	r := &accordv1.Renewal{}
+	if w.load {
+		r.Load = int32(s.worker.activity().load)
+	}
+	return &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Renewal{Renewal: r}}
+}
