@@ -31,6 +31,8 @@ var rules = []struct {
 	{"internal/hours", []string{"internal/fault"}},
 	{"internal/spool", []string{"internal/atomicfile", "internal/fault"}},
 	{"internal/wire", []string{"internal/", "exchange", "model", "proto/"}},
+	// Gossip is on the wire, too, and on both sides of it.
+	{"internal/gossip", []string{"internal/", "exchange", "proto/"}},
 	{"internal/report", []string{"internal/", "model"}},
 	{"internal/config", []string{"internal/", "exchange", "model"}},
 	{"model", []string{"internal/kernel", "internal/rng", "internal/fault", "internal/atomicfile", "model"}},
@@ -42,6 +44,7 @@ var rules = []struct {
 	{"coordinator/round", []string{}},
 	{"coordinator/journal", []string{"internal/atomicfile", "internal/fault"}},
 	{"coordinator/registry", []string{"coordinator/journal", "exchange", "internal/"}},
+	{"coordinator/membership", []string{"coordinator", "internal/"}},
 	{"coordinator/rpc", []string{"coordinator", "exchange", "internal/", "model", "proto/"}},
 	{"coordinator", []string{"coordinator/round", "coordinator/journal", "aggregation", "exchange", "internal/", "model"}},
 	// A site runs without the coordinator's code.
@@ -79,7 +82,7 @@ func TestImportsPointDownward(t *testing.T) {
 
 // Generated types stop at the adapters.
 func TestGeneratedTypesStayAtTheEdge(t *testing.T) {
-	adapters := []string{"coordinator/rpc", "participant", "internal/wire"}
+	adapters := []string{"coordinator/rpc", "participant", "internal/wire", "internal/gossip"}
 	for path, imports := range goList(t) {
 		if slices.Contains(imports, module+"proto/accord/v1") && !slices.Contains(adapters, path) {
 			t.Errorf("%s imports the generated wire types; only %v do", path, adapters)
