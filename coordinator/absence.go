@@ -72,3 +72,12 @@ func (r *roster) members() []Member {
 	}
 	return all
 }
+
+// leftAt is when a participant left that attends no more; false: it never
+// attended, or that is forgotten.
+func (r *roster) leftAt(name string) (time.Time, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a, known := r.memory.gone[name]
+	return a.since, known
+}

@@ -62,9 +62,14 @@ func (c *Coordinator) Suspect(participant string) { c.hint(participant, true) }
 // counts no more.
 func (c *Coordinator) Back(participant string) { c.hint(participant, false) }
 
-// hint notes a hint, and begins anew to look out for a participant that is.
+// hint notes a hint, and looks sooner for a participant that is looked out
+// for, or as late as without one; never later.
 func (c *Coordinator) hint(participant string, gone bool) {
-	if c.hints.note(participant, gone) && c.roster.watched(participant) {
-		c.roster.watch(participant, c.after(c.hints.patience(participant, c.o.Away), input{gone: participant}))
+	if !c.hints.note(participant, gone) || !c.roster.watched(participant) {
+		return
+	}
+	left, known := c.roster.leftAt(participant)
+	if rest := c.o.Away - time.Since(left); known && rest > 0 {
+		c.roster.watch(participant, c.after(min(rest, c.hints.patience(participant, c.o.Away)), input{gone: participant}))
 	}
 }

@@ -25,6 +25,7 @@ type Presence string
 const (
 	Attending Presence = "attending" // its lease is renewed
 	Away      Presence = "away"      // it attended, and does no longer
+	Serving   Presence = "serving"   // it is the coordinator that tells this
 	Unknown   Presence = "unknown"   // only gossip knows of it
 )
 

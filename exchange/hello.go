@@ -16,12 +16,15 @@ const (
 	Oldest   = 1
 )
 
-// FeatureLoad: the participant's renewals tell its load, and the coordinator
-// reads it.
-const FeatureLoad = "load"
+// The features: what can be done beyond the protocol version when both sides
+// tell that they do it.
+const (
+	FeatureLoad   = "load"   // renewals tell the participant's load
+	FeatureGossip = "gossip" // the coordinator hands out the keys of gossip
+)
 
-// Features names what this binary can do beyond its protocol version. Each
-// side tells its own; one that the other does not know is not used.
+// Features names what this binary always does. Each side tells its own; one
+// that the other does not know is not used.
 func Features() []string { return []string{FeatureLoad} }
 
 // Bounds of a hello.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/gossip"
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/wire"
 )
@@ -26,6 +27,9 @@ type Options struct {
 	Version      string // of the binary, for people
 	Capabilities exchange.Capabilities
 	Policy       Policy // what the site allows; nil: whatever is asked
+	// Gossip, when set, tells other nodes what this participant does; Changed
+	// in it is not needed.
+	Gossip *gossip.Options
 	// Dial, when set, opens connections in place of the system's dialer.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }
@@ -53,8 +57,12 @@ func (o Options) Validate() error {
 }
 
 func (o Options) hello() exchange.Hello {
+	features := exchange.Features()
+	if o.Gossip != nil {
+		features = append(features, exchange.FeatureGossip)
+	}
 	return exchange.Hello{
 		Name: o.Name, Version: o.Version, Protocol: exchange.Protocol, Oldest: exchange.Oldest,
-		Features: exchange.Features(), Capabilities: o.Capabilities,
+		Features: features, Capabilities: o.Capabilities,
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/accord-fl/accord/internal/gossip"
 )
 
 // Run attends the coordinator as a site that trains with t, until ctx ends,
@@ -29,6 +31,7 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 		options: o,
 		state:   s,
 		line:    newLine(),
+		keys:    make(chan gossip.Keys, 1),
 		log:     log.Named("participant"),
 	}
 	p.worker = newWorker(&Site{Name: o.Name, Trainer: t, Blobs: &blobs{spool: s.spool, line: p.line}, Policy: o.Policy}, s, p.log)
@@ -40,6 +43,9 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 	g.Go(func() error { return p.worker.run(working) })
 	g.Go(func() error { return s.keepSafe(working) })
 	g.Go(func() error { return p.attendForever(working) })
+	if o.Gossip != nil {
+		g.Go(func() error { return p.gossip(working) })
+	}
 	err = g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		p.log.Info("left", zap.String("coordinator", o.Coordinator))
@@ -65,6 +71,7 @@ type peer struct {
 	state   *state
 	worker  *worker
 	line    *line
+	keys    chan gossip.Keys // of gossip, from the coordinator
 	log     *zap.Logger
 }
 

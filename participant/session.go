@@ -172,6 +172,8 @@ func (s *session) handle(m *accordv1.AttendResponse) error {
 			return err
 		}
 		return s.settle(receipt)
+	case *accordv1.AttendResponse_Keyring:
+		return s.offerKeys(m.Keyring.GetKeys())
 	default:
 		return fmt.Errorf("the coordinator said something unknown: %T", m)
 	}

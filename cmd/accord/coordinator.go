@@ -91,14 +91,20 @@ func coordinateAt(ctx context.Context, cfg config.Coordinator, listener net.List
 	}
 	defer func() { err = errors.Join(err, n.close()) }()
 
+	members, err := openMembers(cfg, n.Coordinator, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	options := rpc.DefaultOptions()
 	options.Version, options.Prepare, options.Security = version.Get().String(), tests.prepare, n.security
+	options.Keyring = members.shared(cfg)
 	log.Info("coordinator ready", zap.String("address", listener.Addr().String()), zap.String("dir", cfg.Dir),
 		zap.Int("test_samples", tests.samples()), zap.String("version", options.Version))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.Run(ctx) })
 	g.Go(func() error { return n.renew(ctx, log) })
-	g.Go(func() error { return rpc.Serve(ctx, listener, n.Coordinator, n.Coordinator, options, log) })
+	g.Go(func() error { return members.run(ctx) })
+	g.Go(func() error { return rpc.Serve(ctx, listener, n.Coordinator, members, options, log) })
 	if err := g.Wait(); err != nil {
 		return err
 	}

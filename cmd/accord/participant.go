@@ -95,7 +95,8 @@ func optionsOf(cfg config.Participant) participant.Options {
 	options := participant.DefaultOptions()
 	options.Name, options.Coordinator, options.Insecure, options.Dir = cfg.Name, cfg.Coordinator, cfg.Insecure, cfg.Dir
 	options.Version = version.Get().String()
-	options.Capabilities = exchange.Capabilities{Trainer: cfg.Trainer, Cores: threadsOf(cfg)}
+	options.Capabilities = exchange.Capabilities{Trainer: cfg.Trainer, Cores: threadsOf(cfg), Memory: memoryLimit(), Datasets: cfg.Announce}
+	options.Gossip = gossipOptions(cfg.Gossip)
 	return options
 }
 
@@ -136,6 +137,9 @@ func participate(ctx context.Context, cfg config.Participant, stderr io.Writer) 
 	log.Info("data loaded", zap.String("participant", cfg.Name), zap.Int("samples", data.Len()))
 	engines := trainer.NewPool(1, threadsOf(cfg))
 	defer engines.Close()
+	if options.Capabilities.SamplesPerSecond, err = calibrate(ctx, cfg.Dir, engines); err != nil {
+		return err
+	}
 	return participant.Run(ctx, options, &trainer.Builtin{Data: data, Named: named, Engines: engines, Progress: progressLog(log)}, log)
 }
 

@@ -62,6 +62,7 @@ Results are printed on stdout, progress and logs on stderr.
 		newCoordinatorCmd(),
 		newParticipantCmd(),
 		newRunCmd(),
+		newMembersCmd(),
 	)
 	addGroup(root, "belong",
 		newFederationCmd(),

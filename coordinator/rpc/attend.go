@@ -118,6 +118,7 @@ func (a *attendance) hello(failed <-chan error) (exchange.Hello, error) {
 
 // converse listens until the attendance ends, and returns why.
 func (a *attendance) converse(failed <-chan error) error {
+	rekeyed := a.handKeys()
 	for {
 		a.lease.Reset(a.options.Lease)
 		select {
@@ -131,6 +132,8 @@ func (a *attendance) converse(failed <-chan error) error {
 				return nil // it has closed its side
 			}
 			return err
+		case <-rekeyed:
+			rekeyed = a.handKeys()
 		case <-a.link.down:
 			return a.link.reason
 		case <-a.lease.C:

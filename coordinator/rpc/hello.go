@@ -39,10 +39,14 @@ func toCapabilities(c *accordv1.Capabilities) exchange.Capabilities {
 // welcome answers a hello that was found valid.
 func (f *federation) welcome(h exchange.Hello) *accordv1.AttendResponse {
 	protocol, _ := h.Agree() // a valid hello agrees
+	features := exchange.Features()
+	if f.options.Keyring != nil {
+		features = append(features, exchange.FeatureGossip)
+	}
 	return &accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: &accordv1.Welcome{
 		Version:  f.options.Version,
 		Protocol: int32(protocol),
 		Lease:    durationpb.New(f.options.Lease),
-		Features: exchange.Features(),
+		Features: features,
 	}}}
 }

@@ -61,6 +61,8 @@ type Options struct {
 	// Security is what certificates are checked with; nil: none are, which
 	// Listen allows on loopback addresses only.
 	Security *Security
+	// Keyring holds the keys that participants who gossip get; nil: none.
+	Keyring Keyring
 }
 
 // DefaultOptions returns options that lack Prepare.

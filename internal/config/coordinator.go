@@ -4,10 +4,13 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+
+	"github.com/accord-fl/accord/exchange"
 )
 
 // Coordinator configures `accord coordinator`.
 type Coordinator struct {
+	Name     string `yaml:"name"`               // among coordinators
 	Listen   string `yaml:"listen"`             // host:port that participants and the CLI dial
 	Identity string `yaml:"identity,omitempty"` // folder of certificate, key, roots and issuer
 	Insecure bool   `yaml:"insecure,omitempty"` // talk without certificates, on loopback only
@@ -18,12 +21,13 @@ type Coordinator struct {
 	Threads  int    `yaml:"threads,omitempty"` // 0: one for each core
 	MaxRuns  int    `yaml:"max_runs"`          // that go on at the same time; the others wait in order
 	LogLevel string `yaml:"log_level"`         // debug, info, warn or error
+	Gossip   Hub    `yaml:"gossip,omitempty"`
 }
 
 // DefaultCoordinator returns what an empty coordinator file means. It does not
 // validate: running without certificates must be asked for.
 func DefaultCoordinator() Coordinator {
-	return Coordinator{Listen: "127.0.0.1:7443", Dir: "coordinator", MaxRuns: 4, LogLevel: "info"}
+	return Coordinator{Name: "coordinator", Listen: "127.0.0.1:7443", Dir: "coordinator", MaxRuns: 4, LogLevel: "info"}
 }
 
 // LoadCoordinator reads the file at path; errors are as those of Load.
@@ -37,6 +41,7 @@ func (cfg *Coordinator) resolve(base string) error {
 	cfg.Dir = under(base, cfg.Dir)
 	cfg.Identity = under(base, cfg.Identity)
 	cfg.Test.resolve(base)
+	cfg.Gossip.resolve(base)
 	return nil
 }
 
@@ -45,6 +50,7 @@ func (cfg Coordinator) Validate() error {
 	var c checker
 	c.address("listen", cfg.Listen)
 	c.secured("listen", cfg.Listen, cfg.Identity, cfg.Insecure)
+	c.require(exchange.ValidName(cfg.Name), "name", "%q can not name a coordinator: %s", cfg.Name, nameRule)
 	c.require(cfg.Dir != "", "dir", "want a folder for journal and artefacts")
 	if cfg.Test != (Data{}) {
 		cfg.Test.check(&c, "test.")
@@ -52,6 +58,7 @@ func (cfg Coordinator) Validate() error {
 	c.require(cfg.Threads >= 0, "threads", "want 1 or more, or 0 for one a core, got %d", cfg.Threads)
 	c.require(cfg.MaxRuns >= 1, "max_runs", "want 1 or more, got %d", cfg.MaxRuns)
 	c.logLevel(cfg.LogLevel)
+	cfg.Gossip.check(&c)
 	return c.err()
 }
 

@@ -30,6 +30,10 @@ type Participant struct {
 	Exec     Exec            `yaml:"exec,omitempty"`
 	Threads  int             `yaml:"threads,omitempty"` // 0: one for each core
 	LogLevel string          `yaml:"log_level"`         // debug, info, warn or error
+	// Announce names data sets that the coordinator may know of. Nothing is
+	// told that is not listed here, whatever Data and Datasets name.
+	Announce []string `yaml:"announce,omitempty"`
+	Gossip   Gossip   `yaml:"gossip,omitempty"`
 }
 
 // Exec is a program that trains. It runs in a folder of the task's own. Of
@@ -70,6 +74,7 @@ func (cfg *Participant) resolve(base string) error {
 		data.resolve(base)
 		cfg.Datasets[name] = data
 	}
+	cfg.Gossip.resolve(base)
 	// The program runs in a folder of its own, where "./train.py" would mean
 	// another file.
 	for i, arg := range cfg.Exec.Command {
@@ -112,5 +117,10 @@ func (cfg Participant) Validate() error {
 	cfg.Policy.check(&c, "policy.")
 	c.require(cfg.Threads >= 0, "threads", "want 1 or more, or 0 for one a core, got %d", cfg.Threads)
 	c.logLevel(cfg.LogLevel)
+	c.require(len(cfg.Announce) <= exchange.MaxDatasets, "announce", "%d names, at most %d", len(cfg.Announce), exchange.MaxDatasets)
+	for _, name := range cfg.Announce {
+		c.require(exchange.ValidName(name), "announce", "%q can not name a data set: %s", name, nameRule)
+	}
+	cfg.Gossip.check(&c)
 	return c.err()
 }

@@ -64,10 +64,11 @@ type Gossip struct {
 	ring *memberlist.Keyring
 	wake chan struct{} // holds one token when peers have changed
 
-	mu    sync.Mutex
-	self  Node
-	keys  Keys
-	peers map[string]Peer // by address
+	mu      sync.Mutex
+	self    Node
+	keys    Keys
+	rekeyed chan struct{}   // closed when keys change
+	peers   map[string]Peer // by address
 }
 
 // Open binds the address and starts to listen. Run does the rest, and closes
@@ -84,7 +85,7 @@ func Open(o Options, self Node, log *zap.Logger) (*Gossip, error) {
 	}
 	g := &Gossip{
 		o: o, log: log.Named("gossip"), ring: ring, wake: make(chan struct{}, 1),
-		self: self, keys: keys, peers: map[string]Peer{},
+		self: self, keys: keys, rekeyed: make(chan struct{}), peers: map[string]Peer{},
 	}
 	config, err := g.config()
 	if err != nil {
@@ -196,7 +197,7 @@ func (g *Gossip) report(told map[string]Peer) {
 			continue
 		}
 		told[p.address()] = p
-		g.log.Debug("node "+string(p.State), zap.String("role", string(p.Role)), zap.String("name", p.Name))
+		g.log.Info("node heard of", zap.String("role", string(p.Role)), zap.String("name", p.Name), zap.String("state", string(p.State)))
 		if g.o.Changed != nil {
 			g.o.Changed(p)
 		}

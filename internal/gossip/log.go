@@ -23,11 +23,12 @@ func sampled(log *zap.Logger) *zap.Logger {
 	}))
 }
 
-// Write takes one line, "[LEVEL] memberlist: text".
+// Write takes one line, "[LEVEL] memberlist: text". What it thinks worth an
+// info, the log has from this package.
 func (w logWriter) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	level := zapcore.DebugLevel
-	for mark, is := range map[string]zapcore.Level{"[INFO] ": zapcore.InfoLevel, "[WARN] ": zapcore.WarnLevel, "[ERR] ": zapcore.WarnLevel} {
+	for mark, is := range map[string]zapcore.Level{"[INFO] ": zapcore.DebugLevel, "[WARN] ": zapcore.WarnLevel, "[ERR] ": zapcore.WarnLevel} {
 		if rest, ok := strings.CutPrefix(text, mark); ok {
 			level, text = is, rest
 		}

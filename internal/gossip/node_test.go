@@ -155,7 +155,7 @@ func TestLogsAreBridged(t *testing.T) {
 		text, _ := entry.ContextMap()["text"].(string)
 		got = append(got, fmt.Sprintf("%v %.30s %t", entry.Level, text, len(text) <= maxLog+3))
 	}
-	want := []string{"warn Decrypt packet failed true", "warn odd true", "info Suspect a true", "debug x true", "debug " + strings.Repeat("y", 30) + " true"}
+	want := []string{"warn Decrypt packet failed true", "warn odd true", "debug Suspect a true", "debug x true", "debug " + strings.Repeat("y", 30) + " true"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("got (+), want (-):\n%s", diff)
 	}

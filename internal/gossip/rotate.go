@@ -15,7 +15,7 @@ func (g *Gossip) followKeyring() {
 		g.log.Debug("the keyring stays as it is", zap.Error(err))
 		return
 	}
-	if g.Keys().Equal(keys) {
+	if now, _ := g.Keys(); now.Equal(keys) {
 		return
 	}
 	if err := g.use(keys); err != nil {
@@ -25,11 +25,11 @@ func (g *Gossip) followKeyring() {
 	g.log.Info("keyring changed", zap.Int("keys", len(keys)))
 }
 
-// Keys returns the ring.
-func (g *Gossip) Keys() Keys {
+// Keys returns the ring, and what is closed once it is another.
+func (g *Gossip) Keys() (keys Keys, changed <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.keys
+	return g.keys, g.rekeyed
 }
 
 // SetKeys changes the ring, at once and in the file.
@@ -65,5 +65,7 @@ func (g *Gossip) use(keys Keys) error {
 		}
 	}
 	g.keys = keys
+	close(g.rekeyed)
+	g.rekeyed = make(chan struct{})
 	return nil
 }

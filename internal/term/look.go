@@ -15,6 +15,7 @@ type look struct {
 	live     bool // a display that redraws itself is welcome
 	unicode  bool
 	width    int // columns; 0 when not known
+	height   int // lines; 0 when not known
 }
 
 // lookOf finds out about w and the environment.
@@ -26,8 +27,8 @@ func lookOf(w io.Writer) look {
 	}
 	l.terminal = true
 	l.live = os.Getenv("CI") == ""
-	if width, _, err := term.GetSize(int(file.Fd())); err == nil {
-		l.width = width
+	if width, height, err := term.GetSize(int(file.Fd())); err == nil {
+		l.width, l.height = width, height
 	}
 	return l
 }

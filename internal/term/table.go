@@ -70,24 +70,31 @@ func (t Table) render(l look) string {
 		out.Row(t.cells(row, l)...)
 	}
 	text := out.String()
-	if isBar := func(c Column) bool { return c.Bar }; l.width > 0 && lipgloss.Width(text) > l.width && slices.ContainsFunc(t.Columns, isBar) {
-		return t.without(isBar).render(l)
+	if l.width > 0 && lipgloss.Width(text) > l.width && slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Bar }) {
+		return t.without(func(i int) bool { return t.Columns[i].Bar }).render(l)
 	}
 	return text
 }
 
-// without returns the table less the columns that drop names.
-func (t Table) without(drop func(Column) bool) Table {
+// Compact returns the table less the columns in which no row says anything.
+func (t Table) Compact() Table {
+	return t.without(func(i int) bool {
+		return !slices.ContainsFunc(t.Rows, func(r Row) bool { return i < len(r.Cells) && r.Cells[i] != "" })
+	})
+}
+
+// without returns the table less the columns that drop names by number.
+func (t Table) without(drop func(i int) bool) Table {
 	less := Table{Title: t.Title}
-	for _, c := range t.Columns {
-		if !drop(c) {
+	for i, c := range t.Columns {
+		if !drop(i) {
 			less.Columns = append(less.Columns, c)
 		}
 	}
 	for _, row := range t.Rows {
 		kept := Row{Strong: row.Strong}
 		for i, cell := range row.Cells {
-			if !drop(t.Columns[i]) {
+			if !drop(i) {
 				kept.Cells = append(kept.Cells, cell)
 			}
 		}

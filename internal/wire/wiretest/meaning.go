@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -72,22 +73,29 @@ func openPayloads(v any) error {
 	return nil
 }
 
-// within tells where want has something that got has not; got may have more.
+// within tells where want has something that got has not; got may have more,
+// also within lists.
 func within(got, want any, path string) error {
-	section, ok := want.(map[string]any)
-	if !ok {
+	switch want := want.(type) {
+	case map[string]any:
+		has, _ := got.(map[string]any)
+		for key, value := range want {
+			if err := within(has[key], value, path+"."+key); err != nil {
+				return err
+			}
+		}
+	case []any:
+		has, _ := got.([]any)
+		for n, value := range want {
+			at := slices.IndexFunc(has, func(v any) bool { return within(v, value, path) == nil })
+			if at < 0 {
+				return fmt.Errorf("%s: got %v, want %v as number %d", path, got, value, n+1)
+			}
+			has = has[at+1:]
+		}
+	default:
 		if !reflect.DeepEqual(got, want) {
 			return fmt.Errorf("%s: got %v, want %v", path, got, want)
-		}
-		return nil
-	}
-	has, ok := got.(map[string]any)
-	if !ok {
-		return fmt.Errorf("%s: got %v, want %v", path, got, want)
-	}
-	for key, value := range section {
-		if err := within(has[key], value, path+"."+key); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -58,15 +58,18 @@ func TestDamagedTranscriptsAreNoticed(t *testing.T) {
 }
 
 func TestWithin(t *testing.T) {
-	want := map[string]any{"a": 1.0, "b": map[string]any{"c": "x"}}
-	more := map[string]any{"a": 1.0, "b": map[string]any{"c": "x", "new": 2.0}, "newer": nil}
+	want := map[string]any{"a": 1.0, "b": map[string]any{"c": "x"}, "l": []any{"y", "z"}}
+	more := map[string]any{"a": 1.0, "b": map[string]any{"c": "x", "new": 2.0}, "newer": nil, "l": []any{"new", "y", "newer", "z"}}
 	if err := within(more, want, ""); err != nil {
 		t.Errorf("more than what is wanted was refused: %v", err)
 	}
 	for name, less := range map[string]any{
-		"missing":      map[string]any{"a": 1.0},
-		"another":      map[string]any{"a": 2.0, "b": map[string]any{"c": "x"}},
-		"another kind": map[string]any{"a": 1.0, "b": "c"},
+		"missing":         map[string]any{"a": 1.0, "l": []any{"y", "z"}},
+		"another":         map[string]any{"a": 2.0, "b": map[string]any{"c": "x"}, "l": []any{"y", "z"}},
+		"another kind":    map[string]any{"a": 1.0, "b": "c", "l": []any{"y", "z"}},
+		"a shorter list":  map[string]any{"a": 1.0, "b": map[string]any{"c": "x"}, "l": []any{"z"}},
+		"a list reversed": map[string]any{"a": 1.0, "b": map[string]any{"c": "x"}, "l": []any{"z", "y"}},
+		"nothing":         nil,
 	} {
 		if within(less, want, "") == nil {
 			t.Errorf("%s: was taken for the same", name)

@@ -1642,12 +1642,12 @@ type Member struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// "participant" or "coordinator".
 	Role string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
-	// "attending" while its lease is renewed, "away" after that, or "unknown"
-	// when it is heard of by gossip only.
+	// "attending" while its lease is renewed, "away" after that, "serving" for
+	// the coordinator that answers, "unknown" when only gossip knows of it.
 	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
 	// It has been in that state since then.
 	Since *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=since,proto3" json:"since,omitempty"`
-	// What gossip makes of it: "alive", "suspect", "dead", "left", or empty
+	// What gossip makes of it: "alive", "dead", "left", or empty
 	// when it does not gossip. A hint, no more.
 	Gossip string `protobuf:"bytes,5,opt,name=gossip,proto3" json:"gossip,omitempty"`
 	// Version of its binary.

@@ -222,6 +222,7 @@ type AttendResponse struct {
 	//	*AttendResponse_Offer
 	//	*AttendResponse_Cancel
 	//	*AttendResponse_Receipt
+	//	*AttendResponse_Keyring
 	Message       isAttendResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -300,6 +301,15 @@ func (x *AttendResponse) GetReceipt() *Receipt {
 	return nil
 }
 
+func (x *AttendResponse) GetKeyring() *Keyring {
+	if x != nil {
+		if x, ok := x.Message.(*AttendResponse_Keyring); ok {
+			return x.Keyring
+		}
+	}
+	return nil
+}
+
 type isAttendResponse_Message interface {
 	isAttendResponse_Message()
 }
@@ -324,6 +334,12 @@ type AttendResponse_Receipt struct {
 	Receipt *Receipt `protobuf:"bytes,4,opt,name=receipt,proto3,oneof"`
 }
 
+type AttendResponse_Keyring struct {
+	// The keys of gossip, after the welcome and whenever they change, when
+	// both sides have the feature "gossip".
+	Keyring *Keyring `protobuf:"bytes,5,opt,name=keyring,proto3,oneof"`
+}
+
 func (*AttendResponse_Welcome) isAttendResponse_Message() {}
 
 func (*AttendResponse_Offer) isAttendResponse_Message() {}
@@ -331,6 +347,8 @@ func (*AttendResponse_Offer) isAttendResponse_Message() {}
 func (*AttendResponse_Cancel) isAttendResponse_Message() {}
 
 func (*AttendResponse_Receipt) isAttendResponse_Message() {}
+
+func (*AttendResponse_Keyring) isAttendResponse_Message() {}
 
 // Hello presents a participant.
 type Hello struct {
@@ -1209,6 +1227,53 @@ func (*UploadResponse) Descriptor() ([]byte, []int) {
 	return file_accord_v1_federation_proto_rawDescGZIP(), []int{15}
 }
 
+// Keyring holds the keys of gossip.
+type Keyring struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 32 bytes each. What is sent is encrypted with the first; what comes may be
+	// encrypted with any.
+	Keys          [][]byte `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Keyring) Reset() {
+	*x = Keyring{}
+	mi := &file_accord_v1_federation_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Keyring) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Keyring) ProtoMessage() {}
+
+func (x *Keyring) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_federation_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Keyring.ProtoReflect.Descriptor instead.
+func (*Keyring) Descriptor() ([]byte, []int) {
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Keyring) GetKeys() [][]byte {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
 var File_accord_v1_federation_proto protoreflect.FileDescriptor
 
 const file_accord_v1_federation_proto_rawDesc = "" +
@@ -1219,12 +1284,13 @@ const file_accord_v1_federation_proto_rawDesc = "" +
 	"\arenewal\x18\x02 \x01(\v2\x12.accord.v1.RenewalH\x00R\arenewal\x12(\n" +
 	"\x05reply\x18\x03 \x01(\v2\x10.accord.v1.ReplyH\x00R\x05reply\x121\n" +
 	"\bfarewell\x18\x04 \x01(\v2\x13.accord.v1.FarewellH\x00R\bfarewellB\t\n" +
-	"\amessage\"\xd2\x01\n" +
+	"\amessage\"\x82\x02\n" +
 	"\x0eAttendResponse\x12.\n" +
 	"\awelcome\x18\x01 \x01(\v2\x12.accord.v1.WelcomeH\x00R\awelcome\x12(\n" +
 	"\x05offer\x18\x02 \x01(\v2\x10.accord.v1.OfferH\x00R\x05offer\x12+\n" +
 	"\x06cancel\x18\x03 \x01(\v2\x11.accord.v1.CancelH\x00R\x06cancel\x12.\n" +
-	"\areceipt\x18\x04 \x01(\v2\x12.accord.v1.ReceiptH\x00R\areceiptB\t\n" +
+	"\areceipt\x18\x04 \x01(\v2\x12.accord.v1.ReceiptH\x00R\areceipt\x12.\n" +
+	"\akeyring\x18\x05 \x01(\v2\x12.accord.v1.KeyringH\x00R\akeyringB\t\n" +
 	"\amessage\"\xd3\x01\n" +
 	"\x05Hello\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -1276,7 +1342,9 @@ const file_accord_v1_federation_proto_rawDesc = "" +
 	"\x04task\x18\x02 \x01(\tR\x04task\x12\x16\n" +
 	"\x06digest\x18\x03 \x01(\tR\x06digest\x12\x12\n" +
 	"\x04size\x18\x04 \x01(\x03R\x04size\"\x10\n" +
-	"\x0eUploadResponse*\x8a\x01\n" +
+	"\x0eUploadResponse\"\x1d\n" +
+	"\aKeyring\x12\x12\n" +
+	"\x04keys\x18\x01 \x03(\fR\x04keys*\x8a\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10VERDICT_ACCEPTED\x10\x01\x12\x14\n" +
@@ -1302,7 +1370,7 @@ func file_accord_v1_federation_proto_rawDescGZIP() []byte {
 }
 
 var file_accord_v1_federation_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_accord_v1_federation_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_accord_v1_federation_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_accord_v1_federation_proto_goTypes = []any{
 	(Verdict)(0),                // 0: accord.v1.Verdict
 	(*AttendRequest)(nil),       // 1: accord.v1.AttendRequest
@@ -1321,7 +1389,8 @@ var file_accord_v1_federation_proto_goTypes = []any{
 	(*UploadRequest)(nil),       // 14: accord.v1.UploadRequest
 	(*UploadHeader)(nil),        // 15: accord.v1.UploadHeader
 	(*UploadResponse)(nil),      // 16: accord.v1.UploadResponse
-	(*durationpb.Duration)(nil), // 17: google.protobuf.Duration
+	(*Keyring)(nil),             // 17: accord.v1.Keyring
+	(*durationpb.Duration)(nil), // 18: google.protobuf.Duration
 }
 var file_accord_v1_federation_proto_depIdxs = []int32{
 	3,  // 0: accord.v1.AttendRequest.hello:type_name -> accord.v1.Hello
@@ -1332,21 +1401,22 @@ var file_accord_v1_federation_proto_depIdxs = []int32{
 	8,  // 5: accord.v1.AttendResponse.offer:type_name -> accord.v1.Offer
 	9,  // 6: accord.v1.AttendResponse.cancel:type_name -> accord.v1.Cancel
 	11, // 7: accord.v1.AttendResponse.receipt:type_name -> accord.v1.Receipt
-	4,  // 8: accord.v1.Hello.capabilities:type_name -> accord.v1.Capabilities
-	17, // 9: accord.v1.Welcome.lease:type_name -> google.protobuf.Duration
-	0,  // 10: accord.v1.Receipt.verdict:type_name -> accord.v1.Verdict
-	15, // 11: accord.v1.UploadRequest.header:type_name -> accord.v1.UploadHeader
-	1,  // 12: accord.v1.FederationService.Attend:input_type -> accord.v1.AttendRequest
-	12, // 13: accord.v1.FederationService.Download:input_type -> accord.v1.DownloadRequest
-	14, // 14: accord.v1.FederationService.Upload:input_type -> accord.v1.UploadRequest
-	2,  // 15: accord.v1.FederationService.Attend:output_type -> accord.v1.AttendResponse
-	13, // 16: accord.v1.FederationService.Download:output_type -> accord.v1.DownloadResponse
-	16, // 17: accord.v1.FederationService.Upload:output_type -> accord.v1.UploadResponse
-	15, // [15:18] is the sub-list for method output_type
-	12, // [12:15] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	17, // 8: accord.v1.AttendResponse.keyring:type_name -> accord.v1.Keyring
+	4,  // 9: accord.v1.Hello.capabilities:type_name -> accord.v1.Capabilities
+	18, // 10: accord.v1.Welcome.lease:type_name -> google.protobuf.Duration
+	0,  // 11: accord.v1.Receipt.verdict:type_name -> accord.v1.Verdict
+	15, // 12: accord.v1.UploadRequest.header:type_name -> accord.v1.UploadHeader
+	1,  // 13: accord.v1.FederationService.Attend:input_type -> accord.v1.AttendRequest
+	12, // 14: accord.v1.FederationService.Download:input_type -> accord.v1.DownloadRequest
+	14, // 15: accord.v1.FederationService.Upload:input_type -> accord.v1.UploadRequest
+	2,  // 16: accord.v1.FederationService.Attend:output_type -> accord.v1.AttendResponse
+	13, // 17: accord.v1.FederationService.Download:output_type -> accord.v1.DownloadResponse
+	16, // 18: accord.v1.FederationService.Upload:output_type -> accord.v1.UploadResponse
+	16, // [16:19] is the sub-list for method output_type
+	13, // [13:16] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_accord_v1_federation_proto_init() }
@@ -1365,6 +1435,7 @@ func file_accord_v1_federation_proto_init() {
 		(*AttendResponse_Offer)(nil),
 		(*AttendResponse_Cancel)(nil),
 		(*AttendResponse_Receipt)(nil),
+		(*AttendResponse_Keyring)(nil),
 	}
 	file_accord_v1_federation_proto_msgTypes[13].OneofWrappers = []any{
 		(*UploadRequest_Header)(nil),
@@ -1376,7 +1447,7 @@ func file_accord_v1_federation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_accord_v1_federation_proto_rawDesc), len(file_accord_v1_federation_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/term"
+)
+
+func newMembersCmd() *cobra.Command {
+	watch := false
+	cmd := &cobra.Command{
+		Use:   "members",
+		Short: "Show who belongs to the federation, and what everybody does",
+		Long: `Show the sites that attend the coordinator or have attended since it started,
+what they have to train with, and what they work on. A site attends while its
+lease is renewed; "heard" is how long ago that was. What the column gossip says,
+where sites gossip, is a hint. With --watch the table follows the changes until
+Ctrl-C; with --json it is one JSON document, or one a change.`,
+		Example: "  accord members\n  accord members --watch\n  accord members --json",
+		Args:    cobra.NoArgs,
+	}
+	steer := newSteering(cmd.Flags())
+	cmd.Flags().BoolVar(&watch, "watch", false, "follow the changes until Ctrl-C")
+	cmd.RunE = steer.verb(func(ctx context.Context, _ []string) error {
+		if watch {
+			return steer.watchMembers(ctx)
+		}
+		members, err := steer.client.Members(ctx)
+		if err != nil {
+			return err
+		}
+		if steer.json {
+			return encodeMembers(steer.stdout, members)
+		}
+		return membersTable(members, time.Now()).Print(steer.stdout)
+	})
+	return cmd
+}
+
+// watchMembers follows the members until ctx ends.
+func (s *steering) watchMembers(ctx context.Context) error {
+	if s.json {
+		return s.client.WatchMembers(ctx, func(m []coordinator.Member) error { return encodeMembers(s.stdout, m) })
+	}
+	board := term.NewBoard(s.stdout)
+	last := map[string]string{}
+	return s.client.WatchMembers(ctx, func(m []coordinator.Member) error {
+		if board.Live() {
+			return board.Show(membersTable(m, time.Now()))
+		}
+		return printChanges(s.stdout, last, m)
+	})
+}
+
+func encodeMembers(w io.Writer, members []coordinator.Member) error {
+	return json.NewEncoder(w).Encode(struct {
+		Members []coordinator.Member `json:"members"`
+	}{append([]coordinator.Member{}, members...)})
+}
+
+// printChanges prints a line for each member that is not as the line of last
+// has it.
+func printChanges(w io.Writer, last map[string]string, members []coordinator.Member) error {
+	for _, m := range members {
+		line := fmt.Sprintf("%s %s %s", m.Role, m.Name, strings.Join(presentTexts(string(m.State), gossipText(m), workText(m)), ", "))
+		key := string(m.Role) + "/" + m.Name
+		if last[key] == line {
+			continue
+		}
+		last[key] = line
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func gossipText(m coordinator.Member) string {
+	if m.Gossip == "" {
+		return ""
+	}
+	return "gossip: " + m.Gossip
+}
+
+func workText(m coordinator.Member) string {
+	if m.Run == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s round %d", m.Run, m.Round)
+}
+
+func presentTexts(texts ...string) []string {
+	var some []string
+	for _, text := range texts {
+		if text != "" {
+			some = append(some, text)
+		}
+	}
+	return some
+}
+
+// membersTable shows members as they are now. A column that nobody has
+// anything to say in is left out.
+func membersTable(members []coordinator.Member, now time.Time) term.Table {
+	table := term.Table{Columns: []term.Column{
+		{Title: "name"}, {Title: "role"}, {Title: "state"}, {Title: "since"}, {Title: "gossip"}, {Title: "heard", Right: true},
+		{Title: "works on"}, {Title: "load", Right: true}, {Title: "trainer"}, {Title: "cores", Right: true}, {Title: "memory", Right: true},
+		{Title: "samples/s", Right: true}, {Title: "data sets"}, {Title: "version"},
+	}}
+	for _, m := range members {
+		c := m.Capabilities
+		table.Rows = append(table.Rows, term.Row{
+			Strong: m.Run != "" && m.State == coordinator.Attending,
+			Cells: []string{
+				m.Name, string(m.Role), string(m.State), ago(now, m.Since), m.Gossip, ago(now, m.Heard),
+				workText(m), strconv.Itoa(m.Load), c.Trainer, number(float64(c.Cores)), bytesText(c.Memory),
+				number(c.SamplesPerSecond), strings.Join(c.Datasets, " "), m.Version,
+			},
+		})
+	}
+	return table.Compact()
+}
+
+// ago is how long ago t was, in short; "" for never.
+func ago(now, t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return term.Clock(now.Sub(t))
+}
+
+// number is a whole number with separators; "" for what is not known.
+func number(n float64) string {
+	if n == 0 {
+		return ""
+	}
+	return humanize.Comma(int64(n))
+}
+
+func bytesText(n int64) string {
+	if n <= 0 {
+		return ""
+	}
+	return humanize.IBytes(uint64(n))
+}
