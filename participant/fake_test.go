@@ -23,6 +23,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/gossip"
 	"github.com/accord-fl/accord/participant"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
@@ -37,6 +38,8 @@ type fake struct {
 	upload func(*accordv1.UploadHeader, []byte) error
 	// answer, when set, acts in place of welcome and attend.
 	answer func(*talk) error
+	// gossip is the participant's part in it.
+	gossip *gossip.Options
 
 	mu        sync.Mutex
 	attended  int
@@ -236,6 +239,7 @@ func (f *fake) dial(ctx context.Context, addr string) (net.Conn, error) {
 func (f *fake) options(dir string) participant.Options {
 	o := participant.DefaultOptions()
 	o.Name, o.Coordinator, o.Insecure, o.Dir, o.Dial = "a", "127.0.0.1:7443", true, dir, f.dial
+	o.Gossip = f.gossip
 	return o
 }
 

@@ -21,6 +21,9 @@ func TestCoordinatorErrors(t *testing.T) {
 		{"no folder", "insecure: true\ndir: ''\n", ":2: dir: want a folder"},
 		{"test set", "insecure: true\ntest: {dataset: mnist}\n", ":2: test.data: mnist needs the folder"},
 		{"level", "insecure: true\nlog_level: verbose\n", ":2: log_level: \"verbose\" is not known"},
+		{"name", "insecure: true\nname: a/b\n", ":2: name: \"a/b\" can not name a coordinator"},
+		{"gossip everywhere", "insecure: true\ngossip: {bind: ':7946', keyring: k}\n", ":2: gossip.bind: want IP:port"},
+		{"gossip without keys", "insecure: true\ngossip: {bind: '127.0.0.1:7946'}\n", ":2: gossip.keyring: want the file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "coordinator.yaml")
@@ -42,6 +45,12 @@ func TestParticipantErrors(t *testing.T) {
 		{"command never run", good + "exec: {command: [python3]}\n", ":4: exec.command: is never run"},
 		{"command as a shell line", good + "trainer: exec\nexec: {command: python3 train.py}\n", ":5: exec.command: want a list, got the text"},
 		{"no time", good + "trainer: exec\nexec: {command: [a], timeout: 0s}\n", ":5: exec.timeout: want a time above 0"},
+		{"names of data sets", good + "announce: [/data/x]\n", ":4: announce: \"/data/x\" can not name a data set"},
+		{"gossip by name", good + "gossip: {bind: 'localhost:0', keyring: k}\n", ":4: gossip.bind: want IP:port"},
+		{"gossip with nobody", good + "gossip: {bind: '127.0.0.1:0', keyring: k, join: [7946]}\n", ":4: gossip.join[0]: want text"},
+		{"gossip with no port", good + "gossip: {bind: '127.0.0.1:0', keyring: k, join: [host]}\n", ":4: gossip.join: want host:port"},
+		{"gossip advertised by name", good + "gossip: {bind: '127.0.0.1:0', keyring: k, advertise: 'x:1'}\n", ":4: gossip.advertise: want IP:port"},
+		{"keys to share", good + "gossip: {bind: '127.0.0.1:0', keyring: k, share: true}\n", ":4: gossip.share: unknown key"},
 		{"environment", good + "exec: {environment: {A: 1}}\n", ":4: exec.environment.A: want text"},
 		{"pattern", good + "policy: {runs: ['[']}\n", ":4: policy.runs: \"[\" is no pattern"},
 		{"epochs", good + "policy: {max_epochs: -1}\n", ":4: policy.max_epochs: want 1 or more"},

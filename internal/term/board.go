@@ -34,10 +34,12 @@ func (b *Board) Show(t Table) error {
 	if most := b.look.height - 1; most > 1 && len(lines) > most {
 		lines = append(lines[:most-1], fmt.Sprintf("… %d more", len(lines)-most+1))
 	}
-	var text strings.Builder
 	if b.drawn > 0 {
-		text.WriteString(ansi.CursorUp(b.drawn) + "\r" + ansi.EraseScreenBelow)
+		if _, err := io.WriteString(b.w, ansi.CursorUp(b.drawn)+"\r"+ansi.EraseScreenBelow); err != nil {
+			return fmt.Errorf("show table: %w", err)
+		}
 	}
+	var text strings.Builder
 	for _, line := range lines {
 		if b.look.width > 0 {
 			line = fit(line, b.look.width-1)
