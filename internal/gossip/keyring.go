@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
 
+	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -104,7 +104,7 @@ func LoadKeys(path string) (_ Keys, err error) {
 
 // Save writes the keyring file at path, for its owner alone, whole or not at
 // all.
-func (k Keys) Save(path string) (err error) {
+func (k Keys) Save(path string) error {
 	if err := k.Validate(); err != nil {
 		return err
 	}
@@ -112,17 +112,5 @@ func (k Keys) Save(path string) (err error) {
 	for _, key := range k {
 		fmt.Fprintln(&text, base64.StdEncoding.EncodeToString(key))
 	}
-	fresh := path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("keyring: %w", err)
-	}
-	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("keyring: %w", err)
-	}
-	_, err = f.Write(text.Bytes())
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("keyring: %w", errors.Join(err, os.Remove(fresh)))
-	}
-	return os.Rename(fresh, path)
+	return atomicfile.WriteSecret(path, text.Bytes())
 }
