@@ -25,7 +25,12 @@ func TestHints(t *testing.T) {
 		{"gone, after its stream broke", func(w *world, detach func()) { detach(); w.Suspect("silent") }, time.Second},
 		{"gone and back, then its stream breaks", func(w *world, detach func()) { w.Suspect("silent"); w.Back("silent"); detach() }, 10 * time.Second},
 		{"gone and back, after its stream broke", func(w *world, detach func()) { detach(); w.Suspect("silent"); w.Back("silent") }, 10 * time.Second},
-		{"gone and back, late", func(w *world, detach func()) { detach(); time.Sleep(6 * time.Second); w.Suspect("silent"); w.Back("silent") }, 10 * time.Second},
+		{"gone and back, late", func(w *world, detach func()) {
+			detach()
+			time.Sleep(6 * time.Second)
+			w.Suspect("silent")
+			w.Back("silent")
+		}, 10 * time.Second},
 		{"gone, late", func(w *world, detach func()) { detach(); time.Sleep(9500 * time.Millisecond); w.Suspect("silent") }, 10 * time.Second},
 		{"another is gone", func(w *world, detach func()) { w.Suspect("x"); w.Suspect("nobody"); detach() }, 10 * time.Second},
 	}

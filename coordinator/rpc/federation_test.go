@@ -21,6 +21,7 @@ import (
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
+	"github.com/accord-fl/accord/coordinator/rpc"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/model"
@@ -41,6 +42,12 @@ type node struct {
 
 func start(t *testing.T, dir string) *node {
 	t.Helper()
+	return startWith(t, dir, nil)
+}
+
+// startWith is start with other options of the server.
+func startWith(t *testing.T, dir string, change func(*rpc.Options)) *node {
+	t.Helper()
 	file, err := journal.OpenFile(filepath.Join(dir, "journal.jsonl"))
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +64,7 @@ func start(t *testing.T, dir string) *node {
 	ctx, cancel := context.WithCancel(t.Context())
 	driven := make(chan error, 1)
 	go func() { driven <- c.Run(ctx) }()
-	s := serve(t, c, c, nil)
+	s := serve(t, c, c, change)
 	n := &node{s, c, logs, sync.OnceFunc(func() {
 		cancel()
 		if err := errors.Join(s.stop(), <-driven, file.Close()); err != nil {

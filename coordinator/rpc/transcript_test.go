@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/accord-fl/accord/coordinator/rpc"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/wire/wiretest"
 	"github.com/accord-fl/accord/model"
@@ -39,7 +40,7 @@ func TestServerUnderstandsOlderParticipants(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				n := start(t, t.TempDir())
+				n := startWith(t, t.TempDir(), asRecorded)
 				submit(t, n, 2, 1)
 				if err := said.PlayClient(t.Context(), n.raw(), func(string) { stopRun(t, n) }); err != nil {
 					t.Error(err)
@@ -48,6 +49,9 @@ func TestServerUnderstandsOlderParticipants(t *testing.T) {
 		})
 	}
 }
+
+// asRecorded sets what may be chosen otherwise today.
+func asRecorded(o *rpc.Options) { o.Lease = 30 * time.Second }
 
 func stopRun(t *testing.T, n *node) {
 	t.Helper()
@@ -88,7 +92,7 @@ func TestRecordConversation(t *testing.T) {
 		t.Skip("nothing to record without -record FILE")
 	}
 	synctest.Test(t, func(t *testing.T) {
-		n := start(t, t.TempDir())
+		n := startWith(t, t.TempDir(), asRecorded)
 		submit(t, n, 2, 1)
 		recorder, between := wiretest.NewRecorder(n.raw())
 		listener := bufconn.Listen(1 << 16)

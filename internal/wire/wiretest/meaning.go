@@ -114,7 +114,7 @@ func (l Line) says(data []byte) error {
 		return err
 	}
 	if err := within(got, want, ""); err != nil {
-		return fmt.Errorf("%v: %w", l.Stream, err)
+		return fmt.Errorf("%v: %s: %w", l.Stream, compact(got), err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 // it did. act does what was done beside.
 func (t Transcript) PlayClient(ctx context.Context, conn *grpc.ClientConn, act func(what string)) error {
 	begin := time.Now()
-	streams := map[Stream]grpc.ClientStream{}
+	streams := map[Stream]*heard{}
 	for n, l := range t {
 		time.Sleep(l.At - time.Since(begin))
 		if l.Action != "" {
@@ -28,7 +29,7 @@ func (t Transcript) PlayClient(ctx context.Context, conn *grpc.ClientConn, act f
 			if err != nil {
 				return err
 			}
-			streams[l.Stream] = s
+			streams[l.Stream] = &heard{ClientStream: s}
 		}
 		if err := l.playClient(streams[l.Stream]); err != nil {
 			return fmt.Errorf("line %d of the transcript: %w", n+1, err)
@@ -37,24 +38,65 @@ func (t Transcript) PlayClient(ctx context.Context, conn *grpc.ClientConn, act f
 	return nil
 }
 
-func (l Line) playClient(s grpc.ClientStream) error {
+// heard is a stream and what the server has said on it that was not asked
+// for yet. A server may say a thing twice, such as an offer around a
+// participant's arrival, and what it says at one moment in another order.
+type heard struct {
+	grpc.ClientStream
+	held [][]byte
+}
+
+// hear waits until the server has said at least what l does.
+func (h *heard) hear(l Line) error {
+	for n, data := range h.held {
+		if l.says(data) == nil {
+			h.held = slices.Delete(h.held, n, n+1)
+			return nil
+		}
+	}
+	var others error // why what was said instead is not it
+	for {
+		data, err := receive(h)
+		if err != nil {
+			return errors.Join(fmt.Errorf("%v: %w", l.Stream, err), others)
+		}
+		err = l.says(data)
+		if err == nil {
+			return nil
+		}
+		h.held = append(h.held, data)
+		others = errors.Join(others, err)
+	}
+}
+
+// finish waits for the end of what the server says.
+func (h *heard) finish(l Line) error {
+	for {
+		if data, err := receive(h); err != nil {
+			return l.ends(data, err)
+		}
+	}
+}
+
+func (l Line) playClient(s *heard) error {
 	switch {
 	case l.Up && l.End:
 		return s.CloseSend()
 	case l.Up:
 		return s.SendMsg(&l.Data)
+	case l.End:
+		return s.finish(l)
+	default:
+		return s.hear(l)
 	}
-	data, err := receive(s)
-	if l.End {
-		if !errors.Is(err, io.EOF) {
-			return fmt.Errorf("%v: got %x and error %v, want the end", l.Stream, data, err)
-		}
+}
+
+// ends checks that a stream has ended where one of the transcript did.
+func (l Line) ends(data []byte, err error) error {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("%v: %w", l.Stream, err)
-	}
-	return l.says(data)
+	return errors.Join(fmt.Errorf("%v: got %x, want the end", l.Stream, data), err)
 }
 
 // Player is a server that says what a transcript's server said.
@@ -123,10 +165,7 @@ func (l Line) playServer(s grpc.ServerStream) error {
 	}
 	data, err := receive(s)
 	if l.End {
-		if !errors.Is(err, io.EOF) {
-			return fmt.Errorf("%v: got %x and error %v, want the end", l.Stream, data, err)
-		}
-		return nil
+		return l.ends(data, err)
 	}
 	if err != nil {
 		return fmt.Errorf("%v: %w", l.Stream, err)
