@@ -6,18 +6,10 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"github.com/accord-fl/accord/internal/fault"
-)
-
-// Limits on a spec's text before it is parsed: the YAML parser's time grows with
-// the square of both. MaxLayers layers in canonical form fit.
-const (
-	maxSpecBytes = 1 << 16
-	maxBrackets  = 32 // open at once
+	"github.com/accord-fl/accord/internal/yamltree"
 )
 
 // SpecError is a mistake in a spec's text.
@@ -57,15 +49,13 @@ func (s *Spec) UnmarshalJSON(data []byte) error {
 }
 
 func parseSpec(data []byte) (*Spec, error) {
-	if len(data) > maxSpecBytes {
-		return nil, fault.Inputf("a spec of %d bytes is above the limit of %d", len(data), maxSpecBytes)
+	file, err := yamltree.Parse(withoutTabs(data))
+	var at *yamltree.Error
+	if errors.As(err, &at) && at.Line > 0 {
+		return nil, &SpecError{Line: at.Line, Message: at.Message}
 	}
-	if line := tooDeep(data); line > 0 {
-		return nil, &SpecError{Line: line, Message: fmt.Sprintf("more than %d brackets are open", maxBrackets)}
-	}
-	file, err := parser.ParseBytes(withoutTabs(data), 0)
 	if err != nil {
-		return nil, syntaxError(err)
+		return nil, fmt.Errorf("spec: %w", err)
 	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
 		return nil, fault.Inputf("want one document with the keys input and layers")
@@ -77,25 +67,6 @@ func parseSpec(data []byte) (*Spec, error) {
 	return s, s.Validate()
 }
 
-// tooDeep returns the line where too many brackets are open, or 0. It counts
-// those in comments and strings too, where a spec has no use for them.
-func tooDeep(data []byte) int {
-	line, open := 1, 0
-	for _, c := range data {
-		switch c {
-		case '\n':
-			line++
-		case '[', '{':
-			if open++; open > maxBrackets {
-				return line
-			}
-		case ']', '}':
-			open--
-		}
-	}
-	return 0
-}
-
 // withoutTabs replaces the tabs of indented JSON, which YAML forbids, by spaces.
 // Inside a JSON string a tab is written \t, so every raw one is white space.
 func withoutTabs(data []byte) []byte {
@@ -103,15 +74,6 @@ func withoutTabs(data []byte) []byte {
 		return data
 	}
 	return bytes.ReplaceAll(data, []byte{'\t'}, []byte{' '})
-}
-
-// syntaxError turns an error of the YAML parser into one of ours.
-func syntaxError(err error) error {
-	var y yaml.Error
-	if errors.As(err, &y) && y.GetToken() != nil {
-		return &SpecError{Line: y.GetToken().Position.Line, Message: y.GetMessage()}
-	}
-	return fault.As(fault.Input, err)
 }
 
 func lineOf(n ast.Node) int {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/yamltree"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/model/optim"
 )
@@ -230,7 +232,7 @@ func TestLoadTakesPathsFromTheFilesFolder(t *testing.T) {
 func TestLoadErrors(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "bad-net.yaml"), "input: [28, 28, 1]\nlayerz: []\n")
-	write(t, filepath.Join(dir, "big.yaml"), strings.Repeat("#", maxFile+1))
+	write(t, filepath.Join(dir, "big.yaml"), strings.Repeat("#", yamltree.MaxBytes+1))
 	for _, c := range []struct{ name, text, want string }{
 		{"bad-spec.yaml", "seed: 1\nmodel: {spec: bad-net.yaml}\n", "bad-net.yaml:2"},
 		{"no-spec.yaml", "seed: 1\nmodel: {spec: none.yaml}\n", "no-spec.yaml:2: model.spec: "},
@@ -289,4 +291,24 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("run changed on the way (-sent +read):\n%s", diff)
 		}
 	})
+}
+
+// What a submission gets wrong is told to whoever sent it, within bounds.
+func TestErrorsAreBounded(t *testing.T) {
+	var keys strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&keys, "key%d: 1\n", i)
+	}
+	for _, tt := range []struct{ name, text, want string }{
+		{"many problems", keys.String(), "and 4980 more"},
+		{"a long value", "name: " + strings.Repeat("x", 50_000), "…"},
+		{"a long key", strings.Repeat("x", 50_000) + ": 1", "…"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse("sent", []byte(tt.text))
+			if !errors.Is(err, fault.Input) || !strings.Contains(err.Error(), tt.want) || len(err.Error()) > 16_000 {
+				t.Errorf("got %d bytes of error, %.200v, want bad input with %q", len(fmt.Sprint(err)), err, tt.want)
+			}
+		})
+	}
 }

@@ -11,9 +11,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/yamltree"
 )
 
 // document is a parsed YAML file, and where its keys are.
@@ -27,7 +27,7 @@ type document struct {
 // parse reads the YAML in data; name is what errors call it.
 func parse(name string, data []byte) (*document, error) {
 	d := &document{name: name, source: data, lines: map[string]int{}}
-	file, err := parser.ParseBytes(data, 0)
+	file, err := yamltree.Parse(data)
 	if err != nil {
 		return nil, Problems{d.translate(err)}
 	}
@@ -73,8 +73,12 @@ func asProblems(err error, d *document) error {
 // translate turns an error of the YAML library into a problem of this file.
 func (d *document) translate(err error) Problem {
 	p := Problem{File: d.name, Text: err.Error()}
+	var unparsed *yamltree.Error
 	var located yaml.Error
-	if errors.As(err, &located) {
+	switch {
+	case errors.As(err, &unparsed):
+		p.Line, p.Text = unparsed.Line, unparsed.Message
+	case errors.As(err, &located):
 		p.Text = located.GetMessage()
 		if t := located.GetToken(); t != nil {
 			p.Line = t.Position.Line
@@ -167,17 +171,14 @@ func load(path string, out settings) error {
 	return doc.locate(out.Validate())
 }
 
-// maxFile bounds a configuration file, in bytes.
-const maxFile = 1 << 20
-
 // readFile reads a configuration file of a sensible size.
 func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fault.As(fault.Input, err)
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fault.Inputf("%s: want a file of at most %d bytes", path, int64(maxFile))
+	if !info.Mode().IsRegular() || info.Size() > yamltree.MaxBytes {
+		return nil, fault.Inputf("%s: want a file of at most %d bytes", path, yamltree.MaxBytes)
 	}
 	data, err := os.ReadFile(path)
 	return data, fault.As(fault.Input, err)

@@ -37,9 +37,13 @@ func (p Problem) String() string {
 type Problems []Problem
 
 func (p Problems) Error() string {
-	lines := make([]string, len(p))
+	var lines []string
 	for i, problem := range p {
-		lines[i] = problem.String()
+		if i == maxShown {
+			lines = append(lines, fmt.Sprintf("and %d more", len(p)-i))
+			break
+		}
+		lines = append(lines, problem.String())
 	}
 	return strings.Join(lines, "\n")
 }
@@ -47,13 +51,20 @@ func (p Problems) Error() string {
 // Is puts the error into class fault.Input.
 func (p Problems) Is(target error) bool { return target == fault.Input }
 
+// What the message of an error may hold at most: it may go to a peer, which may
+// have sent the configuration.
+const (
+	maxShown = 20  // problems
+	maxText  = 300 // bytes of one
+)
+
 // checker collects problems.
 type checker struct{ problems Problems }
 
 // require notes a problem with the key at path unless ok holds.
 func (c *checker) require(ok bool, path, format string, args ...any) {
 	if !ok {
-		c.problems = append(c.problems, Problem{Path: path, Text: fmt.Sprintf(format, args...)})
+		c.problems = append(c.problems, Problem{Path: shorten(path), Text: shorten(fmt.Sprintf(format, args...))})
 	}
 }
 
@@ -63,4 +74,12 @@ func (c *checker) err() error {
 		return nil
 	}
 	return c.problems
+}
+
+// shorten cuts text that quotes too much.
+func shorten(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + " …"
 }
