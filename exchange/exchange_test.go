@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/model"
@@ -134,30 +136,83 @@ func TestRandIsKeyed(t *testing.T) {
 	}
 }
 
+// again writes a document and reads it anew.
+func again[T any](t *testing.T, d T) (read T) {
+	t.Helper()
+	data, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &read); err != nil {
+		t.Fatalf("%s: %v", data, err)
+	}
+	return read
+}
+
+// FuzzReply: what is valid has an update exactly when it is done, and is the
+// same and valid when sent on.
 func FuzzReply(f *testing.F) {
 	data, err := json.Marshal(reply())
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(data)
+	f.Add([]byte(`{"task": "t", "outcome": "declined", "reason": "not today"}`))
+	f.Add([]byte(`{"task": "t", "outcome": "done", "update": {"metrics": {"loss": 1e400}, "samples": 1e18, "steps": -1}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var r Reply
-		if json.Unmarshal(data, &r) == nil && r.Validate() == nil && r.Outcome == Done && r.Update == nil {
-			t.Error("a valid reply that is done has no update")
+		if json.Unmarshal(data, &r) != nil || r.Validate() != nil {
+			return
+		}
+		if (r.Outcome == Done) != (r.Update != nil) {
+			t.Errorf("outcome %s with update %v", r.Outcome, r.Update)
+		}
+		read := again(t, r)
+		if err := read.Validate(); err != nil {
+			t.Errorf("valid once, but not again: %v", err)
+		}
+		if diff := cmp.Diff(r, read, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("reply differs (-first +again):\n%s", diff)
 		}
 	})
 }
 
+// FuzzTask: what is valid can be trained for, and stays valid when sent on.
 func FuzzTask(f *testing.F) {
 	data, err := json.Marshal(task())
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(data)
+	f.Add([]byte(`{"id": "t", "run": "r", "round": 1, "exchange": "train", "contract": {"tensors": [{"name": "w", "dtype": "F32", "shape": [4294967296, 4294967296]}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var task Task
-		if json.Unmarshal(data, &task) == nil && task.Validate() == nil && task.Round < 1 {
-			t.Error("a valid task has no round")
+		if json.Unmarshal(data, &task) != nil || task.Validate() != nil {
+			return
+		}
+		if n := task.Contract.Size(); task.Round < 1 || n < 1 || n > model.MaxParameters {
+			t.Errorf("took a task of round %d with %d parameters", task.Round, n)
+		}
+		if err := again(t, task).Validate(); err != nil {
+			t.Errorf("valid once, but not again: %v", err)
+		}
+	})
+}
+
+// FuzzHello: who is let in has a name that can be a file's.
+func FuzzHello(f *testing.F) {
+	f.Add([]byte(`{"name": "athens", "version": "v1", "protocol": 1, "capabilities": {"trainer": "builtin", "cores": 2}}`))
+	f.Add([]byte(`{"name": "../x", "protocol": -1}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var h Hello
+		if json.Unmarshal(data, &h) != nil || h.Validate() != nil {
+			return
+		}
+		if !filepath.IsLocal(h.Name) || filepath.Base(h.Name) != h.Name {
+			t.Errorf("took %q for a name", h.Name)
+		}
+		if err := again(t, h).Validate(); err != nil {
+			t.Errorf("valid once, but not again: %v", err)
 		}
 	})
 }

@@ -44,7 +44,7 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 		stream:     stream,
 		incoming:   make(chan *accordv1.AttendRequest),
 		replies:    make(chan *accordv1.Reply, maxReplies),
-		lease:      time.NewTimer(f.options.Lease),
+		lease:      time.NewTimer(min(helloWithin, f.options.Lease)),
 	}
 	defer a.lease.Stop()
 	failed := make(chan error, 2)

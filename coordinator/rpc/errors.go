@@ -99,7 +99,25 @@ func (g guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h
 }
 
 func (g guard) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, h grpc.StreamHandler) error {
-	return g.mapped(h(srv, stream), info.FullMethod)
+	return g.mapped(h(srv, blaming{stream}), info.FullMethod)
+}
+
+// blaming is a stream on which a message that can not be decoded is its
+// sender's mistake. gRPC calls it internal, and has already told the sender so.
+type blaming struct{ grpc.ServerStream }
+
+func (b blaming) RecvMsg(m any) error {
+	err := b.ServerStream.RecvMsg(m)
+	if status.Code(err) == codes.Internal {
+		return status.Error(codes.InvalidArgument, status.Convert(err).Message())
+	}
+	return err
+}
+
+// unknownMethod answers calls that no service knows.
+func unknownMethod(_ any, stream grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(stream)
+	return status.Errorf(codes.Unimplemented, "there is no method %.80q", method)
 }
 
 func (g guard) mapped(err error, method string) error {

@@ -55,7 +55,6 @@ func (f *federation) Upload(stream accordv1.FederationService_UploadServer) erro
 		return err
 	}
 	if err := f.store(h, stream); err != nil {
-		f.log.Warn("upload refused", zap.String("participant", h.GetParticipant()), zap.String("task", h.GetTask()), zap.Error(err))
 		return err
 	}
 	return stream.SendAndClose(&accordv1.UploadResponse{})

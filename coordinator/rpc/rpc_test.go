@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -74,14 +75,19 @@ func (f *fake) detachments() int {
 
 // server serves over connections in memory.
 type server struct {
-	t        *testing.T
+	t        testing.TB
 	listener *bufconn.Listener
 	cancel   context.CancelFunc
 	done     chan error
 }
 
 // serve starts a server; it stops with the test.
-func serve(t *testing.T, f rpc.Federation, r rpc.Runs, change func(*rpc.Options)) *server {
+func serve(t testing.TB, f rpc.Federation, r rpc.Runs, change func(*rpc.Options)) *server {
+	t.Helper()
+	return serveLogged(t, f, r, change, zaptest.NewLogger(t))
+}
+
+func serveLogged(t testing.TB, f rpc.Federation, r rpc.Runs, change func(*rpc.Options), log *zap.Logger) *server {
 	t.Helper()
 	o := rpc.DefaultOptions()
 	o.Prepare = func([]byte, io.ReaderAt, int64) (rpc.Submission, error) {
@@ -92,7 +98,7 @@ func serve(t *testing.T, f rpc.Federation, r rpc.Runs, change func(*rpc.Options)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &server{t: t, listener: bufconn.Listen(1 << 16), cancel: cancel, done: make(chan error, 1)}
-	go func() { s.done <- rpc.Serve(ctx, s.listener, f, r, o, zaptest.NewLogger(t)) }()
+	go func() { s.done <- rpc.Serve(ctx, s.listener, f, r, o, log) }()
 	t.Cleanup(func() {
 		if err := s.stop(); err != nil {
 			t.Errorf("Serve returned %v", err)
@@ -126,7 +132,7 @@ func (s *server) connect() accordv1.FederationServiceClient {
 
 // peer is the bare client's end of an attendance.
 type peer struct {
-	t *testing.T
+	t testing.TB
 	accordv1.FederationService_AttendClient
 }
 
@@ -192,7 +198,7 @@ func (p *peer) end() error {
 	}
 }
 
-func newSpool(t *testing.T) *spool.Spool {
+func newSpool(t testing.TB) *spool.Spool {
 	t.Helper()
 	s, err := spool.Open(t.TempDir(), spool.Options{})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -83,6 +84,17 @@ func (o Options) Validate() error {
 	return nil
 }
 
+// What one connection may take of the server. A participant has one Attend
+// stream and few transfers at a time.
+const (
+	maxStreams = 32       // at once
+	maxHeaders = 16 << 10 // bytes of a call's headers
+)
+
+// helloWithin is how long an Attend stream may last without a hello, at most;
+// a shorter lease counts, too.
+const helloWithin = 10 * time.Second
+
 // ListenPlain opens the address to serve at without certificates, which must be
 // asked for and a loopback address; errors are those of Listen.
 func ListenPlain(addr string, insecure bool) (net.Listener, error) {
@@ -111,8 +123,13 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 	}
 	log = log.Named("rpc")
 	refused := newRefusals()
+	complaints := newComplaints(refused, o.Security != nil, log)
 	server := grpc.NewServer(append(o.interceptors(refused, log),
 		grpc.MaxRecvMsgSize(wire.MaxMessage),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.StatsHandler(complaints),
+		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.ConnectionTimeout(10*time.Second),
 		// Whoever renews a lease is never asked; this ends what else hangs.
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
@@ -127,6 +144,11 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 		accordv1.RegisterEnrollmentServiceServer(server, &enrollment{security: *o.Security, tries: newTries(), log: log})
 	}
 
+	counting, counted := context.WithCancel(context.WithoutCancel(ctx))
+	var reports sync.WaitGroup
+	reports.Go(func() { complaints.run(counting) })
+	defer reports.Wait()
+	defer counted()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	select {
