@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/buffer"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
 
@@ -13,24 +14,33 @@ import (
 )
 
 // newLog returns a logger that writes to w from level on: lines for people on
-// a terminal, one JSON object a line elsewhere.
+// a terminal, one JSON object a line elsewhere. The journal of systemd gets
+// the level as it wants it, and puts the time to each line by itself.
 func newLog(w io.Writer, level string) (*zap.Logger, error) {
 	from, err := zapcore.ParseLevel(level)
 	if err != nil {
 		return nil, fault.Inputf("log_level: %w", err)
 	}
-	encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{
-		TimeKey: "time", EncodeTime: zapcore.RFC3339NanoTimeEncoder,
-		LevelKey: "level", EncodeLevel: zapcore.LowercaseLevelEncoder,
-		NameKey: "from", EncodeName: zapcore.FullNameEncoder,
-		MessageKey: "event", EncodeDuration: zapcore.StringDurationEncoder,
-	})
+	return zap.New(zapcore.NewCore(logEncoder(w), zapcore.Lock(zapcore.AddSync(w)), from)), nil
+}
+
+func logEncoder(w io.Writer) zapcore.Encoder {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		encoder = zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
+		return zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
 			TimeKey: "time", EncodeTime: zapcore.TimeEncoderOfLayout(time.TimeOnly),
 			LevelKey: "level", EncodeLevel: zapcore.CapitalColorLevelEncoder,
 			MessageKey: "event", EncodeDuration: zapcore.StringDurationEncoder, ConsoleSeparator: "  ",
 		})
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(w)), from)), nil
+	config := zapcore.EncoderConfig{
+		TimeKey: "time", EncodeTime: zapcore.RFC3339NanoTimeEncoder,
+		LevelKey: "level", EncodeLevel: zapcore.LowercaseLevelEncoder,
+		NameKey: "from", EncodeName: zapcore.FullNameEncoder,
+		MessageKey: "event", EncodeDuration: zapcore.StringDurationEncoder,
+	}
+	if !isJournal(w) {
+		return zapcore.NewJSONEncoder(config)
+	}
+	config.TimeKey = ""
+	return journalEncoder{zapcore.NewJSONEncoder(config), buffer.NewPool()}
 }

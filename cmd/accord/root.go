@@ -158,9 +158,13 @@ func printError(stderr io.Writer, cmd *cobra.Command, err error) {
 	if code == exitInterrupted {
 		text = "interrupted"
 	}
+	mark := "accord: "
+	if isJournal(stderr) {
+		mark = fmt.Sprintf("<%d>%s", priorityError, mark)
+	}
 	for line := range strings.Lines(text) {
 		// An error that can not be written has nowhere else to go.
-		_, _ = fmt.Fprintf(stderr, "accord: %s\n", strings.TrimSuffix(line, "\n"))
+		_, _ = fmt.Fprintf(stderr, "%s%s\n", mark, strings.TrimSuffix(line, "\n"))
 	}
 	if code == exitUsage {
 		_, _ = fmt.Fprintf(stderr, "Try '%s --help'.\n", cmd.CommandPath())
