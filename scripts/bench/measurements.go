@@ -32,6 +32,7 @@ func measurements() []measurement {
 		{"idle", (*bench).idle},
 		{"rest", (*bench).atRest},
 		{"lost", (*bench).lost},
+		{"flood", (*bench).flooded},
 	}
 }
 

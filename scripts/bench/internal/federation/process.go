@@ -23,6 +23,7 @@ type Entry struct {
 	Address     string    `json:"address"`
 	Round       int       `json:"round"`
 	Participant string    `json:"participant"`
+	Count       int       `json:"count"`
 }
 
 // Process is a running one. Its log is JSON, a line an entry, on its stderr.
@@ -101,13 +102,18 @@ func (p *Process) Kill() error { return p.cmd.Process.Kill() }
 func (p *Process) Pause() error { return pause(p.cmd.Process) }
 
 // Memory is what the process has in RAM, in bytes.
-func (p *Process) Memory() (int64, error) {
+func (p *Process) Memory() (int64, error) { return p.memory("VmRSS:") }
+
+// PeakMemory is the most that the process had in RAM so far, in bytes.
+func (p *Process) PeakMemory() (int64, error) { return p.memory("VmHWM:") }
+
+func (p *Process) memory(key string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range bytes.Lines(status) {
-		if kib, ok := bytes.CutPrefix(line, []byte("VmRSS:")); ok {
+		if kib, ok := bytes.CutPrefix(line, []byte(key)); ok {
 			n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(string(kib)), " kB"), 10, 64)
 			return n << 10, err
 		}
