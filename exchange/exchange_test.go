@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -200,19 +199,3 @@ func FuzzTask(f *testing.F) {
 }
 
 // FuzzHello: who is let in has a name that can be a file's.
-func FuzzHello(f *testing.F) {
-	f.Add([]byte(`{"name": "athens", "version": "v1", "protocol": 1, "capabilities": {"trainer": "builtin", "cores": 2}}`))
-	f.Add([]byte(`{"name": "../x", "protocol": -1}`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var h Hello
-		if json.Unmarshal(data, &h) != nil || h.Validate() != nil {
-			return
-		}
-		if !filepath.IsLocal(h.Name) || filepath.Base(h.Name) != h.Name {
-			t.Errorf("took %q for a name", h.Name)
-		}
-		if err := again(t, h).Validate(); err != nil {
-			t.Errorf("valid once, but not again: %v", err)
-		}
-	})
-}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -88,6 +89,9 @@ func FuzzHello(f *testing.F) {
 		var h Hello
 		if json.Unmarshal(data, &h) != nil || h.Validate() != nil {
 			return
+		}
+		if !filepath.IsLocal(h.Name) || filepath.Base(h.Name) != h.Name {
+			t.Errorf("took %q for a name", h.Name)
 		}
 		if got, err := h.Agree(); err != nil || got < Oldest || got > Protocol {
 			t.Errorf("a valid hello agrees on protocol %d, error %v", got, err)

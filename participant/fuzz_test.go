@@ -53,8 +53,8 @@ func FuzzSaid(f *testing.F) {
 		if proto.Unmarshal(data, &m) != nil {
 			return
 		}
-		if lease, err := readWelcome(&m); err == nil && (m.GetWelcome() == nil || lease < time.Second) {
-			t.Fatalf("took %v for a welcome with lease %v", &m, lease)
+		if w, err := readWelcome(&m); err == nil && (m.GetWelcome() == nil || w.lease < time.Second) {
+			t.Fatalf("took %v for a welcome with lease %v", &m, w.lease)
 		}
 		if m.GetOffer() != nil {
 			task, refusal := readOffer(m.GetOffer())
