@@ -219,6 +219,9 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	released := before.Release != nil && s.state.Release == nil
 	if released || s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
 		c.discard(r, c.needed(before))
+		if err := c.sweepPartials(); err != nil {
+			c.log.Warn("partial artefacts not removed", zap.Error(err))
+		}
 	}
 	if e, ok := s.in.event.(round.Answered); ok {
 		c.discard(r, []string{e.Digest}) // unless it was accepted

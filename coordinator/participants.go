@@ -17,19 +17,25 @@ import (
 // Spool is where artefacts lie that participants fetch and store.
 func (c *Coordinator) Spool() *spool.Spool { return c.o.Spool }
 
-// MaxArtefact is the size in bytes of the largest artefact that any
-// unfinished run can need: its contract's tensors and a generous header.
-func (c *Coordinator) MaxArtefact() int64 {
+// Awaits is how many bytes an artefact of the participant's answer to the
+// task may have: the contract's tensors and a generous header. It is 0 when no
+// answer is awaited.
+func (c *Coordinator) Awaits(participant, task string) int64 {
+	name, _, _ := strings.Cut(task, "/")
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	var most int64
-	for _, r := range c.runs {
-		if !r.state.Phase.Final() {
-			most = max(most, artefactLimit(r.definition))
-		}
+	r := c.runs[name]
+	if r == nil || r.state.Phase.Final() {
+		return 0
 	}
-	return most
+	if t, ok := r.state.Task(task); !ok || t.Participant != participant || !awaited(t) {
+		return 0
+	}
+	return artefactLimit(r.definition)
 }
+
+// awaited tells whether an answer to the task may still count.
+func awaited(t round.Task) bool { return t.Status == round.Open || t.Status == round.Lost }
 
 // artefactLimit allows 512 bytes of header a tensor beside names and data.
 func artefactLimit(d Definition) int64 {
@@ -85,7 +91,7 @@ func (c *Coordinator) Answer(ctx context.Context, participant string, reply exch
 		event.Digest, event.Samples = delta.Digest, reply.Update.Samples
 		event.Outcome = round.Valid
 		c.pins.pin(event.Digest)
-		if t, ok := state.Task(reply.Task); ok && t.Participant == participant && (t.Status == round.Open || t.Status == round.Lost) {
+		if t, ok := state.Task(reply.Task); ok && t.Participant == participant && awaited(t) {
 			err := c.check(d, state, reply.Update)
 			if errors.Is(err, spool.ErrNotFound) {
 				c.pins.unpin(event.Digest)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
+	"github.com/accord-fl/accord/internal/spool"
 )
 
 // recover replays the journal and removes artefacts that nothing refers to.
@@ -63,7 +64,21 @@ func (c *Coordinator) sweep() error {
 			}
 		}
 	}
-	return nil
+	return c.sweepPartials()
+}
+
+// sweepPartials removes what has arrived of artefacts that no answer will
+// name any more.
+func (c *Coordinator) sweepPartials() error {
+	var open []spool.Key
+	for _, r := range c.runs {
+		for _, t := range r.state.Tasks {
+			if !r.state.Phase.Final() && awaited(t) {
+				open = append(open, spool.Key{Owner: t.Participant, Task: t.ID})
+			}
+		}
+	}
+	return c.o.Spool.SweepPartials(open)
 }
 
 // needed lists the artefacts that s refers to.

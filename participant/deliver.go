@@ -4,16 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"go.uber.org/zap"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/accord-fl/accord/exchange"
-	"github.com/accord-fl/accord/internal/spool"
-	"github.com/accord-fl/accord/internal/wire"
-	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
 // deliver uploads the artefacts of every reply in the outbox and hands the
@@ -62,57 +56,3 @@ type lostUpdate struct{ err error }
 
 func (l *lostUpdate) Error() string { return "the update can not be uploaded: " + l.err.Error() }
 func (l *lostUpdate) Unwrap() error { return l.err }
-
-// upload brings the reply's artefacts to the coordinator.
-func (s *session) upload(ctx context.Context, r exchange.Reply) error {
-	if r.Update == nil {
-		return nil
-	}
-	for _, a := range r.Update.Artefacts {
-		if err := s.uploadOne(ctx, r.Task, a); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefact) error {
-	blob, err := s.state.spool.Open(a.Digest)
-	if errors.Is(err, spool.ErrNotFound) {
-		return &lostUpdate{err}
-	}
-	if err != nil {
-		return err
-	}
-	defer blob.Close() // only read from
-
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the stream when it is left early
-	stream, err := s.client.Upload(ctx)
-	if err != nil {
-		return err
-	}
-	err = sendArtefact(stream, &accordv1.UploadHeader{Participant: s.options.Name, Task: task, Digest: a.Digest, Size: a.Bytes}, blob)
-	if err != nil && !errors.Is(err, io.EOF) { // io.EOF: the coordinator has answered before the end
-		return err
-	}
-	_, err = stream.CloseAndRecv()
-	switch status.Code(err) {
-	case codes.FailedPrecondition, codes.NotFound:
-		return nil // nobody waits for it any more; the receipt will say so
-	case codes.InvalidArgument:
-		return &lostUpdate{errors.New(plain(err))}
-	}
-	return err
-}
-
-// sendArtefact sends a header and then the blob. Its error is io.EOF when the
-// other side has ended the stream; CloseAndRecv then tells how.
-func sendArtefact(stream accordv1.FederationService_UploadClient, h *accordv1.UploadHeader, blob *spool.Blob) error {
-	if err := stream.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Header{Header: h}}); err != nil {
-		return err
-	}
-	return wire.SendChunks(io.NewSectionReader(blob, 0, blob.Size()), func(chunk []byte) error {
-		return stream.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Chunk{Chunk: chunk}})
-	})
-}

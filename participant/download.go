@@ -2,12 +2,12 @@ package participant
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/spool"
-	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -21,8 +21,10 @@ type blobs struct {
 var _ Blobs = (*blobs)(nil)
 
 // Fetch opens an artefact, downloading it first when needed. While the
-// coordinator can not be reached it waits.
+// coordinator can not be reached it waits; what came of a download that broke
+// off need not come again.
 func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (Blob, error) {
+	retry := newRetry()
 	for {
 		if _, ok := b.spool.Has(a.Digest); ok {
 			return b.spool.Open(a.Digest)
@@ -32,28 +34,54 @@ func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (Blob, error) {
 			return nil, err
 		}
 		err = b.download(ctx, client, a)
-		if err != nil && !disconnected(err) {
+		if err != nil && !disconnected(err) && !errors.Is(err, errStale) {
 			return nil, err
 		}
-		if err != nil && !sleep(ctx, time.Second) {
+		if err != nil && !sleep(ctx, retry.NextBackOff()) {
 			return nil, ctx.Err()
 		}
 	}
 }
 
-func (b *blobs) download(ctx context.Context, client accordv1.FederationServiceClient, a exchange.Artefact) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the stream when the spool stops reading early
-	stream, err := client.Download(ctx, &accordv1.DownloadRequest{Digest: a.Digest})
+// errStale tells that a download did not fit what had come before.
+var errStale = errors.New("what had been downloaded before was not part of it")
+
+func (b *blobs) download(ctx context.Context, client accordv1.FederationServiceClient, a exchange.Artefact) (err error) {
+	p, err := b.spool.Resume(partialOf(a.Digest), a.Bytes)
+	if errors.Is(err, spool.ErrExists) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	_, err = b.spool.Put(wire.ChunkReader(func() ([]byte, error) {
+	defer func() { err = errors.Join(err, p.Close()) }()
+	offset := p.Offset()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the stream when it is left early
+	stream, err := client.Download(ctx, &accordv1.DownloadRequest{Digest: a.Digest, Offset: offset})
+	if err != nil {
+		return err
+	}
+	for {
 		m, err := stream.Recv()
-		return m.GetChunk(), err
-	}), a.Digest, a.Bytes)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := p.Write(m.GetChunk()); err != nil {
+			return err
+		}
+	}
+	if err = p.Finish(); errors.Is(err, spool.ErrDigest) && offset > 0 {
+		return errStale
+	}
 	return err
 }
+
+// partialOf names what has come of a download.
+func partialOf(digest string) spool.Key { return spool.Key{Digest: digest, Task: digest} }
 
 // Store keeps what write writes in the spool.
 func (b *blobs) Store(_ context.Context, write func(io.Writer) error) (exchange.Artefact, error) {

@@ -64,8 +64,8 @@ func (s *state) close() error {
 	return errors.Join(err, s.lock.Close())
 }
 
-// sweep removes every artefact but keep and those that a reply in the outbox
-// names. Only the goroutine that makes artefacts may call it.
+// sweep removes every artefact but keep, of which a part may be there, and
+// those that a reply in the outbox names. Only the goroutine that makes artefacts may call it.
 func (s *state) sweep(keep string) error {
 	named := map[string]bool{keep: true}
 	for _, r := range s.outbox.all() {
@@ -80,7 +80,7 @@ func (s *state) sweep(keep string) error {
 	if err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
-	var errs []error
+	errs := []error{s.spool.SweepPartials([]spool.Key{partialOf(keep)})}
 	for _, f := range files {
 		if !named[f.Name()] {
 			errs = append(errs, s.spool.Remove(f.Name()))

@@ -55,8 +55,8 @@ func (f *fake) Answer(_ context.Context, participant string, r exchange.Reply) (
 	return f.answer(participant, r)
 }
 
-func (f *fake) MaxArtefact() int64  { return f.limit }
-func (f *fake) Spool() *spool.Spool { return f.blobs }
+func (f *fake) Awaits(string, string) int64 { return f.limit }
+func (f *fake) Spool() *spool.Spool         { return f.blobs }
 
 // link returns the n-th link that was attached.
 func (f *fake) link(n int) coordinator.Link {

@@ -26,7 +26,9 @@ import (
 type Federation interface {
 	Attach(coordinator.Link) (detach func())
 	Answer(ctx context.Context, participant string, r exchange.Reply) (exchange.Receipt, error)
-	MaxArtefact() int64 // in bytes; 0 while no run needs any
+	// Awaits is how many bytes an artefact of the participant's answer to the
+	// task may have; 0 when none is awaited.
+	Awaits(participant, task string) int64
 	Spool() *spool.Spool
 }
 

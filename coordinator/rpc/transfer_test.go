@@ -2,16 +2,21 @@ package rpc_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
+	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
@@ -19,6 +24,14 @@ import (
 func digestOf(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
+}
+
+// put stores data in a spool.
+func put(t *testing.T, s *spool.Spool, data []byte) {
+	t.Helper()
+	if _, _, err := s.PutFunc(func(w io.Writer) error { _, err := w.Write(data); return err }); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestDownload(t *testing.T) {
@@ -41,9 +54,7 @@ func TestDownload(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{blobs: newSpool(t)}
-				if _, err := f.blobs.Put(bytes.NewReader(data), digestOf(data), 1<<30); err != nil {
-					t.Fatal(err)
-				}
+				put(t, f.blobs, data)
 				stream, err := serve(t, f, nil, nil).connect().Download(t.Context(), &accordv1.DownloadRequest{Digest: test.digest, Offset: test.offset})
 				if err != nil {
 					t.Fatal(err)
@@ -102,7 +113,7 @@ func TestUpload(t *testing.T) {
 		{"cut short", limit, header(nil), whole[:2], codes.InvalidArgument, "do not match their digest"},
 		{"too large, as announced", limit - 1, header(nil), whole, codes.InvalidArgument, "at most"},
 		{"too large, in spite of what was announced", limit - 1, header(func(h *accordv1.UploadHeader) { h.Size = 1 }), whole, codes.InvalidArgument, "more bytes than allowed"},
-		{"no run", 0, header(nil), whole, codes.FailedPrecondition, "no run is open"},
+		{"no task", 0, header(nil), whole, codes.FailedPrecondition, "no answer"},
 		{"a chunk too large", limit, header(nil), []*accordv1.UploadRequest{chunk(make([]byte, wire.MaxMessage))}, codes.ResourceExhausted, "larger than max"},
 	}
 	for _, test := range tests {
@@ -140,9 +151,7 @@ func TestUploadOfWhatIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		data := bytes.Repeat([]byte("x"), 1<<20)
 		f := &fake{blobs: newSpool(t), limit: 1 << 20}
-		if _, err := f.blobs.Put(bytes.NewReader(data), digestOf(data), 1<<20); err != nil {
-			t.Fatal(err)
-		}
+		put(t, f.blobs, data)
 		stream, err := serve(t, f, nil, nil).connect().Upload(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -156,5 +165,171 @@ func TestUploadOfWhatIsThere(t *testing.T) {
 		if _, err := stream.CloseAndRecv(); err != nil {
 			t.Errorf("got %v, want it taken as done", err)
 		}
+	})
+}
+
+// cut sends a header and the bytes of data up to end, and breaks off.
+func cut(t *testing.T, s *server, h *accordv1.UploadHeader, data []byte, end int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	stream, err := s.connect().Upload(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = stream.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Header{Header: h}})
+	for at := int(h.GetOffset()); at < end && err == nil; at += 1000 {
+		err = stream.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Chunk{Chunk: data[at:min(at+1000, end)]}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	cancel()
+	synctest.Wait()
+}
+
+// complete sends what is missing, as the coordinator tells it, and returns how
+// much that was and how the upload ended.
+func complete(t *testing.T, s *server, h *accordv1.UploadHeader, data []byte) (sent int, err error) {
+	t.Helper()
+	client := s.connect()
+	there, err := client.ResumeUpload(t.Context(), &accordv1.ResumeUploadRequest{Header: h})
+	if err != nil {
+		return 0, err
+	}
+	h.Offset = there.GetOffset()
+	stream, err := client.Upload(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := data[h.GetOffset():]
+	if err := errors.Join(
+		stream.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Header{Header: h}}),
+		stream.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Chunk{Chunk: rest}}),
+	); err != nil && !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	_, err = stream.CloseAndRecv()
+	return len(rest), err
+}
+
+func TestAnUploadGoesOnWhereItEnded(t *testing.T) {
+	data := make([]byte, 100_000)
+	for i := range data {
+		data[i] = byte(i * i / 7)
+	}
+	tests := []struct {
+		name  string
+		other bool                // another server on the same folder
+		spoil func(file *os.File) // what is there of it
+		sent  int
+		code  codes.Code
+		then  int // sent the next time
+	}{
+		{"in the same process", false, nil, 10_000, codes.OK, 0},
+		{"after a restart", true, nil, 10_000, codes.OK, 0},
+		{"of which a byte has changed", true, func(f *os.File) { _, _ = f.WriteAt([]byte{data[5] + 1}, 5) }, 10_000, codes.Unavailable, 100_000},
+		{"of which the end is lost", true, func(f *os.File) { _ = f.Truncate(80_000) }, 20_000, codes.OK, 0},
+		{"of which there is too much", true, func(f *os.File) { _ = f.Truncate(200_000) }, 0, codes.Unavailable, 100_000},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir()
+				open := func() *fake {
+					blobs, err := spool.Open(dir, spool.Options{Sync: true})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return &fake{blobs: blobs, limit: 1 << 20}
+				}
+				h := &accordv1.UploadHeader{Participant: "a", Task: "r/1", Digest: digestOf(data), Size: int64(len(data))}
+				f := open()
+				s := serve(t, f, nil, nil)
+				cut(t, s, h, data, 90_000)
+				if test.other {
+					if err := s.stop(); err != nil {
+						t.Fatal(err)
+					}
+					f = open()
+					s = serve(t, f, nil, nil)
+				}
+				if test.spoil != nil {
+					spoilPartial(t, dir, test.spoil)
+				}
+				sent, err := complete(t, s, h, data)
+				if sent != test.sent || status.Code(err) != test.code {
+					t.Errorf("sent %d bytes, which ended in %v; want %d, %v", sent, err, test.sent, test.code)
+				}
+				if test.code == codes.OK {
+					if _, ok := f.blobs.Has(h.GetDigest()); !ok {
+						t.Error("it is not there")
+					}
+					return
+				}
+				if sent, err := complete(t, s, h, data); sent != test.then || err != nil {
+					t.Errorf("the next time: sent %d bytes, which ended in %v; want %d and no error", sent, err, test.then)
+				}
+			})
+		})
+	}
+}
+
+// spoilPartial changes the one partial artefact in a spool's folder.
+func spoilPartial(t *testing.T, dir string, change func(*os.File)) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "partial", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("partial artefacts: %v, %v; want one", files, err)
+	}
+	f, err := os.OpenFile(files[0], os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(f)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A connection that died without a word may still be open when its upload
+// comes again.
+func TestALaterUploadTakesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		data := bytes.Repeat([]byte("abc"), 10_000)
+		f := &fake{blobs: newSpool(t), limit: 1 << 20}
+		s := serve(t, f, nil, nil)
+		h := &accordv1.UploadHeader{Participant: "a", Task: "r/1", Digest: digestOf(data), Size: int64(len(data))}
+		old, err := s.connect().Upload(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(
+			old.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Header{Header: h}}),
+			old.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Chunk{Chunk: data[:20_000]}}),
+		); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if sent, err := complete(t, s, h, data); sent != 10_000 || err != nil {
+			t.Errorf("sent %d bytes, which ended in %v; want the last 10000 and no error", sent, err)
+		}
+		if err := old.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Chunk{Chunk: data[20_000:]}}); err != nil {
+			t.Fatal(err)
+		}
+		_, err = old.CloseAndRecv()
+		wantStatus(t, err, codes.Unavailable, "taken over")
+		// One that says that more is there than is.
+		h.Offset, h.Task = 5, "r/2"
+		f.blobs = newSpool(t)
+		early, err := s.connect().Upload(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := early.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Header{Header: h}}); err != nil {
+			t.Fatal(err)
+		}
+		_, err = early.CloseAndRecv()
+		wantStatus(t, err, codes.Unavailable, "only 0 are there")
 	})
 }

@@ -1,6 +1,8 @@
 // Package spool keeps artefacts on disk under the SHA-256 of their bytes. A
 // blob is either wholly there, and is what its name says, or not there at
-// all; it never changes. All methods may be called concurrently.
+// all; it never changes. What has arrived of a blob that is on its way lies
+// beside the blobs until the rest comes. All methods may be called
+// concurrently.
 package spool
 
 import (
@@ -12,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/fault"
@@ -26,7 +29,7 @@ var (
 
 // Options of a spool.
 type Options struct {
-	// Sync makes a blob durable before Put or PutFunc returns. Without it a
+	// Sync makes a blob durable before PutFunc or Finish returns. Without it a
 	// power cut may lose recent blobs; never half of one under its name.
 	Sync bool
 }
@@ -35,6 +38,9 @@ type Options struct {
 type Spool struct {
 	dir  string
 	sync bool
+
+	mu       sync.Mutex
+	partials map[string]*Partial // that are written, by file name
 }
 
 const temporary = ".put-"
@@ -54,44 +60,20 @@ func Open(dir string, o Options) (*Spool, error) {
 			return nil, fmt.Errorf("open spool %s: %w", dir, err)
 		}
 	}
-	return &Spool{dir: dir, sync: o.Sync}, nil
-}
-
-// Put stores what r gives under digest and returns its size in bytes. It
-// reads at most max bytes; ErrTooLarge, ErrDigest and r's errors leave
-// nothing behind. When the blob is already there, r is not read.
-func (s *Spool) Put(r io.Reader, digest string, max int64) (int64, error) {
-	if size, ok := s.Has(digest); ok {
-		return size, nil
-	}
-	got, size, err := s.store(digest, func(w io.Writer) error {
-		n, err := io.Copy(w, io.LimitReader(r, max+1))
-		if err == nil && n > max {
-			err = fmt.Errorf("%w: limit %d", ErrTooLarge, max)
-		}
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("put %.12s: %w", digest, err)
-	}
-	if got != digest {
-		return 0, fmt.Errorf("put %.12s: %w", digest, ErrDigest)
-	}
-	return size, nil
+	return &Spool{dir: dir, sync: o.Sync, partials: map[string]*Partial{}}, nil
 }
 
 // PutFunc stores what write puts into its argument and returns the digest,
 // lower-case hexadecimal, and the size in bytes.
 func (s *Spool) PutFunc(write func(io.Writer) error) (digest string, size int64, err error) {
-	digest, size, err = s.store("", write)
+	digest, size, err = s.store(write)
 	if err != nil {
 		return "", 0, fmt.Errorf("put: %w", err)
 	}
 	return digest, size, nil
 }
 
-// store writes a blob and, unless want names another digest, files it.
-func (s *Spool) store(want string, write func(io.Writer) error) (digest string, size int64, err error) {
+func (s *Spool) store(write func(io.Writer) error) (digest string, size int64, err error) {
 	f, err := os.CreateTemp(s.dir, temporary)
 	if err != nil {
 		return "", 0, err
@@ -105,9 +87,6 @@ func (s *Spool) store(want string, write func(io.Writer) error) (digest string, 
 		return "", 0, err
 	}
 	digest = hex.EncodeToString(hash.Sum(nil))
-	if want != "" && digest != want {
-		return digest, 0, nil
-	}
 	if s.sync {
 		if err := f.Sync(); err != nil {
 			return "", 0, err

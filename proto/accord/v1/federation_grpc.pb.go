@@ -22,9 +22,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	FederationService_Attend_FullMethodName   = "/accord.v1.FederationService/Attend"
-	FederationService_Download_FullMethodName = "/accord.v1.FederationService/Download"
-	FederationService_Upload_FullMethodName   = "/accord.v1.FederationService/Upload"
+	FederationService_Attend_FullMethodName       = "/accord.v1.FederationService/Attend"
+	FederationService_Download_FullMethodName     = "/accord.v1.FederationService/Download"
+	FederationService_Upload_FullMethodName       = "/accord.v1.FederationService/Upload"
+	FederationService_ResumeUpload_FullMethodName = "/accord.v1.FederationService/ResumeUpload"
 )
 
 // FederationServiceClient is the client API for FederationService service.
@@ -40,6 +41,8 @@ type FederationServiceClient interface {
 	Download(ctx context.Context, in *DownloadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[DownloadResponse], error)
 	// Upload stores an artefact that a reply will name.
 	Upload(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadRequest, UploadResponse], error)
+	// ResumeUpload tells where an upload that broke off goes on.
+	ResumeUpload(ctx context.Context, in *ResumeUploadRequest, opts ...grpc.CallOption) (*ResumeUploadResponse, error)
 }
 
 type federationServiceClient struct {
@@ -95,6 +98,16 @@ func (c *federationServiceClient) Upload(ctx context.Context, opts ...grpc.CallO
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type FederationService_UploadClient = grpc.ClientStreamingClient[UploadRequest, UploadResponse]
 
+func (c *federationServiceClient) ResumeUpload(ctx context.Context, in *ResumeUploadRequest, opts ...grpc.CallOption) (*ResumeUploadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResumeUploadResponse)
+	err := c.cc.Invoke(ctx, FederationService_ResumeUpload_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // FederationServiceServer is the server API for FederationService service.
 // All implementations must embed UnimplementedFederationServiceServer
 // for forward compatibility.
@@ -108,6 +121,8 @@ type FederationServiceServer interface {
 	Download(*DownloadRequest, grpc.ServerStreamingServer[DownloadResponse]) error
 	// Upload stores an artefact that a reply will name.
 	Upload(grpc.ClientStreamingServer[UploadRequest, UploadResponse]) error
+	// ResumeUpload tells where an upload that broke off goes on.
+	ResumeUpload(context.Context, *ResumeUploadRequest) (*ResumeUploadResponse, error)
 	mustEmbedUnimplementedFederationServiceServer()
 }
 
@@ -126,6 +141,9 @@ func (UnimplementedFederationServiceServer) Download(*DownloadRequest, grpc.Serv
 }
 func (UnimplementedFederationServiceServer) Upload(grpc.ClientStreamingServer[UploadRequest, UploadResponse]) error {
 	return status.Error(codes.Unimplemented, "method Upload not implemented")
+}
+func (UnimplementedFederationServiceServer) ResumeUpload(context.Context, *ResumeUploadRequest) (*ResumeUploadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeUpload not implemented")
 }
 func (UnimplementedFederationServiceServer) mustEmbedUnimplementedFederationServiceServer() {}
 func (UnimplementedFederationServiceServer) testEmbeddedByValue()                           {}
@@ -173,13 +191,36 @@ func _FederationService_Upload_Handler(srv interface{}, stream grpc.ServerStream
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type FederationService_UploadServer = grpc.ClientStreamingServer[UploadRequest, UploadResponse]
 
+func _FederationService_ResumeUpload_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeUploadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FederationServiceServer).ResumeUpload(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FederationService_ResumeUpload_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FederationServiceServer).ResumeUpload(ctx, req.(*ResumeUploadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // FederationService_ServiceDesc is the grpc.ServiceDesc for FederationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var FederationService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "accord.v1.FederationService",
 	HandlerType: (*FederationServiceServer)(nil),
-	Methods:     []grpc.MethodDesc{},
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "ResumeUpload",
+			Handler:    _FederationService_ResumeUpload_Handler,
+		},
+	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Attend",

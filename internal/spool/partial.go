@@ -1,0 +1,252 @@
+package spool
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/accord-fl/accord/internal/atomicfile"
+	"github.com/accord-fl/accord/internal/fault"
+)
+
+// Errors of partial blobs that callers tell apart.
+var (
+	ErrExists     = errors.New("spool: the artefact is there as a whole")
+	ErrTooMany    = fault.As(fault.Unavailable, errors.New("spool: too many transfers at once"))
+	ErrSuperseded = fault.As(fault.Unavailable, errors.New("spool: another transfer of the same artefact has taken over"))
+)
+
+// syncEvery is how many bytes of a partial blob are written between two
+// requests to make them durable. A power cut costs a transfer at most twice
+// as much.
+const syncEvery = 8 << 20
+
+// Key names a partial blob. Two owners that send the same bytes do not share
+// them, so neither can spoil the other's.
+type Key struct {
+	Digest string // of the whole
+	Owner  string // who sends it: a file name, or empty
+	Task   string // what it is for
+}
+
+// file is the partial's name: digest, owner and a hash of the task, whose
+// name may hold anything.
+func (k Key) file() string {
+	sum := sha256.Sum256([]byte(k.Task))
+	return k.Digest + "." + k.Owner + "." + hex.EncodeToString(sum[:8])
+}
+
+func (k Key) valid() bool {
+	return ValidDigest(k.Digest) && len(k.Owner) <= 128 && filepath.Base("x"+k.Owner) == "x"+k.Owner
+}
+
+// Partial is a blob of which a part has arrived. Finish or Close ends it;
+// after Close, Resume goes on from there, also in another process.
+type Partial struct {
+	spool *Spool
+	name  string
+	want  string // digest
+	size  int64  // of the whole, as announced
+	hash  hash.Hash
+
+	mu     sync.Mutex
+	file   *os.File // nil once it has ended
+	ended  error    // what Write says then
+	at     int64
+	synced int64      // up to where a sync was asked for
+	sync   chan error // the sync under way; nil when there is none
+}
+
+// Resume returns the partial blob of size bytes with what is there of it,
+// made durable; ErrExists when the blob is there as a whole. A writer that is
+// still at it is superseded. A partial longer than size is begun anew. Of one
+// owner's partials the newest MaxPartials stay, and none longer than
+// PartialAge.
+func (s *Spool) Resume(key Key, size int64) (*Partial, error) {
+	if !key.valid() || size < 0 {
+		return nil, fault.Inputf("spool: %.80q of %.80q, %d bytes, is no partial artefact", key.Digest, key.Owner, size)
+	}
+	if _, ok := s.Has(key.Digest); ok {
+		return nil, ErrExists
+	}
+	p := &Partial{spool: s, name: key.file(), want: key.Digest, size: size, hash: sha256.New(), ended: ErrSuperseded}
+	p.mu.Lock() // until it is open, so that others wait for it alone, not for all
+	defer p.mu.Unlock()
+	s.mu.Lock()
+	old := s.partials[p.name]
+	s.partials[p.name] = p
+	err := s.makeRoom(key)
+	s.mu.Unlock()
+	if old != nil {
+		err = errors.Join(err, old.end(ErrSuperseded))
+	}
+	if _, ok := s.Has(key.Digest); ok { // by the old one, just now
+		s.forget(p)
+		return nil, errors.Join(err, ErrExists)
+	}
+	if err == nil {
+		err = p.open()
+	}
+	if err != nil {
+		s.forget(p)
+		return nil, fmt.Errorf("resume %.12s: %w", key.Digest, err)
+	}
+	return p, nil
+}
+
+// Arrived tells how many bytes of a blob are there: all of them, or those of
+// its partial.
+func (s *Spool) Arrived(key Key) int64 {
+	if size, ok := s.Has(key.Digest); ok {
+		return size
+	}
+	if !key.valid() {
+		return 0
+	}
+	info, err := os.Stat(filepath.Join(s.partialDir(), key.file()))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// open opens the file, or makes it, and hashes what is in it. mu is held.
+func (p *Partial) open() (err error) {
+	f, err := os.OpenFile(p.path(), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	if p.at, err = io.Copy(p.hash, f); err != nil {
+		return err
+	}
+	if p.at > p.size {
+		p.at = 0
+		p.hash.Reset()
+		if err := f.Truncate(0); err != nil {
+			return err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	if p.at > 0 && p.spool.sync {
+		if err := f.Sync(); err != nil {
+			return err
+		}
+	}
+	p.synced, p.file = p.at, f
+	return nil
+}
+
+func (p *Partial) path() string { return filepath.Join(p.spool.partialDir(), p.name) }
+
+// Offset is how many bytes are there; Write continues from it.
+func (p *Partial) Offset() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at
+}
+
+// Write appends b. More bytes than were announced are ErrTooLarge.
+func (p *Partial) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.file == nil {
+		return 0, p.ended
+	}
+	if int64(len(b)) > p.size-p.at {
+		return 0, fmt.Errorf("%w: limit %d", ErrTooLarge, p.size)
+	}
+	n, err := p.file.Write(b)
+	p.hash.Write(b[:n])
+	p.at += int64(n)
+	if err == nil && p.spool.sync && p.at-p.synced >= syncEvery {
+		err = p.syncSoon()
+	}
+	return n, err
+}
+
+// syncSoon makes what was written durable beside the writing, one such
+// request at a time. mu is held.
+func (p *Partial) syncSoon() error {
+	if err := p.settle(); err != nil {
+		return err
+	}
+	f, done := p.file, make(chan error, 1)
+	p.sync, p.synced = done, p.at
+	go func() { done <- f.Sync() }() // settle waits for it
+	return nil
+}
+
+// settle waits for the sync under way. mu is held.
+func (p *Partial) settle() error {
+	if p.sync == nil {
+		return nil
+	}
+	err := <-p.sync
+	p.sync = nil
+	return err
+}
+
+// Finish files the blob, durable, under its digest. Fewer bytes than were
+// announced, or others, are ErrDigest, and nothing of them stays.
+func (p *Partial) Finish() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.file == nil {
+		return p.ended
+	}
+	defer p.spool.forget(p)
+	if p.at != p.size || hex.EncodeToString(p.hash.Sum(nil)) != p.want {
+		return errors.Join(fmt.Errorf("finish %.12s: %w", p.want, ErrDigest), p.close(os.ErrClosed), os.Remove(p.path()))
+	}
+	err := p.settle()
+	if err == nil && p.spool.sync {
+		err = p.file.Sync()
+	}
+	if err := errors.Join(err, p.close(os.ErrClosed)); err != nil {
+		return fmt.Errorf("finish %.12s: %w", p.want, err)
+	}
+	if err := os.Rename(p.path(), p.spool.path(p.want)); err != nil {
+		return fmt.Errorf("finish %.12s: %w", p.want, err)
+	}
+	if p.spool.sync {
+		return atomicfile.SyncDir(p.spool.dir)
+	}
+	return nil
+}
+
+// Close ends the writing and keeps what is there. After Finish it does
+// nothing.
+func (p *Partial) Close() error {
+	defer p.spool.forget(p)
+	return p.end(os.ErrClosed)
+}
+
+// end ends the writing, if it has not ended, for the reason why.
+func (p *Partial) end(why error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.close(why)
+}
+
+// close is end with mu held.
+func (p *Partial) close(why error) error {
+	if p.file == nil {
+		return nil
+	}
+	err := errors.Join(p.settle(), p.file.Close())
+	p.file, p.ended = nil, why
+	return err
+}
