@@ -246,10 +246,10 @@ func TestBadUpdates(t *testing.T) {
 		reply func(*site, exchange.Task) exchange.Reply
 		want  string
 	}{
-		{"NaN", artefact(params(1, 2, float32(math.NaN()), 4)), "tensor b: element 0 is NaN"},
-		{"infinite", artefact(params(float32(math.Inf(-1)), 2, 3, 4)), "tensor a: element 0 is -Inf"},
-		{"wrong shape", artefact(model.NewParams(wrongShape)), "tensor b: got F32 [2], the contract has F32 [1 2]"},
-		{"tensor missing", artefact(model.NewParams(oneTensor)), "1 tensors, the contract has 2"},
+		{"NaN", artefact(params(1, 2, float32(math.NaN()), 4)), `tensor "b": element 0 is NaN`},
+		{"infinite", artefact(params(float32(math.Inf(-1)), 2, 3, 4)), `tensor "a": element 0 is -Inf`},
+		{"wrong shape", artefact(model.NewParams(wrongShape)), `tensor "b": got shape [2], want [1 2]`},
+		{"tensor missing", artefact(model.NewParams(oneTensor)), `tensor "b" [1 2] is missing`},
 		{"other base", edit(func(u *exchange.Update) { u.Base = strings.Repeat("0", 64) }), "trained from model 000000000000"},
 		{"size lies", edit(func(u *exchange.Update) {
 			u.Artefacts[exchange.Delta] = exchange.Artefact{Digest: u.Artefacts[exchange.Delta].Digest, Bytes: 9}

@@ -165,13 +165,13 @@ func (c *Coordinator) aggregate(ctx context.Context, d Definition, e round.Aggre
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	read := func(digest string) (*vector, error) {
+	read := func(digest string) (*model.File, error) {
 		b, err := c.o.Spool.Open(digest)
 		if err != nil {
 			return nil, err
 		}
 		open = append(open, b)
-		return openVector(b, b.Size(), d.Contract)
+		return model.OpenFile(b, b.Size(), d.Contract)
 	}
 	base, err := read(e.Base)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
+	"github.com/accord-fl/accord/model"
 )
 
 // Spool is where artefacts lie that participants fetch and store.
@@ -135,11 +136,11 @@ func (c *Coordinator) check(d Definition, s round.State, u *exchange.Update) (er
 	if b.Size() != delta.Bytes {
 		return fault.Inputf("update artefact: %d bytes, announced were %d", b.Size(), delta.Bytes)
 	}
-	v, err := openVector(b, b.Size(), d.Contract)
+	v, err := model.OpenFile(b, b.Size(), d.Contract)
 	if err != nil {
 		return fmt.Errorf("update artefact: %w", err)
 	}
-	if err := v.checkFinite(); err != nil {
+	if err := v.CheckFinite(); err != nil {
 		return fmt.Errorf("update artefact: %w", err)
 	}
 	return nil

@@ -84,11 +84,14 @@ func (c *Coordinator) store(d Definition, initial io.ReaderAt, bytes int64) (dig
 		digest, _, err = c.o.Spool.PutFunc(InitialModel(d.Spec, d.Seed).Write)
 		return digest, err
 	}
-	p, err := model.ReadParams(initial, bytes, d.Contract)
+	f, err := model.OpenFile(initial, bytes, d.Contract)
+	if err == nil {
+		err = f.CheckFinite()
+	}
 	if err != nil {
 		return "", err
 	}
-	digest, _, err = c.o.Spool.PutFunc(p.Write)
+	digest, _, err = c.o.Spool.PutFunc(func(w io.Writer) error { return d.Contract.Write(w, f) })
 	return digest, err
 }
 

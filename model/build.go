@@ -10,7 +10,7 @@ import (
 )
 
 // Limits on what a spec may ask for, so that one from elsewhere can not exhaust
-// the machine. MaxParameters limits the weights.
+// the machine. maxWeights limits the weights.
 const (
 	// MaxActivations is the largest number of elements that all layers' inputs
 	// with their borders and outputs may have together for one sample, their
@@ -19,6 +19,10 @@ const (
 	// MaxLayers is the largest number of layers.
 	MaxLayers = 256
 )
+
+// maxWeights bounds the weights of a network, which lie in memory several
+// times when it trains (256 MiB of float32, once).
+const maxWeights = 1 << 26
 
 // maxSize bounds every number in a spec.
 const maxSize = 1 << 15
@@ -126,8 +130,8 @@ func (b *builder) addConv(c Conv2DSpec, rest []LayerSpec) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	if _, ok := product(MaxParameters, c.Kernel[0], c.Kernel[1], b.shape.C, c.Filters); !ok {
-		return fmt.Errorf("a kernel of %d×%d×%d×%d has more than %d weights", c.Kernel[0], c.Kernel[1], b.shape.C, c.Filters, MaxParameters)
+	if _, ok := product(maxWeights, c.Kernel[0], c.Kernel[1], b.shape.C, c.Filters); !ok {
+		return fmt.Errorf("a kernel of %d×%d×%d×%d has more than %d weights", c.Kernel[0], c.Kernel[1], b.shape.C, c.Filters, maxWeights)
 	}
 	cfg := layer.ConvConfig{
 		Filters: c.Filters,
@@ -165,8 +169,8 @@ func (b *builder) addDense(d DenseSpec) error {
 	if err := d.check(); err != nil {
 		return err
 	}
-	if _, ok := product(MaxParameters, b.shape.Size(), d.Units); !ok {
-		return fmt.Errorf("%d×%d weights are more than %d", b.shape.Size(), d.Units, MaxParameters)
+	if _, ok := product(maxWeights, b.shape.Size(), d.Units); !ok {
+		return fmt.Errorf("%d×%d weights are more than %d", b.shape.Size(), d.Units, maxWeights)
 	}
 	dense, err := layer.NewDense(b.shape, d.Units, d.Activation == ReLU)
 	if err := b.take(dense, err); err != nil {
@@ -217,8 +221,8 @@ func (b *builder) take(l layer.Layer, err error) error {
 	if units := l.Out().C; layer.WeightSize(l) > 0 {
 		b.weights += layer.WeightSize(l) / units * kernel.Pad(units)
 	}
-	if b.weights > MaxParameters {
-		return fmt.Errorf("the network has more than %d weights, counted as in memory, for multiples of %d units", MaxParameters, kernel.Lanes)
+	if b.weights > maxWeights {
+		return fmt.Errorf("the network has more than %d weights, counted as in memory, for multiples of %d units", maxWeights, kernel.Lanes)
 	}
 	b.layers = append(b.layers, l)
 	b.shape = l.Out()

@@ -12,8 +12,8 @@ import (
 )
 
 // MaxParameters is the largest number of elements that a contract may have
-// (256 MiB of float32).
-const MaxParameters = 1 << 26
+// (4 GiB of float32). Nobody needs to hold so much: see File.
+const MaxParameters = 1 << 30
 
 // maxTensors and maxDims bound a contract that arrives from elsewhere.
 const (

@@ -9,12 +9,12 @@ import (
 	"github.com/accord-fl/accord/model/safetensors"
 )
 
-// MatchParams reads weights for a warm start from a file that another program
-// may have written. When the file has every name of the contract, tensors are
+// MatchFile opens weights for a warm start in a file that another program may
+// have written. When the file has every name of the contract, tensors are
 // matched by name; otherwise by order, a kernel before its bias, and shape. All
 // must match, in any type that converts to float32. The second result says
 // which rule held, in words for a log.
-func MatchParams(r io.ReaderAt, size int64, c Contract) (*Params, string, error) {
+func MatchFile(r io.ReaderAt, size int64, c Contract) (*File, string, error) {
 	f, err := safetensors.Open(r, size)
 	if err != nil {
 		return nil, "", fmt.Errorf("match weights: %w", err)
@@ -28,11 +28,23 @@ func MatchParams(r io.ReaderAt, size int64, c Contract) (*Params, string, error)
 	} else if err := kernelsFirst(infos, c); err != nil {
 		return nil, "", fmt.Errorf("match weights: %w", err)
 	}
-	p := NewParams(c)
-	for i, t := range p.tensors {
-		if err := readTensor(f, infos[i], t); err != nil {
-			return nil, "", fmt.Errorf("match weights %s: for %q: %w", how, t.Name, err)
-		}
+	v, err := newFile(f, infos, c)
+	if err != nil {
+		return nil, "", fmt.Errorf("match weights %s: %w", how, err)
+	}
+	return v, how, nil
+}
+
+// MatchParams reads what MatchFile opens into memory; every element must be
+// finite.
+func MatchParams(r io.ReaderAt, size int64, c Contract) (*Params, string, error) {
+	f, how, err := MatchFile(r, size, c)
+	if err != nil {
+		return nil, "", err
+	}
+	p, err := f.Params()
+	if err != nil {
+		return nil, "", fmt.Errorf("match weights %s: %w", how, err)
 	}
 	return p, how, nil
 }

@@ -5,9 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"slices"
 
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/fault"
@@ -72,20 +70,7 @@ func (p *Params) CopyFrom(q *Params) {
 
 // Write writes the tensors as a safetensors file. The metadata hold the
 // contract's hash and nothing else, so equal weights give equal bytes.
-func (p *Params) Write(w io.Writer) error {
-	infos := make([]safetensors.Info, len(p.tensors))
-	for i, t := range p.tensors {
-		infos[i] = safetensors.Info{Name: t.Name, DType: safetensors.F32, Shape: t.Shape}
-	}
-	sw, err := safetensors.NewWriter(w, infos, map[string]string{contractKey: p.contract.Hash()})
-	if err != nil {
-		return fmt.Errorf("write weights: %w", err)
-	}
-	if err := sw.WriteFloat32(p.flat); err != nil {
-		return fmt.Errorf("write weights: %w", err)
-	}
-	return sw.Close()
-}
+func (p *Params) Write(w io.Writer) error { return p.contract.Write(w, p) }
 
 // Digest returns the SHA-256, in hexadecimal, of exactly the bytes that Write
 // gives.
@@ -97,27 +82,25 @@ func (p *Params) Digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// ReadParams reads weights that must match c in names, shapes and types, with
-// no tensor missing or left over and every element finite. The file's order of
-// tensors does not matter. An error names the tensor, what it has and what it
-// should have.
+// ReadAt implements Vector.
+func (p *Params) ReadAt(dst []float32, off int) error {
+	if off < 0 || len(dst) > len(p.flat)-off {
+		return fmt.Errorf("model: %d elements from %d on are not all of %d", len(dst), off, len(p.flat))
+	}
+	copy(dst, p.flat[off:])
+	return nil
+}
+
+// ReadParams reads weights that must match c as those of OpenFile do, every
+// element finite.
 func ReadParams(r io.ReaderAt, size int64, c Contract) (*Params, error) {
-	f, err := safetensors.Open(r, size)
+	f, err := OpenFile(r, size, c)
 	if err != nil {
 		return nil, fmt.Errorf("read weights: %w", err)
 	}
-	if err := checkNames(f, c); err != nil {
+	p, err := f.Params()
+	if err != nil {
 		return nil, fmt.Errorf("read weights: %w", err)
-	}
-	p := NewParams(c)
-	for i, t := range p.tensors {
-		info, _ := f.Lookup(t.Name)
-		if got, want := info.DType.String(), c.Tensors[i].DType; got != want {
-			return nil, fault.Inputf("read weights: tensor %q: got type %s, want %s", t.Name, got, want)
-		}
-		if err := readTensor(f, info, t); err != nil {
-			return nil, fmt.Errorf("read weights: %w", err)
-		}
 	}
 	return p, nil
 }
@@ -160,22 +143,6 @@ func checkNames(f *safetensors.File, c Contract) error {
 	for _, t := range f.Tensors() {
 		if !wanted[t.Name] {
 			return fault.Inputf("tensor %q %v is not part of the model", t.Name, t.Shape)
-		}
-	}
-	return nil
-}
-
-// readTensor fills t from the file's tensor info, which may have another name.
-func readTensor(f *safetensors.File, info safetensors.Info, t Tensor) error {
-	if !slices.Equal(info.Shape, t.Shape) {
-		return fault.Inputf("tensor %q: got shape %v, want %v", info.Name, info.Shape, t.Shape)
-	}
-	if err := f.ReadFloat32(t.Data, info, 0); err != nil {
-		return fmt.Errorf("tensor %q: %w", info.Name, err)
-	}
-	for i, v := range t.Data {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return fault.Inputf("tensor %q: element %d is %v: weights must be finite", info.Name, i, v)
 		}
 	}
 	return nil

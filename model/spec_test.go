@@ -255,7 +255,7 @@ func FuzzParseSpec(f *testing.F) {
 			}
 			return
 		}
-		if n := s.Contract().Size(); n > MaxParameters || s.Classes() < 2 {
+		if n := s.Contract().Size(); n > maxWeights || s.Classes() < 2 {
 			t.Fatalf("accepted %d parameters and %d classes", n, s.Classes())
 		}
 		text, err := s.MarshalJSON()

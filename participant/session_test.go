@@ -26,7 +26,7 @@ import (
 // blocking trains until its context ends.
 type blocking struct{ started, stopped int }
 
-func (b *blocking) Train(ctx context.Context, _ exchange.Task, _ *model.Params) (trainer.Result, error) {
+func (b *blocking) Train(ctx context.Context, _ exchange.Task, _ *model.File, _ func(model.Vector) error) (trainer.Result, error) {
 	b.started++
 	<-ctx.Done()
 	b.stopped++
@@ -225,13 +225,13 @@ type order struct {
 	now, worst int
 }
 
-func (o *order) Train(_ context.Context, t exchange.Task, _ *model.Params) (trainer.Result, error) {
+func (o *order) Train(_ context.Context, t exchange.Task, global *model.File, done func(model.Vector) error) (trainer.Result, error) {
 	o.now++
 	o.worst = max(o.worst, o.now)
 	time.Sleep(10 * time.Second)
 	o.now--
 	o.runs = append(o.runs, t.Run)
-	return trainer.Result{Samples: 1, Steps: 1}, nil
+	return trainer.Result{Samples: 1, Steps: 1}, done(global)
 }
 
 // Tasks of several runs train one at a time, the oldest offer first.

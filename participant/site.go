@@ -14,11 +14,14 @@ import (
 	"github.com/accord-fl/accord/participant/trainer"
 )
 
-// Trainer trains p in place for a task, on the site's data. An error that
-// wraps trainer.ErrDeclined says that the site will not train this task.
-// Site.Do calls it, concurrently if Do is.
+// Trainer trains for a task, on the site's data.
 type Trainer interface {
-	Train(ctx context.Context, t exchange.Task, p *model.Params) (trainer.Result, error)
+	// Train starts from the global model and passes the trained weights, of
+	// the same contract and finite, to done, which reads them before it
+	// returns; its error is Train's. An error that wraps trainer.ErrDeclined
+	// says that the site will not train this task. Site.Do calls it,
+	// concurrently if Do is.
+	Train(ctx context.Context, t exchange.Task, global *model.File, done func(trained model.Vector) error) (trainer.Result, error)
 }
 
 var (
@@ -100,7 +103,7 @@ func reason(err error) string {
 	return strings.ToValidUTF8(text, "")
 }
 
-func (s *Site) train(ctx context.Context, t exchange.Task) (*exchange.Update, error) {
+func (s *Site) train(ctx context.Context, t exchange.Task) (_ *exchange.Update, err error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
@@ -133,22 +136,26 @@ func (s *Site) train(ctx context.Context, t exchange.Task) (*exchange.Update, er
 var errTermsEnded = errors.New("the policy's terms have ended")
 
 // delta trains and stores what that added to the global model.
-func (s *Site) delta(ctx context.Context, t exchange.Task) (exchange.Artefact, trainer.Result, error) {
-	global, err := s.global(ctx, t)
+func (s *Site) delta(ctx context.Context, t exchange.Task) (delta exchange.Artefact, result trainer.Result, err error) {
+	blob, err := s.Blobs.Fetch(ctx, t.Model)
 	if err != nil {
-		return exchange.Artefact{}, trainer.Result{}, err
+		return delta, result, fmt.Errorf("fetch the global model: %w", err)
 	}
-	trained := global.Clone()
-	result, err := s.Trainer.Train(ctx, t, trained)
+	defer func() { err = errors.Join(err, blob.Close()) }()
+	global, err := model.OpenFile(blob, blob.Size(), t.Contract)
 	if err != nil {
-		return exchange.Artefact{}, trainer.Result{}, err
+		return delta, result, fmt.Errorf("read the global model %.12s: %w", t.Model.Digest, err)
 	}
-	subtract(trained, global)
-	delta, err := s.Blobs.Store(ctx, trained.Write)
-	if err != nil {
-		return exchange.Artefact{}, trainer.Result{}, fmt.Errorf("keep the update: %w", err)
-	}
-	return delta, result, nil
+	result, err = s.Trainer.Train(ctx, t, global, func(trained model.Vector) (err error) {
+		delta, err = s.Blobs.Store(ctx, func(w io.Writer) error {
+			return t.Contract.Write(w, &difference{of: trained, base: global})
+		})
+		if err != nil {
+			return fmt.Errorf("keep the update: %w", err)
+		}
+		return nil
+	})
+	return delta, result, err
 }
 
 // answer is the update that leaves the site: of what the training was made of,
@@ -169,24 +176,24 @@ func answer(t exchange.Task, terms policy.Terms, delta exchange.Artefact, r trai
 	return u
 }
 
-// global reads the model that the task starts from.
-func (s *Site) global(ctx context.Context, t exchange.Task) (*model.Params, error) {
-	blob, err := s.Blobs.Fetch(ctx, t.Model)
-	if err != nil {
-		return nil, fmt.Errorf("fetch the global model: %w", err)
-	}
-	params, err := model.ReadParams(blob, blob.Size(), t.Contract)
-	if err := errors.Join(err, blob.Close()); err != nil {
-		return nil, fmt.Errorf("read the global model %.12s: %w", t.Model.Digest, err)
-	}
-	return params, nil
+// difference is what training added to the global model, element by element.
+// One goroutine may read it.
+type difference struct {
+	of, base model.Vector
+	buffer   []float32
 }
 
-// subtract turns trained weights into what training added: p = p − base,
-// element by element.
-func subtract(p, base *model.Params) {
-	from := base.Flat()
-	for i, v := range p.Flat() {
-		p.Flat()[i] = v - from[i]
+// ReadAt implements model.Vector.
+func (d *difference) ReadAt(dst []float32, off int) error {
+	if len(d.buffer) < len(dst) {
+		d.buffer = make([]float32, len(dst))
 	}
+	base := d.buffer[:len(dst)]
+	if err := errors.Join(d.of.ReadAt(dst, off), d.base.ReadAt(base, off)); err != nil {
+		return err
+	}
+	for i, b := range base {
+		dst[i] -= b
+	}
+	return nil
 }

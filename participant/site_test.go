@@ -77,11 +77,19 @@ func newLocal(t *testing.T) local {
 	return local{s}
 }
 
-// trainerFunc is a participant.Trainer.
+// trainerFunc is a participant.Trainer that trains in memory.
 type trainerFunc func(context.Context, exchange.Task, *model.Params) (trainer.Result, error)
 
-func (f trainerFunc) Train(ctx context.Context, t exchange.Task, p *model.Params) (trainer.Result, error) {
-	return f(ctx, t, p)
+func (f trainerFunc) Train(ctx context.Context, t exchange.Task, global *model.File, done func(model.Vector) error) (trainer.Result, error) {
+	p, err := global.Params()
+	if err != nil {
+		return trainer.Result{}, err
+	}
+	result, err := f(ctx, t, p)
+	if err != nil {
+		return trainer.Result{}, err
+	}
+	return result, done(p)
 }
 
 // addHalf pretends to train: every weight grows by a half.

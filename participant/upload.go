@@ -90,7 +90,7 @@ func (s *session) tryUpload(ctx context.Context, h *accordv1.UploadHeader, blob 
 	default:
 		h.Offset = there.GetOffset()
 	}
-	if h.GetOffset() > 0 {
+	if h.GetOffset() > 0 && h.GetOffset() < blob.Size() {
 		s.log.Info("upload goes on", zap.String("task", h.GetTask()), zap.Int64("offset", h.GetOffset()), zap.Int64("bytes", blob.Size()))
 	}
 	stream, err := s.client.Upload(ctx)

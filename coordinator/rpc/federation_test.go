@@ -78,11 +78,15 @@ func startWith(t *testing.T, dir string, change func(*rpc.Options)) *node {
 // adding trains by adding its number to every weight.
 type adding float32
 
-func (a adding) Train(_ context.Context, _ exchange.Task, p *model.Params) (trainer.Result, error) {
+func (a adding) Train(_ context.Context, _ exchange.Task, global *model.File, done func(model.Vector) error) (trainer.Result, error) {
+	p, err := global.Params()
+	if err != nil {
+		return trainer.Result{}, err
+	}
 	for i := range p.Flat() {
 		p.Flat()[i] += float32(a)
 	}
-	return trainer.Result{Samples: 1, Steps: 1}, nil
+	return trainer.Result{Samples: 1, Steps: 1}, done(p)
 }
 
 // join starts a participant that dials whatever node now is.
@@ -294,12 +298,12 @@ type gated struct {
 	trained int
 }
 
-func (g *gated) Train(ctx context.Context, t exchange.Task, p *model.Params) (trainer.Result, error) {
+func (g *gated) Train(ctx context.Context, t exchange.Task, global *model.File, done func(model.Vector) error) (trainer.Result, error) {
 	select {
 	case <-g.open:
 	case <-ctx.Done():
 		return trainer.Result{}, ctx.Err()
 	}
 	g.trained++
-	return adding(3).Train(ctx, t, p)
+	return adding(3).Train(ctx, t, global, done)
 }

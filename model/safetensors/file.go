@@ -77,7 +77,12 @@ type File struct {
 // Open reads and checks the header of the safetensors file that fills the
 // first size bytes of r. The tensors' bytes are not read. Anything malformed
 // gives ErrFormat.
-func Open(r io.ReaderAt, size int64) (*File, error) {
+func Open(r io.ReaderAt, size int64) (*File, error) { return OpenWithin(r, size, maxHeader) }
+
+// OpenWithin is Open for a header of at most limit bytes: reading one takes
+// several times its size of memory.
+func OpenWithin(r io.ReaderAt, size, limit int64) (*File, error) {
+	limit = min(limit, maxHeader)
 	var prefix [8]byte
 	if size < int64(len(prefix)) {
 		return nil, formatf("%d bytes are too few to hold a header length", size)
@@ -86,8 +91,8 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 		return nil, err
 	}
 	n := binary.LittleEndian.Uint64(prefix[:])
-	if n > maxHeader {
-		return nil, formatf("header length %d is above the limit of %d bytes", n, maxHeader)
+	if n > uint64(limit) {
+		return nil, formatf("header length %d is above the limit of %d bytes", n, limit)
 	}
 	if n > uint64(size)-8 {
 		return nil, formatf("header length %d reaches beyond the end of the file (%d bytes)", n, size)

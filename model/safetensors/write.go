@@ -142,7 +142,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 // WriteFloat32 writes the next len(values) elements, which must belong to F32
 // tensors; a call may span several tensors.
 func (w *Writer) WriteFloat32(values []float32) error {
-	if w.buf == nil {
+	if w.buf == nil && !littleEndian {
 		w.buf = make([]byte, blockBytes)
 	}
 	for len(values) > 0 {
@@ -153,19 +153,31 @@ func (w *Writer) WriteFloat32(values []float32) error {
 			return fmt.Errorf("safetensors: %d values beyond the last tensor", len(values))
 		}
 		t := w.tensors[w.at]
-		n := min(int64(len(values)), int64(len(w.buf))/4, (t.End-w.pos)/4)
+		n := min(int64(len(values)), (t.End-w.pos)/4)
+		if !littleEndian {
+			n = min(n, int64(len(w.buf))/4)
+		}
 		if t.DType != F32 || n == 0 {
 			return fmt.Errorf("safetensors: float32 values written into tensor %q of %s at byte %d", t.Name, t.DType, w.pos-t.Begin)
 		}
-		for i, v := range values[:n] {
-			binary.LittleEndian.PutUint32(w.buf[4*i:], math.Float32bits(v))
-		}
-		if _, err := w.Write(w.buf[:4*n]); err != nil {
+		if _, err := w.Write(w.littleEndian(values[:n])); err != nil {
 			return err
 		}
 		values = values[n:]
 	}
 	return nil
+}
+
+// littleEndian returns the bytes of values in a file: their own memory, or a
+// copy in buf.
+func (w *Writer) littleEndian(values []float32) []byte {
+	if littleEndian {
+		return bytesOf(values)
+	}
+	for i, v := range values {
+		binary.LittleEndian.PutUint32(w.buf[4*i:], math.Float32bits(v))
+	}
+	return w.buf[:4*len(values)]
 }
 
 // Close checks that every declared byte was written. It does not close the

@@ -20,17 +20,20 @@ type Builtin struct {
 	Progress func(exchange.Task, train.Progress)
 }
 
-// Train trains p in place by the task's plan on all of the data set that it asks
-// for. It
-// declines a task whose model the engine does not know or the data does not
-// suit.
-func (b *Builtin) Train(ctx context.Context, t exchange.Task, p *model.Params) (Result, error) {
+// Train trains the global model by the task's plan on all of the data set that
+// it asks for, and passes the result to done. It declines a task whose model the
+// engine does not know or the data does not suit.
+func (b *Builtin) Train(ctx context.Context, t exchange.Task, global *model.File, done func(model.Vector) error) (Result, error) {
 	data, err := b.data(t.Dataset)
 	if err == nil {
 		err = suits(t, data)
 	}
 	if err != nil {
 		return Result{}, err
+	}
+	p, err := global.Params()
+	if err != nil {
+		return Result{}, fmt.Errorf("read the global model %.12s: %w", t.Model.Digest, err)
 	}
 	engine, release, err := b.Engines.Acquire(ctx, t.Spec)
 	if err != nil {
@@ -44,6 +47,9 @@ func (b *Builtin) Train(ctx context.Context, t exchange.Task, p *model.Params) (
 	}
 	fit, err := engine.Fit(ctx, p, data, t.Plan, t.Rand(), progress)
 	if err != nil {
+		return Result{}, err
+	}
+	if err := done(p); err != nil {
 		return Result{}, err
 	}
 	return Result{

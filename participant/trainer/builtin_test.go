@@ -79,18 +79,17 @@ func TestBuiltinTrains(t *testing.T) {
 	steps := 0
 	b := &trainer.Builtin{Data: newShard(10, 4, 3), Engines: engines, Progress: func(exchange.Task, train.Progress) { steps++ }}
 	p := spec.Init(rand.New(rand.NewPCG(1, 1)))
-	again, before := p.Clone(), p.Clone()
-	got, err := b.Train(t.Context(), tinyTask(spec), p)
+	once, got, err := trained(t.Context(), t, b, tinyTask(spec), p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.Samples != 10 || got.Steps != 6 || steps != 6 || got.Metrics["loss"] <= 0 {
 		t.Errorf("got %+v and %d calls, want 10 samples, 6 steps and a loss", got, steps)
 	}
-	if slices.Equal(p.Flat(), before.Flat()) {
+	if slices.Equal(once, p.Flat()) {
 		t.Error("nothing was learnt")
 	}
-	if _, err := b.Train(t.Context(), tinyTask(spec), again); err != nil || !slices.Equal(p.Flat(), again.Flat()) {
+	if again, _, err := trained(t.Context(), t, b, tinyTask(spec), p); err != nil || !slices.Equal(once, again) {
 		t.Errorf("the same task trained differently the second time (%v)", err)
 	}
 }
@@ -114,7 +113,7 @@ func TestBuiltinDeclines(t *testing.T) {
 	}
 	for _, test := range tests {
 		b := &trainer.Builtin{Data: test.data, Engines: engines}
-		_, err := b.Train(t.Context(), test.task, model.NewParams(test.task.Contract))
+		_, _, err := trained(t.Context(), t, b, test.task, model.NewParams(test.task.Contract))
 		if !errors.Is(err, trainer.ErrDeclined) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want it declined with %q", test.name, err, test.want)
 		}
@@ -129,7 +128,7 @@ func TestBuiltinTrainsOnTheDataSetAskedFor(t *testing.T) {
 	for name, want := range map[string]int64{"": 10, "more": 20} {
 		task := tinyTask(spec)
 		task.Dataset = name
-		got, err := b.Train(t.Context(), task, spec.Init(rand.New(rand.NewPCG(1, 1))))
+		_, got, err := trained(t.Context(), t, b, task, spec.Init(rand.New(rand.NewPCG(1, 1))))
 		if err != nil || got.Samples != want {
 			t.Errorf("data set %q: trained on %d samples, error %v, want %d", name, got.Samples, err, want)
 		}
@@ -139,7 +138,7 @@ func TestBuiltinTrainsOnTheDataSetAskedFor(t *testing.T) {
 	}
 	task := tinyTask(spec)
 	task.Dataset = "other"
-	if _, err := b.Train(t.Context(), task, model.NewParams(task.Contract)); !errors.Is(err, trainer.ErrDeclined) {
+	if _, _, err := trained(t.Context(), t, b, task, model.NewParams(task.Contract)); !errors.Is(err, trainer.ErrDeclined) {
 		t.Errorf("got error %v for a data set that is not there, want it declined", err)
 	}
 }
@@ -153,7 +152,7 @@ func TestPoolSharesItsEngines(t *testing.T) {
 		sites.Go(func() {
 			spec := specs[i%2]
 			b := &trainer.Builtin{Data: newShard(10, 4, 3), Engines: engines}
-			if _, err := b.Train(t.Context(), tinyTask(spec), spec.Init(rand.New(rand.NewPCG(1, 1)))); err != nil {
+			if _, _, err := trained(t.Context(), t, b, tinyTask(spec), spec.Init(rand.New(rand.NewPCG(1, 1)))); err != nil {
 				t.Error(err)
 			}
 		})

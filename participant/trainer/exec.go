@@ -44,9 +44,10 @@ type Exec struct {
 	Limit   time.Duration
 }
 
-// Train has the program train and puts its weights into p. What the program
+// Train has the program train and passes its weights to done. What the program
 // gives is checked like any input: an error names the file and what is wrong.
-func (e *Exec) Train(ctx context.Context, t exchange.Task, p *model.Params) (_ Result, err error) {
+// The model is never in memory.
+func (e *Exec) Train(ctx context.Context, t exchange.Task, global *model.File, done func(model.Vector) error) (_ Result, err error) {
 	dir, err := os.MkdirTemp(e.Dir, "task-")
 	if err == nil {
 		dir, err = filepath.Abs(dir)
@@ -56,16 +57,16 @@ func (e *Exec) Train(ctx context.Context, t exchange.Task, p *model.Params) (_ R
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	if err := writeInputs(dir, t, p); err != nil {
+	if err := writeInputs(dir, t, global); err != nil {
 		return Result{}, fmt.Errorf("write the task's files: %w", err)
 	}
 	if err := e.run(ctx, dir); err != nil {
 		return Result{}, err
 	}
-	return readOutputs(dir, p)
+	return readOutputs(dir, t.Contract, done)
 }
 
-func writeInputs(dir string, t exchange.Task, p *model.Params) error {
+func writeInputs(dir string, t exchange.Task, global *model.File) error {
 	doc, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {
 		return err
@@ -77,7 +78,7 @@ func writeInputs(dir string, t exchange.Task, p *model.Params) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.Write(f), f.Close())
+	return errors.Join(t.Contract.Write(f, global), f.Close())
 }
 
 // run runs the program to its end.

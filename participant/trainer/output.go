@@ -20,9 +20,9 @@ const (
 	maxMetrics     = 32
 )
 
-// readOutputs takes over what a program left in dir: the weights into p, the
-// rest into the result. p changes only when everything is sound.
-func readOutputs(dir string, p *model.Params) (Result, error) {
+// readOutputs takes over what a program left in dir: the weights go to done,
+// when everything is sound, the rest into the result.
+func readOutputs(dir string, c model.Contract, done func(model.Vector) error) (Result, error) {
 	result, err := readMetrics(filepath.Join(dir, MetricsFile))
 	if err != nil {
 		return Result{}, err
@@ -32,12 +32,14 @@ func readOutputs(dir string, p *model.Params) (Result, error) {
 		return Result{}, err
 	}
 	defer f.Close() // only read from
-	trained, err := model.ReadParams(f, size, p.Contract())
+	trained, err := model.OpenFile(f, size, c)
+	if err == nil {
+		err = trained.CheckFinite()
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("the program's %s: %w", UpdateFile, err)
 	}
-	copy(p.Flat(), trained.Flat())
-	return result, nil
+	return result, done(trained)
 }
 
 // openOutput opens a file that the program was to write.

@@ -1,0 +1,171 @@
+package model
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/model/safetensors"
+)
+
+// Vector gives the elements of a contract's tensors, in its order, end to end.
+// ReadAt fills dst from element off on.
+type Vector interface {
+	ReadAt(dst []float32, off int) error
+}
+
+// blockLen is how many elements are read and written at a time.
+const blockLen = 1 << 16
+
+// File is weights in a safetensors file, read when they are needed, so that
+// the model need not fit into memory. It is safe for concurrent use when its
+// reader is, and does not close that reader.
+type File struct {
+	contract Contract
+	file     *safetensors.File
+	tensors  []safetensors.Info // in the contract's order
+	starts   []int              // each tensor's first element in the vector
+}
+
+var (
+	_ Vector = (*File)(nil)
+	_ Vector = (*Params)(nil)
+)
+
+// OpenFile opens the weights that fill the first size bytes of r. They must
+// match c in names, shapes and types, with no tensor missing or left over; the
+// file's order of tensors does not matter. Values are not looked at. An error
+// names the tensor, what it has and what it should have.
+func OpenFile(r io.ReaderAt, size int64, c Contract) (*File, error) {
+	f, err := safetensors.OpenWithin(r, size, c.maxHeader())
+	if err != nil {
+		return nil, err
+	}
+	if err := checkNames(f, c); err != nil {
+		return nil, err
+	}
+	infos := make([]safetensors.Info, len(c.Tensors))
+	for i, t := range c.Tensors {
+		infos[i], _ = f.Lookup(t.Name)
+		if got, want := infos[i].DType.String(), t.DType; got != want {
+			return nil, fault.Inputf("tensor %q: got type %s, want %s", t.Name, got, want)
+		}
+	}
+	return newFile(f, infos, c)
+}
+
+// maxHeader is more than a header of the contract's tensors can need, so that
+// a file from elsewhere is not read into memory as one.
+func (c Contract) maxHeader() int64 {
+	limit := int64(1 << 16)
+	for _, t := range c.Tensors {
+		limit += 512 + 6*int64(len(t.Name)) // as many bytes as an escaped one
+	}
+	return limit
+}
+
+// newFile checks the shapes of what stands for the contract's tensors.
+func newFile(f *safetensors.File, infos []safetensors.Info, c Contract) (*File, error) {
+	v := &File{contract: c, file: f, tensors: infos, starts: make([]int, len(infos))}
+	at := 0
+	for i, t := range c.Tensors {
+		if !slices.Equal(infos[i].Shape, t.Shape) {
+			return nil, fault.Inputf("tensor %q: got shape %v, want %v", infos[i].Name, infos[i].Shape, t.Shape)
+		}
+		v.starts[i] = at
+		at += t.Len()
+	}
+	return v, nil
+}
+
+// Contract returns what these weights look like.
+func (f *File) Contract() Contract { return f.contract }
+
+// ReadAt implements Vector.
+func (f *File) ReadAt(dst []float32, off int) error {
+	for i := f.tensorAt(off); len(dst) > 0; i++ {
+		if off < 0 || i == len(f.tensors) {
+			return fmt.Errorf("model: %d elements from %d on are not all in the file", len(dst), off)
+		}
+		from := off - f.starts[i]
+		n := min(len(dst), int(f.tensors[i].Len())-from)
+		if err := f.file.ReadFloat32(dst[:n], f.tensors[i], int64(from)); err != nil {
+			return fmt.Errorf("tensor %q: %w", f.tensors[i].Name, err)
+		}
+		dst, off = dst[n:], off+n
+	}
+	return nil
+}
+
+// tensorAt returns the index of the tensor that element off lies in; any when
+// there is none.
+func (f *File) tensorAt(off int) int {
+	return max(0, sort.SearchInts(f.starts, off+1)-1)
+}
+
+// CheckFinite reads every value and names the first that is NaN or infinite.
+func (f *File) CheckFinite() error {
+	block := make([]float32, min(blockLen, f.contract.Size()))
+	for i, t := range f.tensors {
+		for at := 0; at < int(t.Len()); at += len(block) {
+			block := block[:min(len(block), int(t.Len())-at)]
+			if err := f.ReadAt(block, f.starts[i]+at); err != nil {
+				return err
+			}
+			if bad := notFinite(block); bad >= 0 {
+				return fault.Inputf("tensor %q: element %d is %v: weights must be finite", t.Name, at+bad, block[bad])
+			}
+		}
+	}
+	return nil
+}
+
+// notFinite returns the index of the first value that is NaN or infinite, -1
+// when there is none.
+func notFinite(values []float32) int {
+	const exponent = 0xff << 23 // all ones in what is no number
+	for i, v := range values {
+		if math.Float32bits(v)&exponent == exponent {
+			return i
+		}
+	}
+	return -1
+}
+
+// Params reads all values, which must be finite, into memory.
+func (f *File) Params() (*Params, error) {
+	p := NewParams(f.contract)
+	for i, t := range p.tensors {
+		if err := f.ReadAt(t.Data, f.starts[i]); err != nil {
+			return nil, err
+		}
+		if bad := notFinite(t.Data); bad >= 0 {
+			return nil, fault.Inputf("tensor %q: element %d is %v: weights must be finite", f.tensors[i].Name, bad, t.Data[bad])
+		}
+	}
+	return p, nil
+}
+
+// Write writes v's elements as a file of weights, block by block. The bytes
+// are those of Params.Write.
+func (c Contract) Write(w io.Writer, v Vector) error {
+	out, err := c.NewWriter(w)
+	if err != nil {
+		return fmt.Errorf("write weights: %w", err)
+	}
+	size := c.Size()
+	block := make([]float32, min(blockLen, size))
+	for at := 0; at < size; at += len(block) {
+		block := block[:min(len(block), size-at)]
+		if err := v.ReadAt(block, at); err != nil {
+			return fmt.Errorf("write weights: %w", err)
+		}
+		if err := out.WriteFloat32(block); err != nil {
+			return fmt.Errorf("write weights: %w", err)
+		}
+	}
+	return out.Close()
+}
