@@ -98,6 +98,7 @@ func coordinateAt(ctx context.Context, cfg config.Coordinator, listener net.List
 	options := rpc.DefaultOptions()
 	options.Version, options.Prepare, options.Security = version.Get().String(), tests.prepare, n.security
 	options.Keyring = members.shared(cfg)
+	options.Scratch = n.scratch
 	log.Info("coordinator ready", zap.String("address", listener.Addr().String()), zap.String("dir", cfg.Dir),
 		zap.Int("test_samples", tests.samples()), zap.String("version", options.Version))
 	g, ctx := errgroup.WithContext(ctx)
@@ -116,6 +117,7 @@ func coordinateAt(ctx context.Context, cfg config.Coordinator, listener net.List
 type node struct {
 	*coordinator.Coordinator
 	security *rpc.Security // nil without certificates
+	scratch  string        // folder of what is being submitted
 	files    []io.Closer
 }
 
@@ -156,6 +158,10 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 		if err := n.secure(ctx, cfg); err != nil {
 			return nil, err
 		}
+	}
+	n.scratch = filepath.Join(cfg.Dir, "submissions")
+	if err := errors.Join(os.RemoveAll(n.scratch), os.MkdirAll(n.scratch, 0o755)); err != nil { // what a crash left
+		return nil, fault.As(fault.Input, err)
 	}
 	blobs, err := spool.Open(filepath.Join(cfg.Dir, "spool"), spool.Options{Sync: true})
 	if err != nil {
@@ -241,9 +247,9 @@ func (t *testSet) prepare(run []byte, initial io.ReaderAt, size int64) (rpc.Subm
 			return rpc.Submission{}, fmt.Errorf("run %s: %w", cfg.Name, err)
 		}
 	}
-	contract, weights, how, err := startFrom(spec, initial, size)
+	contract, first, how, err := startFrom(spec, initial, size)
 	if err != nil {
 		return rpc.Submission{}, fmt.Errorf("run %s: %w", cfg.Name, err)
 	}
-	return rpc.Submission{Definition: define(cfg, spec, contract), Initial: weights, Note: how}, nil
+	return rpc.Submission{Definition: define(cfg, spec, contract), Initial: first, Note: how}, nil
 }

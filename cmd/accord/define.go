@@ -32,25 +32,26 @@ func define(cfg config.Run, spec *model.Spec, contract model.Contract) coordinat
 
 // startFrom settles a run's contract and first weights. initial is a
 // safetensors file of size bytes, or nil: then the weights are nil too, and
-// drawn by the seed. how says how the file's tensors were matched.
-func startFrom(spec *model.Spec, initial io.ReaderAt, size int64) (c model.Contract, p *model.Params, how string, err error) {
+// drawn by the seed. how says how the file's tensors were matched. Whether the
+// weights are finite is not looked at.
+func startFrom(spec *model.Spec, initial io.ReaderAt, size int64) (c model.Contract, f *model.File, how string, err error) {
 	switch {
 	case spec != nil && initial == nil:
 		return spec.Contract(), nil, "", nil
 	case spec != nil:
 		c = spec.Contract()
-		p, how, err = model.MatchParams(initial, size, c)
-		return c, p, how, err
+		f, how, err = model.MatchFile(initial, size, c)
+		return c, f, how, err
 	case initial == nil:
 		return c, nil, "", fault.Inputf("a run needs a model or an initial safetensors file")
 	}
-	f, err := safetensors.Open(initial, size)
+	head, err := safetensors.Open(initial, size)
 	if err != nil {
 		return c, nil, "", fmt.Errorf("initial model: %w", err)
 	}
-	if c, err = model.ContractOf(f); err != nil {
+	if c, err = model.ContractOf(head); err != nil {
 		return c, nil, "", fmt.Errorf("initial model: %w", err)
 	}
-	p, err = model.ReadParams(initial, size, c)
-	return c, p, "as it is: its tensors are the run's contract", err
+	f, err = model.OpenFile(initial, size, c)
+	return c, f, "as it is: its tensors are the run's contract", err
 }

@@ -186,7 +186,11 @@ func (s simulator) options(cfg config.Run, o outcome) (simulation.Options, error
 		defer func() { _ = file.Close() }() // only read
 		initial = file
 	}
-	contract, weights, how, err := startFrom(spec, initial, size)
+	contract, first, how, err := startFrom(spec, initial, size)
+	var weights *model.Params
+	if err == nil && first != nil {
+		weights, err = first.Params()
+	}
 	if err != nil {
 		return simulation.Options{}, fmt.Errorf("start from %s: %w", cfg.Init, err)
 	}

@@ -3,7 +3,6 @@ package rpc
 import (
 	"context"
 	"errors"
-	"io"
 
 	"go.uber.org/zap"
 
@@ -78,7 +77,7 @@ func (a *admin) StopRun(ctx context.Context, r *accordv1.StopRunRequest) (*accor
 
 // SubmitRun queues a run.
 func (a *admin) SubmitRun(stream accordv1.AdminService_SubmitRunServer) error {
-	run, initial, err := receiveSubmission(stream)
+	run, initial, err := receiveSubmission(stream, a.options.Scratch)
 	if err != nil {
 		return err
 	}
@@ -100,14 +99,12 @@ func (a *admin) prepare(run []byte, initial *upload) (Submission, error) {
 }
 
 func (a *admin) submit(ctx context.Context, s Submission) error {
-	var initial io.ReaderAt
-	var size int64
-	if s.Initial != nil {
-		encoded, err := encode(s.Initial)
-		if err != nil {
-			return err
-		}
-		initial, size = encoded, encoded.Size()
+	if s.Initial == nil {
+		return a.runs.Submit(ctx, s.Definition, nil, 0)
 	}
-	return a.runs.Submit(ctx, s.Definition, initial, size)
+	initial, err := encode(a.options.Scratch, s.Initial)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.runs.Submit(ctx, s.Definition, initial, initial.size), initial.remove())
 }

@@ -225,8 +225,8 @@ func TestSubmit(t *testing.T) {
 						if initial == nil {
 							return prepared, test.refuse
 						}
-						p, err := model.ReadParams(initial, size, c)
-						prepared.Initial = p
+						var err error
+						prepared.Initial, err = model.OpenFile(initial, size, c)
 						return prepared, err
 					}
 				})

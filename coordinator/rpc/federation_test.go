@@ -192,7 +192,7 @@ func TestBadUpdatesAreRejected(t *testing.T) {
 			want   string
 		}{
 			"base":    {change: func(u *exchange.Update) { u.Base = digestOf(nil) }, want: "trained from model e3b0c44298fc"},
-			"shape":   {blob: model.NewParams(model.Contract{Tensors: []model.TensorSpec{{Name: "w", DType: "F32", Shape: []int{4}}}}), want: "tensor w: got F32 [4]"},
+			"shape":   {blob: model.NewParams(model.Contract{Tensors: []model.TensorSpec{{Name: "w", DType: "F32", Shape: []int{4}}}}), want: `tensor "w": got shape [4], want [3]`},
 			"count":   {change: func(u *exchange.Update) { u.Samples = 1 << 40 }, want: "at most"},
 			"missing": {change: func(u *exchange.Update) { delete(u.Artefacts, exchange.Delta) }, want: "exactly one artefact"},
 		}

@@ -66,6 +66,9 @@ type Options struct {
 	Security *Security
 	// Keyring holds the keys that participants who gossip get; nil: none.
 	Keyring Keyring
+	// Scratch is the folder in which a submission's model lies until the run
+	// is queued; "" for the system's place.
+	Scratch string
 }
 
 // DefaultOptions returns options that lack Prepare.

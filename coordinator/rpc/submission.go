@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,15 +21,15 @@ type Prepare func(run []byte, initial io.ReaderAt, bytes int64) (Submission, err
 // Submission is a run that is ready to be queued.
 type Submission struct {
 	Definition coordinator.Definition
-	Initial    *model.Params // nil: the spec's own initialisation
-	Note       string        // how Initial was matched to the run's tensors, for people
+	Initial    *model.File // reads what Prepare was given; nil: the spec's own initialisation
+	Note       string      // how Initial was matched to the run's tensors, for people
 }
 
 // maxInitial bounds an initial model, in bytes: the largest that a contract
 // allows, in 64-bit floats, and its header.
 const maxInitial = 8*model.MaxParameters + 100<<20
 
-// upload is a file that a caller has sent. It lasts until remove.
+// upload is a file of a submission. It lasts until remove.
 type upload struct {
 	*os.File
 	size int64
@@ -46,7 +45,7 @@ func (u *upload) remove() error {
 
 // receiveSubmission reads a whole submission. initial is nil when it brings
 // no model; otherwise the caller removes it.
-func receiveSubmission(stream accordv1.AdminService_SubmitRunServer) (run []byte, initial *upload, err error) {
+func receiveSubmission(stream accordv1.AdminService_SubmitRunServer, dir string) (run []byte, initial *upload, err error) {
 	first, err := stream.Recv()
 	if err != nil {
 		return nil, nil, err
@@ -63,7 +62,7 @@ func receiveSubmission(stream accordv1.AdminService_SubmitRunServer) (run []byte
 		return nil, nil, err
 	}
 	chunk := second.GetChunk()
-	initial, err = receiveFile(wire.ChunkReader(func() ([]byte, error) {
+	initial, err = receiveFile(dir, wire.ChunkReader(func() ([]byte, error) {
 		if chunk != nil {
 			first := chunk
 			chunk = nil
@@ -75,8 +74,24 @@ func receiveSubmission(stream accordv1.AdminService_SubmitRunServer) (run []byte
 	return run, initial, err
 }
 
-func receiveFile(r io.Reader) (_ *upload, err error) {
-	f, err := os.CreateTemp("", "accord-initial-*.safetensors")
+func receiveFile(dir string, r io.Reader) (*upload, error) {
+	return makeUpload(dir, func(w io.Writer) error {
+		n, err := io.Copy(w, io.LimitReader(r, maxInitial+1))
+		if err == nil && n > maxInitial {
+			err = fmt.Errorf("initial model: %w: limit %d", spool.ErrTooLarge, int64(maxInitial))
+		}
+		return err
+	})
+}
+
+// encode writes f in the form that all global models have.
+func encode(dir string, f *model.File) (*upload, error) {
+	return makeUpload(dir, func(w io.Writer) error { return f.Contract().Write(w, f) })
+}
+
+// makeUpload makes a file of what write writes.
+func makeUpload(dir string, write func(io.Writer) error) (_ *upload, err error) {
+	f, err := os.CreateTemp(dir, "accord-initial-*.safetensors")
 	if err != nil {
 		return nil, fmt.Errorf("receive the initial model: %w", err)
 	}
@@ -86,20 +101,9 @@ func receiveFile(r io.Reader) (_ *upload, err error) {
 			err = errors.Join(err, u.remove())
 		}
 	}()
-	if u.size, err = io.Copy(f, io.LimitReader(r, maxInitial+1)); err != nil {
+	if err := write(f); err != nil {
 		return nil, err
 	}
-	if u.size > maxInitial {
-		return nil, fmt.Errorf("initial model: %w: limit %d", spool.ErrTooLarge, int64(maxInitial))
-	}
-	return u, nil
-}
-
-// encode writes p as the file that it would be.
-func encode(p *model.Params) (*bytes.Reader, error) {
-	var b bytes.Buffer
-	if err := p.Write(&b); err != nil {
-		return nil, err
-	}
-	return bytes.NewReader(b.Bytes()), nil
+	u.size, err = f.Seek(0, io.SeekCurrent)
+	return u, err
 }

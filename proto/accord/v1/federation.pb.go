@@ -1126,8 +1126,11 @@ type UploadHeader struct {
 	Task string `protobuf:"bytes,2,opt,name=task,proto3" json:"task,omitempty"`
 	// SHA-256, lower-case hexadecimal.
 	Digest string `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
-	// Size in bytes.
-	Size          int64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	// Size in bytes, of the whole.
+	Size int64 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	// Bytes that are left out at the beginning, because ResumeUpload said that
+	// they are there.
+	Offset        int64 `protobuf:"varint,5,opt,name=offset,proto3" json:"offset,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1186,6 +1189,13 @@ func (x *UploadHeader) GetDigest() string {
 func (x *UploadHeader) GetSize() int64 {
 	if x != nil {
 		return x.Size
+	}
+	return 0
+}
+
+func (x *UploadHeader) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
 	}
 	return 0
 }
@@ -1274,6 +1284,98 @@ func (x *Keyring) GetKeys() [][]byte {
 	return nil
 }
 
+// ResumeUploadRequest asks how much of an upload is there.
+type ResumeUploadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The upload's; its offset is ignored.
+	Header        *UploadHeader `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeUploadRequest) Reset() {
+	*x = ResumeUploadRequest{}
+	mi := &file_accord_v1_federation_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeUploadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeUploadRequest) ProtoMessage() {}
+
+func (x *ResumeUploadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_federation_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeUploadRequest.ProtoReflect.Descriptor instead.
+func (*ResumeUploadRequest) Descriptor() ([]byte, []int) {
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ResumeUploadRequest) GetHeader() *UploadHeader {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+// ResumeUploadResponse tells how much is there.
+type ResumeUploadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes that need not come again. All of them: the artefact is stored.
+	Offset        int64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeUploadResponse) Reset() {
+	*x = ResumeUploadResponse{}
+	mi := &file_accord_v1_federation_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeUploadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeUploadResponse) ProtoMessage() {}
+
+func (x *ResumeUploadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_federation_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeUploadResponse.ProtoReflect.Descriptor instead.
+func (*ResumeUploadResponse) Descriptor() ([]byte, []int) {
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ResumeUploadResponse) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
 var File_accord_v1_federation_proto protoreflect.FileDescriptor
 
 const file_accord_v1_federation_proto_rawDesc = "" +
@@ -1336,26 +1438,32 @@ const file_accord_v1_federation_proto_rawDesc = "" +
 	"\rUploadRequest\x121\n" +
 	"\x06header\x18\x01 \x01(\v2\x17.accord.v1.UploadHeaderH\x00R\x06header\x12\x16\n" +
 	"\x05chunk\x18\x02 \x01(\fH\x00R\x05chunkB\x06\n" +
-	"\x04part\"p\n" +
+	"\x04part\"\x88\x01\n" +
 	"\fUploadHeader\x12 \n" +
 	"\vparticipant\x18\x01 \x01(\tR\vparticipant\x12\x12\n" +
 	"\x04task\x18\x02 \x01(\tR\x04task\x12\x16\n" +
 	"\x06digest\x18\x03 \x01(\tR\x06digest\x12\x12\n" +
-	"\x04size\x18\x04 \x01(\x03R\x04size\"\x10\n" +
+	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x16\n" +
+	"\x06offset\x18\x05 \x01(\x03R\x06offset\"\x10\n" +
 	"\x0eUploadResponse\"\x1d\n" +
 	"\aKeyring\x12\x12\n" +
-	"\x04keys\x18\x01 \x03(\fR\x04keys*\x8a\x01\n" +
+	"\x04keys\x18\x01 \x03(\fR\x04keys\"F\n" +
+	"\x13ResumeUploadRequest\x12/\n" +
+	"\x06header\x18\x01 \x01(\v2\x17.accord.v1.UploadHeaderR\x06header\".\n" +
+	"\x14ResumeUploadResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x03R\x06offset*\x8a\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10VERDICT_ACCEPTED\x10\x01\x12\x14\n" +
 	"\x10VERDICT_REJECTED\x10\x02\x12\x10\n" +
 	"\fVERDICT_LATE\x10\x03\x12\x15\n" +
 	"\x11VERDICT_DUPLICATE\x10\x04\x12\x11\n" +
-	"\rVERDICT_NOTED\x10\x052\xde\x01\n" +
+	"\rVERDICT_NOTED\x10\x052\xaf\x02\n" +
 	"\x11FederationService\x12A\n" +
 	"\x06Attend\x12\x18.accord.v1.AttendRequest\x1a\x19.accord.v1.AttendResponse(\x010\x01\x12E\n" +
 	"\bDownload\x12\x1a.accord.v1.DownloadRequest\x1a\x1b.accord.v1.DownloadResponse0\x01\x12?\n" +
-	"\x06Upload\x12\x18.accord.v1.UploadRequest\x1a\x19.accord.v1.UploadResponse(\x01B6Z4github.com/accord-fl/accord/proto/accord/v1;accordv1b\x06proto3"
+	"\x06Upload\x12\x18.accord.v1.UploadRequest\x1a\x19.accord.v1.UploadResponse(\x01\x12O\n" +
+	"\fResumeUpload\x12\x1e.accord.v1.ResumeUploadRequest\x1a\x1f.accord.v1.ResumeUploadResponseB6Z4github.com/accord-fl/accord/proto/accord/v1;accordv1b\x06proto3"
 
 var (
 	file_accord_v1_federation_proto_rawDescOnce sync.Once
@@ -1370,27 +1478,29 @@ func file_accord_v1_federation_proto_rawDescGZIP() []byte {
 }
 
 var file_accord_v1_federation_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_accord_v1_federation_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_accord_v1_federation_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_accord_v1_federation_proto_goTypes = []any{
-	(Verdict)(0),                // 0: accord.v1.Verdict
-	(*AttendRequest)(nil),       // 1: accord.v1.AttendRequest
-	(*AttendResponse)(nil),      // 2: accord.v1.AttendResponse
-	(*Hello)(nil),               // 3: accord.v1.Hello
-	(*Capabilities)(nil),        // 4: accord.v1.Capabilities
-	(*Welcome)(nil),             // 5: accord.v1.Welcome
-	(*Renewal)(nil),             // 6: accord.v1.Renewal
-	(*Farewell)(nil),            // 7: accord.v1.Farewell
-	(*Offer)(nil),               // 8: accord.v1.Offer
-	(*Cancel)(nil),              // 9: accord.v1.Cancel
-	(*Reply)(nil),               // 10: accord.v1.Reply
-	(*Receipt)(nil),             // 11: accord.v1.Receipt
-	(*DownloadRequest)(nil),     // 12: accord.v1.DownloadRequest
-	(*DownloadResponse)(nil),    // 13: accord.v1.DownloadResponse
-	(*UploadRequest)(nil),       // 14: accord.v1.UploadRequest
-	(*UploadHeader)(nil),        // 15: accord.v1.UploadHeader
-	(*UploadResponse)(nil),      // 16: accord.v1.UploadResponse
-	(*Keyring)(nil),             // 17: accord.v1.Keyring
-	(*durationpb.Duration)(nil), // 18: google.protobuf.Duration
+	(Verdict)(0),                 // 0: accord.v1.Verdict
+	(*AttendRequest)(nil),        // 1: accord.v1.AttendRequest
+	(*AttendResponse)(nil),       // 2: accord.v1.AttendResponse
+	(*Hello)(nil),                // 3: accord.v1.Hello
+	(*Capabilities)(nil),         // 4: accord.v1.Capabilities
+	(*Welcome)(nil),              // 5: accord.v1.Welcome
+	(*Renewal)(nil),              // 6: accord.v1.Renewal
+	(*Farewell)(nil),             // 7: accord.v1.Farewell
+	(*Offer)(nil),                // 8: accord.v1.Offer
+	(*Cancel)(nil),               // 9: accord.v1.Cancel
+	(*Reply)(nil),                // 10: accord.v1.Reply
+	(*Receipt)(nil),              // 11: accord.v1.Receipt
+	(*DownloadRequest)(nil),      // 12: accord.v1.DownloadRequest
+	(*DownloadResponse)(nil),     // 13: accord.v1.DownloadResponse
+	(*UploadRequest)(nil),        // 14: accord.v1.UploadRequest
+	(*UploadHeader)(nil),         // 15: accord.v1.UploadHeader
+	(*UploadResponse)(nil),       // 16: accord.v1.UploadResponse
+	(*Keyring)(nil),              // 17: accord.v1.Keyring
+	(*ResumeUploadRequest)(nil),  // 18: accord.v1.ResumeUploadRequest
+	(*ResumeUploadResponse)(nil), // 19: accord.v1.ResumeUploadResponse
+	(*durationpb.Duration)(nil),  // 20: google.protobuf.Duration
 }
 var file_accord_v1_federation_proto_depIdxs = []int32{
 	3,  // 0: accord.v1.AttendRequest.hello:type_name -> accord.v1.Hello
@@ -1403,20 +1513,23 @@ var file_accord_v1_federation_proto_depIdxs = []int32{
 	11, // 7: accord.v1.AttendResponse.receipt:type_name -> accord.v1.Receipt
 	17, // 8: accord.v1.AttendResponse.keyring:type_name -> accord.v1.Keyring
 	4,  // 9: accord.v1.Hello.capabilities:type_name -> accord.v1.Capabilities
-	18, // 10: accord.v1.Welcome.lease:type_name -> google.protobuf.Duration
+	20, // 10: accord.v1.Welcome.lease:type_name -> google.protobuf.Duration
 	0,  // 11: accord.v1.Receipt.verdict:type_name -> accord.v1.Verdict
 	15, // 12: accord.v1.UploadRequest.header:type_name -> accord.v1.UploadHeader
-	1,  // 13: accord.v1.FederationService.Attend:input_type -> accord.v1.AttendRequest
-	12, // 14: accord.v1.FederationService.Download:input_type -> accord.v1.DownloadRequest
-	14, // 15: accord.v1.FederationService.Upload:input_type -> accord.v1.UploadRequest
-	2,  // 16: accord.v1.FederationService.Attend:output_type -> accord.v1.AttendResponse
-	13, // 17: accord.v1.FederationService.Download:output_type -> accord.v1.DownloadResponse
-	16, // 18: accord.v1.FederationService.Upload:output_type -> accord.v1.UploadResponse
-	16, // [16:19] is the sub-list for method output_type
-	13, // [13:16] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	15, // 13: accord.v1.ResumeUploadRequest.header:type_name -> accord.v1.UploadHeader
+	1,  // 14: accord.v1.FederationService.Attend:input_type -> accord.v1.AttendRequest
+	12, // 15: accord.v1.FederationService.Download:input_type -> accord.v1.DownloadRequest
+	14, // 16: accord.v1.FederationService.Upload:input_type -> accord.v1.UploadRequest
+	18, // 17: accord.v1.FederationService.ResumeUpload:input_type -> accord.v1.ResumeUploadRequest
+	2,  // 18: accord.v1.FederationService.Attend:output_type -> accord.v1.AttendResponse
+	13, // 19: accord.v1.FederationService.Download:output_type -> accord.v1.DownloadResponse
+	16, // 20: accord.v1.FederationService.Upload:output_type -> accord.v1.UploadResponse
+	19, // 21: accord.v1.FederationService.ResumeUpload:output_type -> accord.v1.ResumeUploadResponse
+	18, // [18:22] is the sub-list for method output_type
+	14, // [14:18] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_accord_v1_federation_proto_init() }
@@ -1447,7 +1560,7 @@ func file_accord_v1_federation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_accord_v1_federation_proto_rawDesc), len(file_accord_v1_federation_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
