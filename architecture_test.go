@@ -31,6 +31,7 @@ var rules = []struct {
 	{"internal/pki", []string{"internal/atomicfile", "internal/fault", "exchange"}},
 	{"internal/hours", []string{"internal/fault"}},
 	{"internal/spool", []string{"internal/atomicfile", "internal/fault"}},
+	{"internal/program", []string{"internal/fault"}},
 	{"internal/wire", []string{"internal/", "exchange", "model", "proto/"}},
 	// Gossip is on the wire, too, and on both sides of it.
 	{"internal/gossip", []string{"internal/", "exchange", "proto/"}},
@@ -54,7 +55,7 @@ var rules = []struct {
 	{"cmd", []string{""}},
 	// A site of a measurement is a participant that trains nothing.
 	{"scripts/bench/internal/federation", []string{"participant", "exchange", "model", "internal/", "scripts/bench/internal"}},
-	{"scripts", []string{"internal/", "scripts/bench/internal"}},
+	{"scripts", []string{"internal/", "exchange", "model", "participant", "scripts/bench/internal"}},
 }
 
 func TestImportsPointDownward(t *testing.T) {

@@ -20,8 +20,10 @@ import (
 
 // Evaluator measures a model.
 type Evaluator interface {
-	// Evaluate is called for one model at a time.
-	Evaluate(ctx context.Context, spec *model.Spec, p *model.Params) (Measurement, error)
+	// Evaluate is called for one model at a time. spec is nil where only the
+	// contract is known; an evaluator that can not measure such a model
+	// returns an empty Measurement.
+	Evaluate(ctx context.Context, spec *model.Spec, f *model.File) (Measurement, error)
 }
 
 // Measurement of a model. A nil field was not measured.
@@ -228,7 +230,7 @@ type measuredModel struct {
 
 // measure evaluates a model of the spool, when there is a way to.
 func (c *Coordinator) measure(ctx context.Context, d Definition, digest string) (m Measurement, err error) {
-	if c.o.Evaluator == nil || d.Spec == nil {
+	if c.o.Evaluator == nil {
 		return Measurement{}, nil
 	}
 	b, err := c.o.Spool.Open(digest)
@@ -236,11 +238,11 @@ func (c *Coordinator) measure(ctx context.Context, d Definition, digest string) 
 		return Measurement{}, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	p, err := model.ReadParams(b, b.Size(), d.Contract)
+	f, err := model.OpenFile(b, b.Size(), d.Contract)
 	if err != nil {
 		return Measurement{}, err
 	}
-	return c.o.Evaluator.Evaluate(ctx, d.Spec, p)
+	return c.o.Evaluator.Evaluate(ctx, d.Spec, f)
 }
 
 func evaluated(e round.Evaluate, m Measurement) round.Evaluated {

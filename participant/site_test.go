@@ -83,7 +83,7 @@ type trainerFunc func(context.Context, exchange.Task, *model.Params) (trainer.Re
 func (f trainerFunc) Train(ctx context.Context, t exchange.Task, global *model.File, done func(model.Vector) error) (trainer.Result, error) {
 	p, err := global.Params()
 	if err != nil {
-		return trainer.Result{}, err
+		return trainer.Result{}, fmt.Errorf("read the global model: %w", err)
 	}
 	result, err := f(ctx, t, p)
 	if err != nil {

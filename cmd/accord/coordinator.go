@@ -175,8 +175,8 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 			ClassNames: tests.names,
 		},
 	}
-	if tests.Test != nil {
-		options.Evaluator = tests
+	if options.Evaluator, err = evaluatorOf(cfg, tests); err != nil {
+		return nil, err
 	}
 	n.Coordinator, err = coordinator.New(ctx, options)
 	return n, err

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -162,12 +161,7 @@ func programOf(cfg config.Participant) (*trainer.Exec, error) {
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
 		return nil, fmt.Errorf("make the folder of tasks: %w", fault.As(fault.Input, err))
 	}
-	var env []string
-	for key, value := range cfg.Exec.Environment {
-		env = append(env, key+"="+value)
-	}
-	slices.Sort(env)
-	return &trainer.Exec{Command: cfg.Exec.Command, Env: env, Dir: dir, Limit: cfg.Exec.Timeout}, nil
+	return &trainer.Exec{Command: cfg.Exec.Command, Env: cfg.Exec.Variables(), Dir: dir, Limit: cfg.Exec.Timeout}, nil
 }
 
 // progressLog returns what logs, every few seconds, how a training gets on.

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(beAccord) != "" {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
+	if how := os.Getenv(actAs); how != "" {
+		os.Exit(act(how))
+	}
 	os.Exit(m.Run())
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,8 +18,14 @@ import (
 // startBare runs a coordinator without a test set.
 func startBare(t *testing.T, dir string) (address string, stop func()) {
 	t.Helper()
+	return startWith(t, dir, "")
+}
+
+// startWith runs a coordinator whose configuration says more.
+func startWith(t *testing.T, dir, more string) (address string, stop func()) {
+	t.Helper()
 	file := filepath.Join(dir, "coordinator.yaml")
-	writeFile(t, file, "insecure: true\n")
+	writeFile(t, file, "insecure: true\n"+more)
 	log := newLogBuffer(readyAddress)
 	stop = background(t, log, "coordinator", "-f", file, "--listen", "127.0.0.1:0", "--dir", filepath.Join(dir, "coordinator"))
 	return log.wait(t), stop
@@ -69,6 +76,43 @@ exec:
 	}
 	if got.Digest() != model.NewParams(contract).Digest() {
 		t.Errorf("got weights %v from sites that change nothing", got.Flat())
+	}
+}
+
+// The sites' programs change each weight, and the coordinator's measures what
+// came of it.
+func TestRunThatProgramsTrainAndMeasure(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	contract := model.Contract{Tensors: []model.TensorSpec{
+		{Name: "encoder.weight", DType: "F32", Shape: []int{3, 2}}, {Name: "scale", DType: "F32"},
+	}}
+	if err := model.SaveParams(filepath.Join(dir, "initial.safetensors"), model.NewParams(contract)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "run.yaml")
+	writeFile(t, file, "name: opaque\nmodel: opaque\ninit: initial.safetensors\nrounds: 2\nmin_sites: 2\n")
+	address, stop := startWith(t, dir, fmt.Sprintf("evaluator: {command: [%q], environment: {%s: measure}}\n", self, actAs))
+	defer stop()
+	mustAccord(t, "run", "submit", "-f", file, "--coordinator", address)
+	for i, step := range []string{"0.25", "0.5"} { // 3 samples and 1: a mean of 0.3125
+		site := filepath.Join(dir, fmt.Sprintf("site-%d.yaml", i))
+		writeFile(t, site, fmt.Sprintf("name: site-%d\ninsecure: true\ntrainer: exec\nexec: {command: [%q], environment: {%s: train, STEP: %q, SAMPLES: %q}}\n",
+			i, self, actAs, step, []string{"3", "1"}[i]))
+		leave := background(t, io.Discard, "participant", "-f", site, "--coordinator", address, "--dir", filepath.Join(dir, fmt.Sprint(i)))
+		defer leave()
+	}
+	mustAccord(t, "run", "watch", "opaque", "--coordinator", address)
+	var shown coordinator.RunStatus
+	decode(t, mustAccord(t, "run", "show", "opaque", "--coordinator", address, "--json"), &shown)
+	for i, want := range []float64{0.3125, 0.625} {
+		v := shown.Published[i]
+		if v.Accuracy == nil || *v.Accuracy != want || v.Loss == nil || *v.Loss != 1-want {
+			t.Errorf("round %d: accuracy %v, loss %v; want %g, %g", i+1, v.Accuracy, v.Loss, want, 1-want)
+		}
 	}
 }
 

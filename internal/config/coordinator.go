@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/accord-fl/accord/exchange"
 )
@@ -17,17 +18,23 @@ type Coordinator struct {
 	Dir      string `yaml:"dir"`                // journal and artefacts; made when absent
 	// Test is the set whose test split measures every version; no dataset
 	// publishes versions without an accuracy.
-	Test     Data   `yaml:"test,omitempty"`
-	Threads  int    `yaml:"threads,omitempty"` // 0: one for each core
-	MaxRuns  int    `yaml:"max_runs"`          // that go on at the same time; the others wait in order
-	LogLevel string `yaml:"log_level"`         // debug, info, warn or error
-	Gossip   Hub    `yaml:"gossip,omitempty"`
+	Test Data `yaml:"test,omitempty"`
+	// Evaluator is a program that measures the versions of runs whose network
+	// is not known, and all versions when there is no test set.
+	Evaluator Exec   `yaml:"evaluator,omitempty"`
+	Threads   int    `yaml:"threads,omitempty"` // 0: one for each core
+	MaxRuns   int    `yaml:"max_runs"`          // that go on at the same time; the others wait in order
+	LogLevel  string `yaml:"log_level"`         // debug, info, warn or error
+	Gossip    Hub    `yaml:"gossip,omitempty"`
 }
 
 // DefaultCoordinator returns what an empty coordinator file means. It does not
 // validate: running without certificates must be asked for.
 func DefaultCoordinator() Coordinator {
-	return Coordinator{Name: "coordinator", Listen: "127.0.0.1:7443", Dir: "coordinator", MaxRuns: 4, LogLevel: "info"}
+	return Coordinator{
+		Name: "coordinator", Listen: "127.0.0.1:7443", Dir: "coordinator", MaxRuns: 4, LogLevel: "info",
+		Evaluator: Exec{Timeout: 10 * time.Minute},
+	}
 }
 
 // LoadCoordinator reads the file at path; errors are as those of Load.
@@ -42,7 +49,7 @@ func (cfg *Coordinator) resolve(base string) error {
 	cfg.Identity = under(base, cfg.Identity)
 	cfg.Test.resolve(base)
 	cfg.Gossip.resolve(base)
-	return nil
+	return cfg.Evaluator.resolve(base, "evaluator")
 }
 
 // Validate reports, as Problems, every field that makes no sense.
@@ -54,6 +61,9 @@ func (cfg Coordinator) Validate() error {
 	c.require(cfg.Dir != "", "dir", "want a folder for journal and artefacts")
 	if cfg.Test != (Data{}) {
 		cfg.Test.check(&c, "test.")
+	}
+	if !cfg.Evaluator.IsZero() {
+		cfg.Evaluator.check(&c, "evaluator")
 	}
 	c.require(cfg.Threads >= 0, "threads", "want 1 or more, or 0 for one a core, got %d", cfg.Threads)
 	c.require(cfg.MaxRuns >= 1, "max_runs", "want 1 or more, got %d", cfg.MaxRuns)

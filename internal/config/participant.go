@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,14 +37,14 @@ type Participant struct {
 	Gossip   Gossip   `yaml:"gossip,omitempty"`
 }
 
-// Exec is a program that trains. It runs in a folder of the task's own. Of
+// Exec is a program that trains or measures. It runs in a folder of its own. Of
 // this process' environment it sees PATH, HOME, LANG and TMPDIR only.
 type Exec struct {
 	// Command is the program and its arguments, not a shell line. An argument
 	// that starts with ./ or ../ is a path relative to the configuration file.
 	Command     []string          `yaml:"command"`
 	Timeout     time.Duration     `yaml:"timeout,omitempty"`     // a program that takes longer is killed
-	Environment map[string]string `yaml:"environment,omitempty"` // beside those, and ACCORD_TASK_DIR; it wins over them
+	Environment map[string]string `yaml:"environment,omitempty"` // beside those, and the folder's; it wins over them
 }
 
 // DefaultParticipant returns what an empty participant file means. It does not
@@ -75,19 +76,43 @@ func (cfg *Participant) resolve(base string) error {
 		cfg.Datasets[name] = data
 	}
 	cfg.Gossip.resolve(base)
-	// The program runs in a folder of its own, where "./train.py" would mean
-	// another file.
-	for i, arg := range cfg.Exec.Command {
+	return cfg.Exec.resolve(base, "exec")
+}
+
+// resolve makes arguments that are paths independent of the working folder: the
+// program runs in a folder of its own, where "./train.py" would mean another
+// file.
+func (e *Exec) resolve(base, path string) error {
+	for i, arg := range e.Command {
 		if !strings.HasPrefix(arg, "./") && !strings.HasPrefix(arg, "../") {
 			continue
 		}
-		path, err := filepath.Abs(filepath.Join(base, arg))
+		file, err := filepath.Abs(filepath.Join(base, arg))
 		if err != nil {
-			return fmt.Errorf("exec.command: %w", err)
+			return fmt.Errorf("%s.command: %w", path, err)
 		}
-		cfg.Exec.Command[i] = path
+		e.Command[i] = file
 	}
 	return nil
+}
+
+// check notes what is wrong with the program at path.
+func (e Exec) check(c *checker, path string) {
+	c.require(len(e.Command) > 0 && e.Command[0] != "", path+".command", "want the program to run and its arguments")
+	c.require(e.Timeout > 0, path+".timeout", "want a time above 0, got %v", e.Timeout)
+}
+
+// IsZero tells whether there is no program.
+func (e Exec) IsZero() bool { return len(e.Command) == 0 && len(e.Environment) == 0 }
+
+// Variables returns the environment as "KEY=value", sorted.
+func (e Exec) Variables() []string {
+	var env []string
+	for key, value := range e.Environment {
+		env = append(env, key+"="+value)
+	}
+	slices.Sort(env)
+	return env
 }
 
 // Validate reports, as Problems, every field that makes no sense.
@@ -102,8 +127,7 @@ func (cfg Participant) Validate() error {
 		c.require(len(cfg.Exec.Command) == 0, "exec.command", "is never run: trainer is %s", TrainerBuiltin)
 		cfg.Data.check(&c, "data.")
 	case TrainerExec:
-		c.require(len(cfg.Exec.Command) > 0 && cfg.Exec.Command[0] != "", "exec.command", "want the program to run and its arguments")
-		c.require(cfg.Exec.Timeout > 0, "exec.timeout", "want a time above 0, got %v", cfg.Exec.Timeout)
+		cfg.Exec.check(&c, "exec")
 		if cfg.Data != (Data{}) { // the program may know where its data are
 			cfg.Data.check(&c, "data.")
 		}

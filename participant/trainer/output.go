@@ -2,15 +2,11 @@ package trainer
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/program"
 	"github.com/accord-fl/accord/model"
 )
 
@@ -22,12 +18,16 @@ const (
 
 // readOutputs takes over what a program left in dir: the weights go to done,
 // when everything is sound, the rest into the result.
-func readOutputs(dir string, c model.Contract, done func(model.Vector) error) (Result, error) {
-	result, err := readMetrics(filepath.Join(dir, MetricsFile))
+func readOutputs(p program.Program, dir string, c model.Contract, done func(model.Vector) error) (Result, error) {
+	data, err := p.Read(dir, MetricsFile, maxMetricsFile)
 	if err != nil {
 		return Result{}, err
 	}
-	f, size, err := openOutput(filepath.Join(dir, UpdateFile))
+	result, err := parseMetrics(data)
+	if err != nil {
+		return Result{}, fmt.Errorf("the program's %s: %w", MetricsFile, err)
+	}
+	f, size, err := p.Output(dir, UpdateFile)
 	if err != nil {
 		return Result{}, err
 	}
@@ -40,45 +40,6 @@ func readOutputs(dir string, c model.Contract, done func(model.Vector) error) (R
 		return Result{}, fmt.Errorf("the program's %s: %w", UpdateFile, err)
 	}
 	return result, done(trained)
-}
-
-// openOutput opens a file that the program was to write.
-func openOutput(path string) (*os.File, int64, error) {
-	name := filepath.Base(path)
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, 0, fault.Inputf("the program ended well but wrote no %s into $%s", name, TaskDirVar)
-	case err != nil:
-		return nil, 0, fmt.Errorf("the program's %s: %w", name, err)
-	case !info.Mode().IsRegular():
-		return nil, 0, fault.Inputf("the program's %s is not a regular file", name)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, fmt.Errorf("the program's %s: %w", name, err)
-	}
-	return f, info.Size(), nil
-}
-
-func readMetrics(path string) (Result, error) {
-	f, size, err := openOutput(path)
-	if err != nil {
-		return Result{}, err
-	}
-	defer f.Close() // only read from
-	if size > maxMetricsFile {
-		return Result{}, fault.Inputf("the program's %s: %d bytes, at most %d", MetricsFile, size, maxMetricsFile)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxMetricsFile))
-	if err != nil {
-		return Result{}, fmt.Errorf("the program's %s: %w", MetricsFile, err)
-	}
-	result, err := parseMetrics(data)
-	if err != nil {
-		return Result{}, fmt.Errorf("the program's %s: %w", MetricsFile, err)
-	}
-	return result, nil
 }
 
 // parseMetrics reads {"samples": n, "steps": n, more numbers}.

@@ -33,6 +33,8 @@ func measurements() []measurement {
 		{"rest", (*bench).atRest},
 		{"lost", (*bench).lost},
 		{"flood", (*bench).flooded},
+		{"large", (*bench).large},
+		{"crowd", (*bench).crowd},
 	}
 }
 

@@ -20,7 +20,10 @@ import (
 )
 
 // order is that of the measurements on the page.
-var order = []string{"default", "sites", "central", "fedavg", "idle", "rest", "lost", "flood", "step2", "step1", "train", "round", "engine", "odd", "fold"}
+var order = []string{
+	"default", "sites", "central", "fedavg", "idle", "rest", "lost", "flood", "large", "crowd", "resume",
+	"step2", "step1", "train", "round", "engine", "odd", "fold",
+}
 
 // Row is one line of a table: of that of speeds where Kernel is set.
 type Row struct {

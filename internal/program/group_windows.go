@@ -1,4 +1,4 @@
-package trainer
+package program
 
 import "os/exec"
 

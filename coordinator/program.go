@@ -1,0 +1,96 @@
+package coordinator
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/program"
+	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/model/train"
+)
+
+// The files that an evaluation's program and Accord exchange, in the program's
+// working folder, which the environment variable ACCORD_EVALUATION_DIR names
+// too.
+const (
+	EvaluatedFile    = "model.safetensors" // in: the model to measure
+	ResultFile       = "result.json"       // out: {"accuracy": 0…1, "loss": number}, the loss optional
+	EvaluationDirVar = "ACCORD_EVALUATION_DIR"
+)
+
+// maxResultFile bounds ResultFile, in bytes.
+const maxResultFile = 4 << 10
+
+// Program is an Evaluator that has a program of the operator's own measure,
+// whatever the model is. The model is never in memory.
+type Program struct {
+	Command []string // program and arguments
+	Env     []string // more environment, "KEY=value"
+	Dir     string   // where the folders are made; "" for the system's place
+	Limit   time.Duration
+}
+
+var _ Evaluator = (*Program)(nil)
+
+// Evaluate implements Evaluator.
+func (e *Program) Evaluate(ctx context.Context, _ *model.Spec, f *model.File) (m Measurement, err error) {
+	p := program.Program{Command: e.Command, Env: e.Env, Limit: e.Limit, FolderVar: EvaluationDirVar}
+	err = program.Folder(e.Dir, "evaluation-", func(dir string) error {
+		if err := writeModel(filepath.Join(dir, EvaluatedFile), f); err != nil {
+			return fmt.Errorf("write the model to measure: %w", err)
+		}
+		if err := p.Run(ctx, dir); err != nil {
+			return err
+		}
+		data, err := p.Read(dir, ResultFile, maxResultFile)
+		if err != nil {
+			return err
+		}
+		if m.Test, err = parseResult(data); err != nil {
+			return fmt.Errorf("the program's %s: %w", ResultFile, err)
+		}
+		return nil
+	})
+	return m, err
+}
+
+func writeModel(path string, f *model.File) error {
+	w, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Contract().Write(w, f), w.Close())
+}
+
+// parseResult reads {"accuracy": 0…1, "loss": number}.
+func parseResult(data []byte) (*train.Evaluation, error) {
+	var result struct {
+		Accuracy *float64 `json:"accuracy"`
+		Loss     *float64 `json:"loss"`
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&result); err != nil {
+		return nil, fault.Inputf("want one JSON object with accuracy and loss: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fault.Inputf("want one JSON object and nothing after it")
+	}
+	if result.Accuracy == nil || *result.Accuracy < 0 || *result.Accuracy > 1 {
+		return nil, fault.Inputf("accuracy: want a number from 0 to 1")
+	}
+	e := &train.Evaluation{Accuracy: *result.Accuracy, Loss: math.NaN()}
+	if result.Loss != nil {
+		e.Loss = *result.Loss
+	}
+	return e, nil
+}
