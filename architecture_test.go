@@ -55,7 +55,7 @@ var rules = []struct {
 	{"cmd", []string{""}},
 	// A site of a measurement is a participant that trains nothing.
 	{"scripts/bench/internal/federation", []string{"participant", "exchange", "model", "internal/", "scripts/bench/internal"}},
-	{"scripts", []string{"internal/", "exchange", "model", "participant", "scripts/bench/internal"}},
+	{"scripts", []string{"internal/", "model", "scripts/bench/internal"}},
 }
 
 func TestImportsPointDownward(t *testing.T) {

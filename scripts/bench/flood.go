@@ -53,7 +53,7 @@ func (b *bench) flooded() (_ []page.Row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	peak, err := f.Coordinator.PeakMemory()
+	peak, err := f.Coordinator.Peak()
 	if err != nil {
 		return nil, err
 	}

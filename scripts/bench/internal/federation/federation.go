@@ -23,6 +23,8 @@ type Federation struct {
 	Coordinator *Process
 	Sites       map[string]*Process
 	Address     string // of the coordinator
+	// Perturb has sites that join from now on change each weight, not one.
+	Perturb bool
 
 	ctx    context.Context // that ends all processes; Start's
 	binary *accord.Binary
@@ -44,14 +46,28 @@ func Start(ctx context.Context, binary *accord.Binary) (_ *Federation, err error
 	if _, _, err := binary.Run(ctx, nil, "federation", "init", f.heart(), "--address", address); err != nil {
 		return nil, err
 	}
+	return f, f.coordinate()
+}
+
+// coordinate starts the coordinator on its folder.
+func (f *Federation) coordinate() (err error) {
 	file := filepath.Join(f.heart(), "coordinator", "coordinator.yaml")
-	if f.Coordinator, err = start(exec.CommandContext(ctx, binary.Path, "coordinator", "-f", file)); err != nil {
-		return nil, err
+	if f.Coordinator, err = start(exec.CommandContext(f.ctx, f.binary.Path, "coordinator", "-f", file)); err != nil {
+		return err
 	}
-	if _, err := f.Coordinator.Await(ctx, "coordinator ready", 0); err != nil {
-		return nil, errors.Join(err, f.Close())
+	if _, err := f.Coordinator.Await(f.ctx, "coordinator ready", 0); err != nil {
+		return errors.Join(err, f.Close())
 	}
-	return f, nil
+	return nil
+}
+
+// Restart kills the coordinator and starts it again, at the same address and on
+// the same folder.
+func (f *Federation) Restart() error {
+	if err := f.Coordinator.close(); err != nil {
+		return err
+	}
+	return f.coordinate()
 }
 
 // freeAddress is one that nobody listens at.
@@ -92,17 +108,31 @@ func (f *Federation) Join(name, address string, takes time.Duration) error {
 	if err != nil {
 		return err
 	}
-	document, err := json.Marshal(site{Token: token.String(), Dir: filepath.Join(f.dir, name), Takes: takes})
+	document, err := json.Marshal(site{Token: token.String(), Dir: filepath.Join(f.dir, name), Takes: takes, Perturb: f.Perturb})
 	if err != nil {
 		return err
 	}
-	p, err := start(exec.CommandContext(f.ctx, self, Verb, string(document)))
+	return f.attend(name, exec.CommandContext(f.ctx, self, Verb, string(document)))
+}
+
+// attend starts a site.
+func (f *Federation) attend(name string, cmd *exec.Cmd) error {
+	p, err := start(cmd)
 	if err != nil {
 		return err
 	}
 	f.Sites[name] = p
 	_, err = p.Await(f.ctx, "attending", 0)
 	return err
+}
+
+// Rejoin kills a site and starts it again, on the same folder.
+func (f *Federation) Rejoin(name string) error {
+	old := f.Sites[name]
+	if err := old.close(); err != nil {
+		return err
+	}
+	return f.attend(name, exec.CommandContext(f.ctx, old.cmd.Path, old.cmd.Args[1:]...))
 }
 
 // Participant joins with accord's own participant, which trains on a data set.
@@ -115,13 +145,7 @@ func (f *Federation) Participant(name, dataset string) error {
 	if _, _, err := f.binary.Run(f.ctx, nil, "participant", "join", token.String(), "--dir", dir, "--dataset", dataset); err != nil {
 		return err
 	}
-	p, err := start(exec.CommandContext(f.ctx, f.binary.Path, "participant", "-f", filepath.Join(dir, "participant.yaml")))
-	if err != nil {
-		return err
-	}
-	f.Sites[name] = p
-	_, err = p.Await(f.ctx, "attending", 0)
-	return err
+	return f.attend(name, exec.CommandContext(f.ctx, f.binary.Path, "participant", "-f", filepath.Join(dir, "participant.yaml")))
 }
 
 // Submit queues a run, described in YAML.

@@ -9,11 +9,12 @@ import (
 
 // Line leads from an address of its own to another, until it is cut: then it
 // takes what it is given and delivers nothing, as a network does that drops
-// packets. It closes no connection before Close.
+// packets. It closes no connection before HangUp or Close.
 type Line struct {
 	listener net.Listener
 	to       string
 	dead     atomic.Bool
+	carried  atomic.Int64
 	work     sync.WaitGroup
 
 	mu    sync.Mutex
@@ -37,14 +38,23 @@ func (l *Line) Address() string { return l.listener.Addr().String() }
 // Cut ends all delivery.
 func (l *Line) Cut() { l.dead.Store(true) }
 
-// Close hangs up.
-func (l *Line) Close() error {
-	err := l.listener.Close()
+// Carried is how many bytes have gone towards the address that the line leads to.
+func (l *Line) Carried() int64 { return l.carried.Load() }
+
+// HangUp closes all connections; others may come.
+func (l *Line) HangUp() {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, c := range l.conns {
 		_ = c.Close() // the other end may have done so
 	}
-	l.mu.Unlock()
+	l.conns = nil
+}
+
+// Close hangs up for good.
+func (l *Line) Close() error {
+	err := l.listener.Close()
+	l.HangUp()
 	l.work.Wait()
 	return err
 }
@@ -66,15 +76,16 @@ func (l *Line) accept() {
 		l.mu.Lock()
 		l.conns = append(l.conns, near, far)
 		l.mu.Unlock()
-		l.work.Go(func() { l.carry(near, far) })
-		l.work.Go(func() { l.carry(far, near) })
+		l.work.Go(func() { l.carry(near, far, &l.carried) })
+		l.work.Go(func() { l.carry(far, near, new(atomic.Int64)) })
 	}
 }
 
-func (l *Line) carry(from, to net.Conn) {
+func (l *Line) carry(from, to net.Conn, count *atomic.Int64) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
+		count.Add(int64(n))
 		if l.dead.Load() {
 			if err != nil {
 				return

@@ -102,12 +102,13 @@ func (p *Process) Kill() error { return p.cmd.Process.Kill() }
 func (p *Process) Pause() error { return pause(p.cmd.Process) }
 
 // Memory is what the process has in RAM, in bytes.
-func (p *Process) Memory() (int64, error) { return p.memory("VmRSS:") }
+func (p *Process) Memory() (int64, error) { return p.status("VmRSS:") }
 
-// PeakMemory is the most that the process had in RAM so far, in bytes.
-func (p *Process) PeakMemory() (int64, error) { return p.memory("VmHWM:") }
+// Peak is the most that the process has had in RAM, in bytes.
+func (p *Process) Peak() (int64, error) { return p.status("VmHWM:") }
 
-func (p *Process) memory(key string) (int64, error) {
+// status is what the system tells of the process, a number of kB.
+func (p *Process) status(key string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err

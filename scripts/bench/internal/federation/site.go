@@ -3,6 +3,8 @@ package federation
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,9 +26,10 @@ const Verb = "site"
 
 // site is a participant that trains nothing.
 type site struct {
-	Token string        `json:"token"`
-	Dir   string        `json:"dir"`
-	Takes time.Duration `json:"takes"`
+	Token   string        `json:"token"`
+	Dir     string        `json:"dir"`
+	Takes   time.Duration `json:"takes"`
+	Perturb bool          `json:"perturb"` // change each weight
 }
 
 var _ participant.Trainer = site{}
@@ -44,8 +47,10 @@ func Attend(ctx context.Context, document string) error {
 	o := participant.DefaultOptions()
 	o.Name, o.Coordinator, o.Dir = token.Site, token.Coordinator, filepath.Join(s.Dir, "state")
 	identity := filepath.Join(s.Dir, "identity")
-	if err := participant.Join(ctx, token, identity); err != nil {
-		return err
+	if _, err := os.Stat(identity); errors.Is(err, fs.ErrNotExist) {
+		if err := participant.Join(ctx, token, identity); err != nil {
+			return err
+		}
 	}
 	if o.Credential, err = pki.OpenCredential(identity); err != nil {
 		return err
@@ -56,8 +61,8 @@ func Attend(ctx context.Context, document string) error {
 	return participant.Run(ctx, o, s, zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), zap.InfoLevel)))
 }
 
-// Train implements participant.Trainer: after a time it has moved one weight a
-// little, another way for each task.
+// Train implements participant.Trainer: after a time it has moved one weight, or
+// each, a little, another way for each task.
 func (s site) Train(ctx context.Context, t exchange.Task, global *model.File, done func(model.Vector) error) (trainer.Result, error) {
 	if s.Takes > 0 {
 		select {
@@ -65,6 +70,9 @@ func (s site) Train(ctx context.Context, t exchange.Task, global *model.File, do
 		case <-ctx.Done():
 			return trainer.Result{}, ctx.Err()
 		}
+	}
+	if s.Perturb {
+		return trainer.Result{Samples: 1, Steps: 1}, done(&perturbed{of: global, by: Noise(rng.New(t.Seed, t.ID).Uint32())})
 	}
 	p, err := global.Params()
 	if err != nil {
