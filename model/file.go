@@ -28,6 +28,7 @@ type File struct {
 	file     *safetensors.File
 	tensors  []safetensors.Info // in the contract's order
 	starts   []int              // each tensor's first element in the vector
+	size     int                // elements of all
 }
 
 var (
@@ -78,6 +79,7 @@ func newFile(f *safetensors.File, infos []safetensors.Info, c Contract) (*File, 
 		v.starts[i] = at
 		at += t.Len()
 	}
+	v.size = at
 	return v, nil
 }
 
@@ -86,10 +88,10 @@ func (f *File) Contract() Contract { return f.contract }
 
 // ReadAt implements Vector.
 func (f *File) ReadAt(dst []float32, off int) error {
+	if off < 0 || len(dst) > f.size-off {
+		return fmt.Errorf("model: %d elements from %d on are not all of %d", len(dst), off, f.size)
+	}
 	for i := f.tensorAt(off); len(dst) > 0; i++ {
-		if off < 0 || i == len(f.tensors) {
-			return fmt.Errorf("model: %d elements from %d on are not all in the file", len(dst), off)
-		}
 		from := off - f.starts[i]
 		n := min(len(dst), int(f.tensors[i].Len())-from)
 		if err := f.file.ReadFloat32(dst[:n], f.tensors[i], int64(from)); err != nil {
@@ -100,11 +102,8 @@ func (f *File) ReadAt(dst []float32, off int) error {
 	return nil
 }
 
-// tensorAt returns the index of the tensor that element off lies in; any when
-// there is none.
-func (f *File) tensorAt(off int) int {
-	return max(0, sort.SearchInts(f.starts, off+1)-1)
-}
+// tensorAt returns the index of the tensor that element off lies in.
+func (f *File) tensorAt(off int) int { return sort.SearchInts(f.starts, off+1) - 1 }
 
 // CheckFinite reads every value and names the first that is NaN or infinite.
 func (f *File) CheckFinite() error {

@@ -36,6 +36,8 @@ type fake struct {
 	attend func(n int, s *talk) error
 	// upload, when set, judges an upload.
 	upload func(*accordv1.UploadHeader, []byte) error
+	// resume, when set, tells how much of an upload is there.
+	resume func(*accordv1.UploadHeader) int64
 	// answer, when set, acts in place of welcome and attend.
 	answer func(*talk) error
 	// gossip is the participant's part in it.
@@ -47,6 +49,8 @@ type fake struct {
 	uploaded  map[string][]byte // by digest
 	models    map[string][]byte // to download
 	failing   bool              // downloads break off
+	offsets   []int64           // that downloads began at
+	cut       int               // a download breaks off after so many bytes, once; 0: none does
 	listener  *bufconn.Listener
 	reachable bool
 }
@@ -140,6 +144,9 @@ func (f *fake) Download(r *accordv1.DownloadRequest, s accordv1.FederationServic
 	f.mu.Lock()
 	failing := f.failing
 	data, ok := f.models[r.GetDigest()]
+	cut := f.cut
+	f.cut = 0
+	f.offsets = append(f.offsets, r.GetOffset())
 	f.mu.Unlock()
 	if failing {
 		return lost
@@ -147,7 +154,21 @@ func (f *fake) Download(r *accordv1.DownloadRequest, s accordv1.FederationServic
 	if !ok {
 		return status.Error(codes.NotFound, "no such artefact")
 	}
+	data = data[r.GetOffset():]
+	if cut > 0 {
+		if err := s.Send(&accordv1.DownloadResponse{Chunk: data[:cut]}); err != nil {
+			return err
+		}
+		return lost
+	}
 	return errors.Join(s.Send(&accordv1.DownloadResponse{Chunk: data[:5]}), s.Send(&accordv1.DownloadResponse{Chunk: data[5:]}))
+}
+
+func (f *fake) ResumeUpload(_ context.Context, r *accordv1.ResumeUploadRequest) (*accordv1.ResumeUploadResponse, error) {
+	if f.resume == nil {
+		return nil, status.Error(codes.Unimplemented, "an older coordinator")
+	}
+	return &accordv1.ResumeUploadResponse{Offset: f.resume(r.GetHeader())}, nil
 }
 
 func (f *fake) Upload(s accordv1.FederationService_UploadServer) error {

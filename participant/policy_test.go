@@ -122,12 +122,14 @@ func TestTrainingStopsAtClosingTime(t *testing.T) {
 func TestInspectShowsWhatWillBeSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
+		cut := make(chan struct{})
 		f.attend = func(n int, s *talk) error {
 			if n == 0 {
 				if err := s.offer(testTask("a", f.model(1))); err != nil {
 					return err
 				}
-				return s.rest()
+				<-cut // with the upload
+				return lost
 			}
 			if _, err := s.reply(); err != nil {
 				return err
@@ -145,6 +147,7 @@ func TestInspectShowsWhatWillBeSent(t *testing.T) {
 				return nil
 			}
 			reach(false)
+			close(cut)
 			return lost
 		}
 		f.serve(t)

@@ -2,6 +2,9 @@ package participant_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -132,6 +135,92 @@ func TestADownloadOutlivesALostConnection(t *testing.T) {
 		}
 		if got := f.last(); got.Outcome != exchange.Done {
 			t.Errorf("got %+v, want done", got)
+		}
+	})
+}
+
+// one has the fake offer one task and take its answer.
+func (f *fake) one(_ int, s *talk) error {
+	if err := s.offer(testTask("a", f.model(1))); err != nil {
+		return err
+	}
+	got, err := s.reply()
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.receipt(got.Task, accordv1.Verdict_VERDICT_ACCEPTED), s.rest())
+}
+
+func TestADownloadGoesOnWhereItEnded(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil bool // what had come is damaged
+		want  []int64
+	}{
+		{"as it was", false, []int64{0, 20}},
+		{"damaged meanwhile", true, []int64{0, 20, 0}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{cut: 20}
+				f.attend = f.one
+				f.serve(t)
+				dir := t.TempDir()
+				_, stop := f.run(dir, trainerFunc(addHalf))
+				synctest.Wait() // the download has broken off
+				if test.spoil {
+					partial := filepath.Join(dir, "artefacts", "partial")
+					file, err := os.OpenFile(filepath.Join(partial, names(t, partial)[0]), os.O_RDWR, 0)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err := file.WriteAt([]byte{0xff}, 12); err != nil {
+						t.Fatal(err)
+					}
+					if err := file.Close(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(time.Minute)
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+				if got := f.last(); got.Outcome != exchange.Done {
+					t.Errorf("got %+v, want done", got)
+				}
+				if !slices.Equal(f.offsets, test.want) {
+					t.Errorf("downloads began at %v, want %v", f.offsets, test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestAnUploadGoesOnWhereItEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{}
+		f.attend = f.one
+		there, sent := int64(0), []int{}
+		f.resume = func(*accordv1.UploadHeader) int64 { return there }
+		f.upload = func(h *accordv1.UploadHeader, data []byte) error {
+			if h.GetOffset() != there || h.GetOffset()+int64(len(data)) != h.GetSize() {
+				t.Errorf("from %d on %d bytes came of %d; %d were there", h.GetOffset(), len(data), h.GetSize(), there)
+			}
+			if sent = append(sent, len(data)); len(sent) == 1 {
+				there = 100
+				return lost
+			}
+			return nil
+		}
+		f.serve(t)
+		_, stop := f.run(t.TempDir(), trainerFunc(addHalf))
+		time.Sleep(time.Minute)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if got := f.last(); got.Outcome != exchange.Done || len(sent) != 2 || sent[1] != sent[0]-100 {
+			t.Errorf("got %+v after uploads of %v bytes, want done and 100 fewer in the second", got, sent)
 		}
 	})
 }

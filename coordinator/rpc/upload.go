@@ -45,11 +45,11 @@ func (f *federation) Upload(stream accordv1.FederationService_UploadServer) erro
 
 // admit tells whether an upload may be.
 func (f *federation) admit(ctx context.Context, h *accordv1.UploadHeader) error {
-	if err := speaksAs(ctx, h.GetParticipant()); err != nil {
-		return err
-	}
 	if !exchange.ValidName(h.GetParticipant()) {
 		return fault.Inputf("upload: participant name %.80q is not valid", h.GetParticipant())
+	}
+	if err := speaksAs(ctx, h.GetParticipant()); err != nil {
+		return err
 	}
 	limit := f.coordinator.Awaits(h.GetParticipant(), h.GetTask())
 	switch {
