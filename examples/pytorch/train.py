@@ -79,10 +79,10 @@ def save_weights(model, path):
     save_file(tensors, path)
 
 
-def load_data(path):
-    """Returns images [n, 1, 28, 28] in [0, 1] and labels [n]."""
+def load_data(path, split="train"):
+    """Returns images [n, 1, 28, 28] in [0, 1] and labels [n] of a split."""
     arrays = np.load(path) if path.endswith(".npz") else load_arrays(path)
-    x, y = arrays["x_train"], arrays["y_train"]
+    x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
     x = x.astype(np.float32) / (255 if x.dtype == np.uint8 else 1)
     x = x.reshape(len(x), 28, 28, 1).transpose(0, 3, 1, 2)
     return torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(y.reshape(-1).astype(np.int64))

@@ -17,6 +17,8 @@ func TestExamples(t *testing.T) {
 		"simulate.yaml":         checkDefaults,
 		"mnist.yaml":            func(path string) error { _, err := Load(path); return err },
 		"run.yaml":              func(path string) error { _, err := Load(path); return err },
+		"opaque.yaml":           func(path string) error { _, err := Load(path); return err },
+		"coordinator-exec.yaml": func(path string) error { _, err := LoadCoordinator(path); return err },
 		"coordinator.yaml":      func(path string) error { _, err := LoadCoordinator(path); return err },
 		"participant.yaml":      func(path string) error { _, err := LoadParticipant(path); return err },
 		"participant-exec.yaml": func(path string) error { _, err := LoadParticipant(path); return err },
