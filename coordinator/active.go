@@ -50,14 +50,15 @@ func (c *Coordinator) activate(ctx context.Context) {
 		free--
 		runCtx, cancel := context.WithCancel(ctx)
 		r.active = &active{ctx: runCtx, cancel: cancel}
-		for _, e := range round.Pending(r.state) {
-			c.execute(r, input{run: name}, e)
-		}
-		// Who was asked before a restart and does not come back is lost.
+		// Who was asked before a restart and does not come back is lost; he has
+		// longer to do so than who goes away in mid-round.
 		for _, t := range r.state.Tasks {
 			if t.Status == round.Open {
 				c.watchAbsence(t.Participant, c.o.Grace)
 			}
+		}
+		for _, e := range round.Pending(r.state) {
+			c.execute(r, input{run: name}, e)
 		}
 	}
 }

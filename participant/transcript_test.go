@@ -23,17 +23,21 @@ import (
 // until it is stopped.
 type onceSlowly struct{ trained bool }
 
-func (o *onceSlowly) Train(ctx context.Context, _ exchange.Task, p *model.Params) (trainer.Result, error) {
+func (o *onceSlowly) Train(ctx context.Context, _ exchange.Task, global *model.File, done func(model.Vector) error) (trainer.Result, error) {
 	if o.trained {
 		<-ctx.Done()
 		return trainer.Result{}, ctx.Err()
 	}
 	o.trained = true
 	time.Sleep(15 * time.Second)
+	p, err := global.Params()
+	if err != nil {
+		return trainer.Result{}, err
+	}
 	for i := range p.Flat() {
 		p.Flat()[i]++
 	}
-	return trainer.Result{Samples: 1, Steps: 1}, nil
+	return trainer.Result{Samples: 1, Steps: 1}, done(p)
 }
 
 // Today's participant still understands every coordinator that was recorded.

@@ -75,14 +75,14 @@ func (s *server) raw() *grpc.ClientConn {
 // onceSlowly trains for 15 seconds, and another time until it is stopped.
 type onceSlowly struct{ trained bool }
 
-func (o *onceSlowly) Train(ctx context.Context, t exchange.Task, p *model.Params) (trainer.Result, error) {
+func (o *onceSlowly) Train(ctx context.Context, t exchange.Task, global *model.File, done func(model.Vector) error) (trainer.Result, error) {
 	if o.trained {
 		<-ctx.Done()
 		return trainer.Result{}, ctx.Err()
 	}
 	o.trained = true
 	time.Sleep(15 * time.Second) // long enough for a renewal
-	return adding(1).Train(ctx, t, p)
+	return adding(1).Train(ctx, t, global, done)
 }
 
 // TestRecordConversation writes a new transcript. The script of the older ones

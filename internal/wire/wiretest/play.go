@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // PlayClient says what the transcript's client said, when it did, to the
@@ -134,6 +136,9 @@ func (p *Player) Finish() error {
 }
 
 func (p *Player) serve(method string, s grpc.ServerStream) error {
+	if !slices.ContainsFunc(p.transcript, func(l Line) bool { return l.Stream.Method == method }) {
+		return status.Errorf(codes.Unimplemented, "%s came later", method)
+	}
 	p.mu.Lock()
 	p.calls[method]++
 	stream := Stream{method, p.calls[method]}
