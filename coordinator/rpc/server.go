@@ -131,6 +131,9 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 	complaints := newComplaints(refused, o.Security != nil, log)
 	server := grpc.NewServer(append(o.interceptors(refused, log),
 		grpc.MaxRecvMsgSize(wire.MaxMessage),
+		// TLS has a buffer of its own; thousands of connections are mostly idle.
+		grpc.ReadBufferSize(0),
+		grpc.SharedWriteBuffer(true),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.StatsHandler(complaints),

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/accord-fl/accord/scripts/bench/internal/federation"
 	"github.com/accord-fl/accord/scripts/bench/internal/flood"
@@ -103,13 +102,17 @@ func (b *bench) trainOnce(f *federation.Federation, name string, others int) (ti
 
 // underFire has the sites train in the midst of a flood.
 func (b *bench) underFire(f *federation.Federation) (rounds []time.Duration, thrown flood.Result, err error) {
+	stranger, err := f.Stranger()
+	if err != nil {
+		return nil, thrown, err
+	}
 	ctx, cancel := context.WithCancel(b.ctx)
 	defer cancel()
 	failed := make(chan error, 1)
 	go func() {
 		var err error
 		thrown, err = flood.Flood{
-			Address: f.Address, Credentials: insecure.NewCredentials(), Connections: floodConnections, Rate: floodRate,
+			Address: f.Address, Credentials: stranger, Connections: floodConnections, Rate: floodRate,
 		}.Run(ctx)
 		failed <- err
 	}()

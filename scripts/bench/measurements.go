@@ -35,6 +35,7 @@ func measurements() []measurement {
 		{"flood", (*bench).flooded},
 		{"large", (*bench).large},
 		{"crowd", (*bench).crowd},
+		{"many", (*bench).many},
 		{"resume", (*bench).resume},
 	}
 }

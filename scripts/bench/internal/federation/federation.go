@@ -5,14 +5,18 @@
 package federation
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"google.golang.org/grpc/credentials"
 
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/scripts/bench/internal/accord"
@@ -113,6 +117,65 @@ func (f *Federation) Join(name, address string, takes time.Duration) error {
 		return err
 	}
 	return f.attend(name, exec.CommandContext(f.ctx, self, Verb, string(document)))
+}
+
+// inviteTogether bounds how many sites one command invites.
+const inviteTogether = 500
+
+// JoinMany starts so many sites in one process, each with a certificate and a
+// connection of its own, and waits until all of them attend.
+func (f *Federation) JoinMany(process string, count int) error {
+	dir := filepath.Join(f.dir, process)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	var tokens bytes.Buffer
+	for from := 0; from < count; from += inviteTogether {
+		args := []string{"invite", "--json", "--identity", filepath.Join(f.heart(), "admin")}
+		for i := from; i < min(from+inviteTogether, count); i++ {
+			args = append(args, fmt.Sprintf("%s-%05d", process, i))
+		}
+		out, _, err := f.binary.Run(f.ctx, nil, args...)
+		if err != nil {
+			return err
+		}
+		for line := range bytes.Lines(out) {
+			var invitation struct{ Token string }
+			if err := json.Unmarshal(line, &invitation); err != nil {
+				return err
+			}
+			fmt.Fprintln(&tokens, invitation.Token)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, tokensFile), tokens.Bytes(), 0o600); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	document, err := json.Marshal(site{Dir: dir})
+	if err != nil {
+		return err
+	}
+	p, err := start(exec.CommandContext(f.ctx, self, Verb, string(document)))
+	if err != nil {
+		return err
+	}
+	f.Sites[process] = p
+	_, err = p.Await(f.ctx, "attending", count-1)
+	return err
+}
+
+// Stranger is how somebody dials the coordinator who has no certificate.
+func (f *Federation) Stranger() (credentials.TransportCredentials, error) {
+	admin, err := pki.OpenCredential(filepath.Join(f.heart(), "admin"))
+	if err != nil {
+		return nil, err
+	}
+	config := admin.ClientTLS()
+	config.GetClientCertificate = nil
+	return credentials.NewTLS(config), nil
 }
 
 // attend starts a site.

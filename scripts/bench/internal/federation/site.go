@@ -7,10 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/pki"
@@ -26,7 +29,7 @@ const Verb = "site"
 
 // site is a participant that trains nothing.
 type site struct {
-	Token   string        `json:"token"`
+	Token   string        `json:"token"` // "": many, those in Dir's tokensFile
 	Dir     string        `json:"dir"`
 	Takes   time.Duration `json:"takes"`
 	Perturb bool          `json:"perturb"` // change each weight
@@ -34,12 +37,44 @@ type site struct {
 
 var _ participant.Trainer = site{}
 
-// Attend is a site, described by Verb's argument, until ctx ends.
+// tokensFile lies in the folder of many sites, a token a line.
+const tokensFile = "tokens"
+
+// Attend is a site, or many, described by Verb's argument, until ctx ends.
 func Attend(ctx context.Context, document string) error {
 	var s site
 	if err := json.Unmarshal([]byte(document), &s); err != nil {
 		return err
 	}
+	encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{
+		TimeKey: "time", EncodeTime: zapcore.RFC3339NanoTimeEncoder, MessageKey: "event", EncodeDuration: zapcore.StringDurationEncoder,
+	})
+	log := zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), zap.InfoLevel))
+	if s.Token != "" {
+		return s.attend(ctx, log, func(join func() error) error { return join() })
+	}
+	data, err := os.ReadFile(filepath.Join(s.Dir, tokensFile))
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	places := make(chan struct{}, 32) // so many join at a time
+	for i, token := range strings.Fields(string(data)) {
+		one := s
+		one.Token, one.Dir = token, filepath.Join(s.Dir, strconv.Itoa(i))
+		g.Go(func() error {
+			return one.attend(ctx, log, func(join func() error) error {
+				places <- struct{}{}
+				defer func() { <-places }()
+				return join()
+			})
+		})
+	}
+	return g.Wait()
+}
+
+// attend joins, by turns, and takes part.
+func (s site) attend(ctx context.Context, log *zap.Logger, turn func(join func() error) error) error {
 	token, err := pki.ParseToken(s.Token)
 	if err != nil {
 		return err
@@ -48,17 +83,14 @@ func Attend(ctx context.Context, document string) error {
 	o.Name, o.Coordinator, o.Dir = token.Site, token.Coordinator, filepath.Join(s.Dir, "state")
 	identity := filepath.Join(s.Dir, "identity")
 	if _, err := os.Stat(identity); errors.Is(err, fs.ErrNotExist) {
-		if err := participant.Join(ctx, token, identity); err != nil {
+		if err := turn(func() error { return participant.Join(ctx, token, identity) }); err != nil {
 			return err
 		}
 	}
 	if o.Credential, err = pki.OpenCredential(identity); err != nil {
 		return err
 	}
-	encoder := zapcore.NewJSONEncoder(zapcore.EncoderConfig{
-		TimeKey: "time", EncodeTime: zapcore.RFC3339NanoTimeEncoder, MessageKey: "event", EncodeDuration: zapcore.StringDurationEncoder,
-	})
-	return participant.Run(ctx, o, s, zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), zap.InfoLevel)))
+	return participant.Run(ctx, o, s, log)
 }
 
 // Train implements participant.Trainer: after a time it has moved one weight, or
