@@ -129,7 +129,7 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 	log = log.Named("rpc")
 	refused := newRefusals()
 	complaints := newComplaints(refused, o.Security != nil, log)
-	server := grpc.NewServer(append(o.interceptors(refused, log),
+	server := grpc.NewServer(append(append(o.interceptors(refused, log), wire.Flow()...),
 		grpc.MaxRecvMsgSize(wire.MaxMessage),
 		// TLS has a buffer of its own; thousands of connections are mostly idle.
 		grpc.ReadBufferSize(0),

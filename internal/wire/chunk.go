@@ -6,8 +6,10 @@ import (
 	"io"
 )
 
-// ChunkSize is how many bytes of an artefact travel in one message.
-const ChunkSize = 1 << 20
+// ChunkSize is how many bytes of an artefact travel in one message. With its
+// envelope it fits a buffer of 32 KiB, which gRPC keeps for use again; what a
+// transfer takes of memory is some of these.
+const ChunkSize = 32<<10 - 64
 
 // MaxMessage bounds one gRPC message, in bytes: a chunk or a document, and
 // its envelope.
