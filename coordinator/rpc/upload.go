@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 
-	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -37,7 +36,6 @@ func (f *federation) Upload(stream accordv1.FederationService_UploadServer) erro
 		return fault.Inputf("the first message of an upload must be its header, got %T", first.GetPart())
 	}
 	if err := f.store(h, stream); err != nil {
-		f.log.Warn("upload ended early", zap.String("participant", h.GetParticipant()), zap.String("task", h.GetTask()), zap.Error(err))
 		return err
 	}
 	return stream.SendAndClose(&accordv1.UploadResponse{})
