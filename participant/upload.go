@@ -57,7 +57,7 @@ func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefac
 	header := &accordv1.UploadHeader{Participant: s.options.Name, Task: task, Digest: a.Digest, Size: a.Bytes}
 	retry := newRetry()
 	for try := 1; ; try++ {
-		err := s.tryUpload(ctx, header, blob)
+		err := s.tryUpload(ctx, header, blob, try > 1 || blob.Size() > askAbove)
 		switch status.Code(err) {
 		case codes.FailedPrecondition, codes.NotFound:
 			return nil // nobody waits for it any more; the receipt will say so
@@ -75,20 +75,19 @@ func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefac
 	}
 }
 
-// tryUpload sends what the coordinator does not have yet of the blob.
-func (s *session) tryUpload(ctx context.Context, h *accordv1.UploadHeader, blob *spool.Blob) error {
+// askAbove is the size, in bytes, of what is worth the question how much of it
+// is there already; what has broken off always is.
+const askAbove = 1 << 20
+
+// tryUpload sends what the coordinator does not have yet of the blob; all of it,
+// without ask.
+func (s *session) tryUpload(ctx context.Context, h *accordv1.UploadHeader, blob *spool.Blob, ask bool) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the stream when it is left early
-	there, err := s.client.ResumeUpload(ctx, &accordv1.ResumeUploadRequest{Header: h})
-	switch {
-	case status.Code(err) == codes.Unimplemented: // an older coordinator: from the beginning
-		h.Offset = 0
-	case err != nil:
-		return err
-	case there.GetOffset() < 0 || there.GetOffset() > blob.Size():
-		return fmt.Errorf("the coordinator has %d bytes of an artefact of %d", there.GetOffset(), blob.Size())
-	default:
-		h.Offset = there.GetOffset()
+	if ask {
+		if h.Offset, err = s.arrived(ctx, h); err != nil {
+			return err
+		}
 	}
 	if h.GetOffset() > 0 && h.GetOffset() < blob.Size() {
 		s.log.Info("upload goes on", zap.String("task", h.GetTask()), zap.Int64("offset", h.GetOffset()), zap.Int64("bytes", blob.Size()))
@@ -103,6 +102,21 @@ func (s *session) tryUpload(ctx context.Context, h *accordv1.UploadHeader, blob 
 	}
 	_, err = stream.CloseAndRecv()
 	return err
+}
+
+// arrived asks how much of an upload the coordinator has.
+func (s *session) arrived(ctx context.Context, h *accordv1.UploadHeader) (int64, error) {
+	there, err := s.client.ResumeUpload(ctx, &accordv1.ResumeUploadRequest{Header: h})
+	switch offset := there.GetOffset(); {
+	case status.Code(err) == codes.Unimplemented: // an older coordinator: from the beginning
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case offset < 0 || offset > h.GetSize():
+		return 0, fmt.Errorf("the coordinator has %d bytes of an artefact of %d", offset, h.GetSize())
+	default:
+		return offset, nil
+	}
 }
 
 // sendArtefact sends a header and then the blob from the header's offset on.
