@@ -21,11 +21,16 @@ const (
 const (
 	FeatureLoad   = "load"   // renewals tell the participant's load
 	FeatureGossip = "gossip" // the coordinator hands out the keys of gossip
+	FeatureTurns  = "turns"  // the coordinator says when a large upload may begin
 )
 
 // Features names what this binary always does. Each side tells its own; one
 // that the other does not know is not used.
 func Features() []string { return []string{FeatureLoad} }
+
+// TurnAbove is the size of an artefact, in bytes, from which on its upload waits
+// for its turn: until the response's header is there.
+const TurnAbove = 1 << 20
 
 // Bounds of a hello.
 const (

@@ -17,6 +17,7 @@ type welcome struct {
 	protocol int
 	lease    time.Duration
 	load     bool // it reads the load that renewals tell
+	turns    bool // it says when a large upload may begin
 }
 
 func (o Options) helloMessage() *accordv1.AttendRequest {
@@ -57,7 +58,11 @@ func readWelcome(m *accordv1.AttendResponse) (welcome, error) {
 	if lease < time.Second {
 		return welcome{}, fmt.Errorf("the coordinator grants a lease of %v, at least 1 s is needed", lease)
 	}
-	return welcome{protocol: protocol, lease: lease, load: slices.Contains(w.GetFeatures(), exchange.FeatureLoad)}, nil
+	return welcome{
+		protocol: protocol, lease: lease,
+		load:  slices.Contains(w.GetFeatures(), exchange.FeatureLoad),
+		turns: slices.Contains(w.GetFeatures(), exchange.FeatureTurns),
+	}, nil
 }
 
 // leaseRenewal renews the lease, and tells the load to a coordinator that reads it.

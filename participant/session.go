@@ -30,6 +30,7 @@ type session struct {
 	stream   accordv1.FederationService_AttendClient
 	incoming chan *accordv1.AttendResponse
 	outgoing chan exchange.Reply
+	granted  welcome // set before anything is delivered
 }
 
 // attend attends once and returns why that ended, never nil. It calls
@@ -89,6 +90,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 	if err != nil {
 		return err
 	}
+	s.granted = welcome
 	welcomed()
 	s.line.connect(s.client)
 	defer s.line.disconnect()

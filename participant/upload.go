@@ -57,7 +57,7 @@ func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefac
 	header := &accordv1.UploadHeader{Participant: s.options.Name, Task: task, Digest: a.Digest, Size: a.Bytes}
 	retry := newRetry()
 	for try := 1; ; try++ {
-		err := s.tryUpload(ctx, header, blob, try > 1 || blob.Size() > askAbove)
+		err := s.tryUpload(ctx, header, blob, try > 1 || blob.Size() > exchange.TurnAbove)
 		switch status.Code(err) {
 		case codes.FailedPrecondition, codes.NotFound:
 			return nil // nobody waits for it any more; the receipt will say so
@@ -74,10 +74,6 @@ func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefac
 		}
 	}
 }
-
-// askAbove is the size, in bytes, of what is worth the question how much of it
-// is there already; what has broken off always is.
-const askAbove = 1 << 20
 
 // tryUpload sends what the coordinator does not have yet of the blob; all of it,
 // without ask.
@@ -96,7 +92,7 @@ func (s *session) tryUpload(ctx context.Context, h *accordv1.UploadHeader, blob 
 	if err != nil {
 		return err
 	}
-	err = sendArtefact(stream, h, blob)
+	err = s.sendArtefact(stream, h, blob)
 	if err != nil && !errors.Is(err, io.EOF) { // io.EOF: the coordinator has answered before the end
 		return err
 	}
@@ -119,12 +115,18 @@ func (s *session) arrived(ctx context.Context, h *accordv1.UploadHeader) (int64,
 	}
 }
 
-// sendArtefact sends a header and then the blob from the header's offset on.
+// sendArtefact sends a header and then, a large one when it is its turn, the blob
+// from the header's offset on.
 // Its error is io.EOF when the other side has ended the stream; CloseAndRecv
 // then tells how.
-func sendArtefact(stream accordv1.FederationService_UploadClient, h *accordv1.UploadHeader, blob *spool.Blob) error {
+func (s *session) sendArtefact(stream accordv1.FederationService_UploadClient, h *accordv1.UploadHeader, blob *spool.Blob) error {
 	if err := stream.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Header{Header: h}}); err != nil {
 		return err
+	}
+	if s.granted.turns && h.GetSize() > exchange.TurnAbove {
+		if _, err := stream.Header(); err != nil {
+			return io.EOF // CloseAndRecv tells why
+		}
 	}
 	rest := io.NewSectionReader(blob, h.GetOffset(), blob.Size()-h.GetOffset())
 	return wire.SendChunks(rest, func(chunk []byte) error {

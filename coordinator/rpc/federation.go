@@ -17,6 +17,7 @@ type federation struct {
 	accordv1.UnimplementedFederationServiceServer
 	coordinator Federation
 	options     Options
+	turns       turns           // of large uploads
 	stopping    <-chan struct{} // closed when the server is to stop
 	log         *zap.Logger
 }

@@ -39,7 +39,7 @@ func toCapabilities(c *accordv1.Capabilities) exchange.Capabilities {
 // welcome answers a hello that was found valid.
 func (f *federation) welcome(h exchange.Hello) *accordv1.AttendResponse {
 	protocol, _ := h.Agree() // a valid hello agrees
-	features := exchange.Features()
+	features := append(exchange.Features(), exchange.FeatureTurns)
 	if f.options.Keyring != nil {
 		features = append(features, exchange.FeatureGossip)
 	}

@@ -120,7 +120,7 @@ func TestHelloAndRenewalsReachTheLink(t *testing.T) {
 			Capabilities: &accordv1.Capabilities{Trainer: "exec", Cores: 2, Memory: 1 << 30, SamplesPerSecond: 10, Datasets: []string{"d"}},
 		}}})
 		m, err := p.Recv()
-		if w := m.GetWelcome(); err != nil || w.GetProtocol() != exchange.Protocol || !cmp.Equal(w.GetFeatures(), exchange.Features()) {
+		if w := m.GetWelcome(); err != nil || w.GetProtocol() != exchange.Protocol || !cmp.Equal(w.GetFeatures(), append(exchange.Features(), exchange.FeatureTurns)) {
 			t.Errorf("got %v (%v), want a welcome in protocol %d", m, err, exchange.Protocol)
 		}
 		want := exchange.Hello{
@@ -169,7 +169,7 @@ func TestKeysAreHandedToThoseWhoGossip(t *testing.T) {
 		p.say(&accordv1.AttendRequest{Message: &accordv1.AttendRequest_Hello{Hello: &accordv1.Hello{
 			Name: "a", Protocol: exchange.Protocol, Features: []string{exchange.FeatureGossip},
 		}}})
-		if m, err := p.Recv(); err != nil || !cmp.Equal(m.GetWelcome().GetFeatures(), append(exchange.Features(), exchange.FeatureGossip)) {
+		if m, err := p.Recv(); err != nil || !cmp.Equal(m.GetWelcome().GetFeatures(), append(exchange.Features(), exchange.FeatureTurns, exchange.FeatureGossip)) {
 			t.Errorf("got %v (%v), want a welcome with gossip", m, err)
 		}
 		for _, want := range [][][]byte{{[]byte("one")}, {[]byte("two"), []byte("one")}} {

@@ -87,7 +87,7 @@ func (f *federation) store(h *accordv1.UploadHeader, stream accordv1.FederationS
 	if h.GetOffset() < 0 || again < 0 {
 		return status.Errorf(codes.Unavailable, "upload: goes on at byte %d, only %d are there: ask again", h.GetOffset(), resumed)
 	}
-	if err := receive(p, again, stream); err != nil {
+	if err := f.inTurn(h, stream, func() error { return receive(p, again, stream) }); err != nil {
 		return err
 	}
 	err = p.Finish()
@@ -95,6 +95,23 @@ func (f *federation) store(h *accordv1.UploadHeader, stream accordv1.FederationS
 		return status.Errorf(codes.Unavailable, "upload: what was there before did not fit: begin anew")
 	}
 	return err
+}
+
+// inTurn receives an upload; a large one when it is its turn, which its sender
+// may wait for.
+func (f *federation) inTurn(h *accordv1.UploadHeader, stream accordv1.FederationService_UploadServer, receive func() error) error {
+	if h.GetSize() <= exchange.TurnAbove {
+		return receive()
+	}
+	done, err := f.turns.take(stream.Context())
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
+	return receive()
 }
 
 // receive writes the chunks that come to w, without the first skip bytes.

@@ -1,0 +1,44 @@
+package rpc
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// No more than maxTurns come at once, and who is slow keeps nobody waiting.
+func TestTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := newTurns()
+		var ends []func()
+		for range maxTurns {
+			done, err := turns.take(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ends = append(ends, done)
+		}
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := turns.take(impatient); err == nil {
+			t.Fatal("one more than may came at once")
+		}
+		ends[0]()
+		done, err := turns.take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		late, err := turns.take(t.Context()) // when those who began first have lasted long enough
+		if err != nil || time.Since(began) > turnLasts {
+			t.Errorf("waited %v (%v)", time.Since(began), err)
+		}
+		for _, end := range append(ends, done, late) {
+			end() // twice does no harm
+		}
+		if len(turns) != 0 {
+			t.Errorf("%d turns are still taken", len(turns))
+		}
+	})
+}
