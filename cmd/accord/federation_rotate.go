@@ -16,7 +16,15 @@ import (
 	"github.com/accord-fl/accord/internal/pki"
 )
 
+// How long the steps of a rotation are apart at least: sites ask for the roots
+// to trust every few hours, and hold certificates for a month.
+const (
+	beforeSwitch = 24 * time.Hour
+	beforeEnd    = pki.SiteLifetime
+)
+
 func newFederationRotateCmd() *cobra.Command {
+	now := false
 	cmd := &cobra.Command{
 		Use:   "rotate begin|switch|end DIR",
 		Short: "Replace the root, with an overlap, while the federation runs",
@@ -29,19 +37,21 @@ coordinator goes on running:
   end     trust the next root only; when the certificates from before switch
           have ended, after 30 days
 
-A site that was away between begin and switch joins again with a token.`,
-		Example:   "  accord federation rotate begin heart",
+A step that comes too early would shut sites out, and is refused; --now takes it
+all the same, where a root's key has leaked, say. A site that was away between
+begin and switch joins again with a token.`,
+		Example:   "  accord federation rotate begin heart\n  accord federation rotate end heart --now",
 		Args:      cobra.ExactArgs(2),
 		ValidArgs: []string{"begin", "switch", "end"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r := rotation{founding{dir: args[1]}}
+			r := rotation{founding{dir: args[1]}, now}
 			var done string
 			var err error
 			switch args[0] {
 			case "begin":
 				done, err = "Sites are told to trust the next root too, as they connect. After a day or more:\n  "+again("federation", "rotate", "switch", args[1]), r.begin()
 			case "switch":
-				done, err = "Certificates are signed below the next root. After "+time.Now().Add(pki.SiteLifetime).Format(time.DateOnly)+":\n  "+again("federation", "rotate", "end", args[1]), r.change()
+				done, err = "Certificates are signed below the next root. After "+time.Now().Add(beforeEnd).Format(time.DateOnly)+":\n  "+again("federation", "rotate", "end", args[1]), r.change()
 			case "end":
 				done, err = "The old root is trusted no more.", r.end()
 			default:
@@ -54,11 +64,25 @@ A site that was away between begin and switch joins again with a token.`,
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&now, "now", false, "do not wait between the steps; sites that are not ready are shut out until they join again")
 	return cmd
 }
 
 // rotation changes a federation's root.
-type rotation struct{ founding }
+type rotation struct {
+	founding
+	now bool // whatever sites are ready for
+}
+
+// due refuses a step that comes sooner than wait after the certificate was made
+// with which the step before it began.
+func (r rotation) due(step string, made *x509.Certificate, wait time.Duration) error {
+	from := made.NotBefore.Add(wait)
+	if r.now || time.Now().After(from) {
+		return nil
+	}
+	return fault.Inputf("%s is too early before %s: it would shut out sites that are not ready; --now takes it all the same", step, from.Local().Format("2006-01-02 15:04 MST"))
+}
 
 func (r rotation) ca(file string) string { return filepath.Join(r.caDir(), file) }
 
@@ -88,6 +112,9 @@ func (r rotation) change() error {
 	next, err := pki.LoadAuthority(r.ca(nextCert), r.ca(nextKey))
 	if err != nil {
 		return fmt.Errorf("no rotation has begun: %w", err)
+	}
+	if err := r.due("switch", next.Cert, beforeSwitch); err != nil {
+		return err
 	}
 	for base, fresh := range map[string]bool{
 		filepath.Join(r.identityDir(), "issuer"): true, filepath.Join(r.identityDir(), "tls"): false, filepath.Join(r.adminDir(), "tls"): false,
@@ -135,6 +162,13 @@ func hostsOf(c *x509.Certificate) []string {
 func (r rotation) end() error {
 	if _, err := os.Stat(r.ca(oldCert)); err != nil {
 		return fault.Inputf("there is no old root to end: switch comes before end")
+	}
+	issuer, err := pki.ReadCerts(filepath.Join(r.identityDir(), pki.IssuerFile)) // the switch has made it
+	if err != nil {
+		return err
+	}
+	if err := r.due("end", issuer[0], beforeEnd); err != nil {
+		return err
 	}
 	root, err := pki.ReadCerts(r.ca(rootCert))
 	if err != nil {

@@ -259,12 +259,18 @@ func TestRotation(t *testing.T) {
 	stop := background(t, told, "participant", "-f", before)
 	told.wait(t)
 	stop()
-	mustAccord(t, "federation", "rotate", "switch", heart)
+	if r := accord(t, "federation", "rotate", "switch", heart); r.code != exitInput || !strings.Contains(r.stderr, "too early") {
+		t.Errorf("switch at once: exit code %d\n%s", r.code, r.stderr)
+	}
+	mustAccord(t, "federation", "rotate", "switch", heart, "--now")
 	f.stop()
 	f.start()
 	attend(before)
 	_, after := f.join("site-02")
-	mustAccord(t, "federation", "rotate", "end", heart)
+	if r := accord(t, "federation", "rotate", "end", heart); r.code != exitInput || !strings.Contains(r.stderr, "too early") {
+		t.Errorf("end at once: exit code %d\n%s", r.code, r.stderr)
+	}
+	mustAccord(t, "federation", "rotate", "end", heart, "--now")
 	f.stop()
 	f.start()
 	attend(after)
