@@ -24,7 +24,10 @@ type Presence string
 // What a member may be.
 const (
 	Attending Presence = "attending" // its lease is renewed
-	Away      Presence = "away"      // it attended, and does no longer
+	Away      Presence = "away"      // it may attend, and does not
+	Invited   Presence = "invited"   // it has a token, and no key yet
+	Revoked   Presence = "revoked"   // it may attend no more
+	Left      Presence = "left"      // likewise, by its own will
 	Serving   Presence = "serving"   // it is the coordinator that tells this
 	Unknown   Presence = "unknown"   // only gossip knows of it
 )

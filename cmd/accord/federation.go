@@ -8,6 +8,6 @@ func newFederationCmd() *cobra.Command {
 		Short:   "Make and rotate a federation's certificates; see who was refused",
 		Example: "  accord federation init heart --address fl.example.org:7443\n  accord federation refusals",
 	}
-	cmd.AddCommand(newFederationInitCmd(), newFederationRotateCmd(), newFederationRefusalsCmd())
+	cmd.AddCommand(newFederationInitCmd(), newFederationAdminCmd(), newFederationRotateCmd(), newFederationRefusalsCmd())
 	return cmd
 }

@@ -21,9 +21,10 @@ func newMembersCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "members",
 		Short: "Show who belongs to the federation, and what everybody does",
-		Long: `Show the sites that attend the coordinator or have attended since it started,
-what they have to train with, and what they work on. A site attends while its
-lease is renewed; "heard" is how long ago that was. What the column gossip says,
+		Long: `Show the sites of the federation, what those that have attended since the
+coordinator started have to train with, and what they work on. A site attends
+while its lease is renewed; "heard" is how long ago that was. One that was
+invited and has not joined, was revoked or has left is listed as such. What the column gossip says,
 where sites gossip, is a hint. With --watch the table follows the changes until
 Ctrl-C; with --json it is one JSON document, or one a change.`,
 		Example: "  accord members\n  accord members --watch\n  accord members --json",

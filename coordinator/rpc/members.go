@@ -27,7 +27,7 @@ type memberKey struct {
 // ListMembers tells who belongs to the federation, a page at a time.
 func (a *admin) ListMembers(_ context.Context, r *accordv1.ListMembersRequest) (*accordv1.ListMembersResponse, error) {
 	response := &accordv1.ListMembersResponse{}
-	for _, m := range a.runs.Members() {
+	for _, m := range a.members() {
 		after := string(m.Role) > r.GetAfterRole() || string(m.Role) == r.GetAfterRole() && m.Name > r.GetAfterName()
 		if !after {
 			continue
@@ -47,7 +47,7 @@ func (a *admin) WatchMembers(_ *accordv1.WatchMembersRequest, stream accordv1.Ad
 	look := time.NewTicker(memberLook)
 	defer look.Stop()
 	for first := true; ; first = false {
-		changes := memberChanges(told, a.runs.Members())
+		changes := memberChanges(told, a.members())
 		if first || len(changes.GetMembers())+len(changes.GetRemoved()) > 0 {
 			if err := sendMembers(stream, changes); err != nil {
 				return err

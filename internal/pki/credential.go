@@ -47,7 +47,11 @@ func (c *Credential) newest() (time.Time, error) {
 	for _, file := range []string{CertFile, KeyFile, RootsFile} {
 		info, err := os.Stat(filepath.Join(c.dir, file))
 		if err != nil {
-			return newest, fmt.Errorf("identity: %w", missing(err))
+			err = fmt.Errorf("identity: %w", missing(err))
+			if _, waits := os.Stat(filepath.Join(c.dir, RequestFile)); waits == nil {
+				err = fmt.Errorf("%w; %s waits to be signed (accord ca sign)", err, filepath.Join(c.dir, RequestFile))
+			}
+			return newest, err
 		}
 		if info.ModTime().After(newest) {
 			newest = info.ModTime()

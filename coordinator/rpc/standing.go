@@ -1,0 +1,47 @@
+package rpc
+
+import (
+	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/coordinator/registry"
+)
+
+// members are those that the coordinator has seen, and the sites that belong to
+// the federation or did, as the registry has them.
+func (a *admin) members() []coordinator.Member {
+	members := a.runs.Members()
+	if a.options.Security == nil {
+		return members
+	}
+	seen := make(map[string]int, len(members))
+	for i, m := range members {
+		if m.Role == coordinator.RoleParticipant {
+			seen[m.Name] = i
+		}
+	}
+	for _, s := range a.options.Security.Registry.Sites() {
+		i, ok := seen[s.Name]
+		if !ok {
+			i = len(members)
+			members = append(members, coordinator.Member{Name: s.Name, Role: coordinator.RoleParticipant, State: coordinator.Away})
+		}
+		if state := standing(s.Status); state != "" && members[i].State != coordinator.Attending {
+			members[i].State, members[i].Since = state, s.Since
+		}
+	}
+	coordinator.SortMembers(members)
+	return members
+}
+
+// standing is what a site is that may not attend; "" for one that may.
+func standing(s registry.Status) coordinator.Presence {
+	switch s {
+	case registry.Invited:
+		return coordinator.Invited
+	case registry.Revoked:
+		return coordinator.Revoked
+	case registry.Left:
+		return coordinator.Left
+	default:
+		return ""
+	}
+}
