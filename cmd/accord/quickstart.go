@@ -74,6 +74,9 @@ func (q quickstart) run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	g, working := errgroup.WithContext(ctx)
 	err = q.lead(working, g)
+	if ctx.Err() != nil { // whoever stops first, what ended it is the interruption
+		err = ctx.Err()
+	}
 	cancel()
 	if waited := g.Wait(); err == nil && !errors.Is(waited, context.Canceled) {
 		err = waited
@@ -161,15 +164,14 @@ func (q *quickstart) coordinate(ctx context.Context, g *errgroup.Group, shards s
 	if err := errors.Join(
 		q.step("A federation has an authority, a coordinator and an admin:", "federation", "init", q.founded.dir, "--address", address),
 		q.founded.found(),
-		q.step("The coordinator waits for sites and runs:", "coordinator", "-f", file),
+		q.step("The coordinator, with a test set in its file, waits for sites and runs:", "coordinator", "-f", file),
 	); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	cfg, err := config.LoadCoordinator(file)
+	cfg, err := q.measured(file, shards)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	cfg.Test = config.Data{Dataset: "safetensors:" + filepath.Join(shards, testFile)}
 	log, err := newLog(q.logs, cfg.LogLevel)
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -183,6 +185,24 @@ func (q *quickstart) coordinate(ctx context.Context, g *errgroup.Group, shards s
 		return coordinateAt(ctx, cfg, listener, tests, log.With(zap.String("process", "coordinator")))
 	})
 	return nil
+}
+
+// measured names the test set in the coordinator's file, as an operator would
+// with an editor, and reads the file.
+func (q *quickstart) measured(file, shards string) (config.Coordinator, error) {
+	tests, err := filepath.Abs(filepath.Join(shards, testFile))
+	if err != nil {
+		return config.Coordinator{}, err
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return config.Coordinator{}, err
+	}
+	_, err = fmt.Fprintf(f, "test: {dataset: %q}\n", "safetensors:"+tests)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return config.Coordinator{}, err
+	}
+	return config.LoadCoordinator(file)
 }
 
 // site invites one, lets it join and starts it.
@@ -241,8 +261,10 @@ func (q *quickstart) train(ctx context.Context, client *rpc.Client) error {
 		return err
 	}
 	if q.keep == "" {
-		_, err := fmt.Fprintln(q.stdout, "Everything is stopped and removed; --keep DIR leaves it.")
+		_, err := fmt.Fprintf(q.stdout, "Everything is stopped and removed; --keep DIR leaves it. For a federation that stays:\n  %s\n", again("federation", "init", "DIR", "--address", "HOST:7443"))
 		return err
 	}
-	return q.step("The model, its card and the metrics stay:", "model", "show", filepath.Join(q.founded.coordinatorDir(), "state", "runs", run.Name, report.ModelFile))
+	_, err = fmt.Fprintf(q.stdout, "Everything is stopped, and stays in %s, with the model:\n  %s\n", q.dir,
+		again("model", "show", filepath.Join(q.founded.coordinatorDir(), "state", "runs", run.Name, report.ModelFile)))
+	return err
 }
