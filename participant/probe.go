@@ -107,7 +107,7 @@ func (o Options) blocked(err error, peer []*x509.Certificate) Finding {
 		f.Advice = "it answers and refuses this site: ask those who run the federation"
 	case len(peer) > 0 && pki.KeyOf(peer[len(peer)-1]) != pki.KeyOf(roots[0]):
 		f.Detail = fmt.Sprintf("a certificate of %q, issued by %q, is presented", peer[0].Subject.CommonName, peer[0].Issuer.CommonName)
-		f.Advice = "if that is a firewall of yours, it opens TLS: have " + o.Coordinator + " passed through; else this is another coordinator"
+		f.Advice = "if that is a firewall of yours, it opens TLS: have " + o.Coordinator + " passed through; else this is another coordinator, or the federation has changed its root while the site was away: then join with another token"
 	case len(peer) > 0:
 		f.Advice = "is the address one of those that the coordinator's certificate names?"
 	case proxyTo(o.Coordinator) != "":

@@ -19,7 +19,7 @@ const renewEvery = 6 * time.Hour
 func (s *session) renew(streaming context.Context) error {
 	for {
 		if err := s.renewOnce(streaming); err != nil && streaming.Err() == nil {
-			s.log.Warn("certificate not renewed", zap.Time("valid_until", s.options.Credential.Certificate().Leaf.NotAfter), zap.String("reason", plain(err)))
+			s.log.Warn("certificate not renewed", zap.String("valid_until", s.options.Credential.Certificate().Leaf.NotAfter.Format(time.RFC3339)), zap.String("reason", plain(err)))
 		}
 		if !sleep(streaming, renewEvery) {
 			return streaming.Err()
@@ -45,7 +45,7 @@ func (s *session) renewOnce(ctx context.Context) error {
 		s.log.Info("trusted roots changed", zap.Int("before", before), zap.Int("after", after))
 	}
 	if due {
-		s.log.Info("certificate renewed", zap.Time("valid_until", credential.Certificate().Leaf.NotAfter))
+		s.log.Info("certificate renewed", zap.String("valid_until", credential.Certificate().Leaf.NotAfter.Format(time.RFC3339)))
 	}
 	return nil
 }

@@ -73,6 +73,6 @@ func (n *node) renewOnce(log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
-	log.Info("certificate renewed", zap.Time("valid_until", chain[0].NotAfter))
+	log.Info("certificate renewed", zap.String("valid_until", chain[0].NotAfter.Format(time.RFC3339)))
 	return credential.Replace(chain, nil)
 }

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
@@ -29,7 +30,7 @@ func (a *admin) Invite(ctx context.Context, r *accordv1.InviteRequest) (*accordv
 	if err := a.options.Security.Registry.Invite(ctx, r.GetSite(), r.GetTokenHash(), by, r.GetExpires().AsTime()); err != nil {
 		return nil, err
 	}
-	a.log.Info("site invited", zap.String("participant", r.GetSite()), zap.String("by", by), zap.Time("until", r.GetExpires().AsTime()))
+	a.log.Info("site invited", zap.String("participant", r.GetSite()), zap.String("by", by), zap.String("until", r.GetExpires().AsTime().Format(time.RFC3339)))
 	return &accordv1.InviteResponse{Federation: issuer.Federation}, nil
 }
 

@@ -53,7 +53,7 @@ func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*ac
 	if err != nil {
 		return nil, err
 	}
-	e.log.Info("site joined", zap.String("participant", site), zap.String("key", request.KeyHash[:16]), zap.Time("certificate_until", chain[0].NotAfter))
+	e.log.Info("site joined", zap.String("participant", site), zap.String("key", request.KeyHash[:16]), zap.String("certificate_until", chain[0].NotAfter.Format(time.RFC3339)))
 	return &accordv1.EnrollResponse{Chain: pki.EncodeCerts(chain), Roots: e.roots()}, nil
 }
 
@@ -87,7 +87,7 @@ func (e *enrollment) Renew(ctx context.Context, r *accordv1.RenewRequest) (*acco
 			return nil, err
 		}
 	}
-	e.log.Info("certificate renewed", zap.String("identity", c.identity.String()), zap.Time("certificate_until", chain[0].NotAfter))
+	e.log.Info("certificate renewed", zap.String("identity", c.identity.String()), zap.String("certificate_until", chain[0].NotAfter.Format(time.RFC3339)))
 	response.Chain = pki.EncodeCerts(chain)
 	return response, nil
 }
