@@ -16,6 +16,7 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/report"
 )
 
 func newFederationInitCmd() *cobra.Command {
@@ -73,8 +74,11 @@ func (f founding) found() error {
 	who := pki.Identity{Federation: f.name, Role: pki.Coordinator, Name: "coordinator"}
 	admin := pki.Identity{Federation: f.name, Role: pki.Admin, Name: f.admin}
 	issuer := pki.Identity{Federation: f.name, Role: pki.Issuer, Name: "issuer"}
-	if err := errors.Join(who.Validate(), admin.Validate()); err != nil {
-		return err
+	if err := who.Validate(); err != nil {
+		return fmt.Errorf("%w (--name)", err)
+	}
+	if err := admin.Validate(); err != nil {
+		return fmt.Errorf("%w (--admin)", err)
 	}
 	if _, err := os.Stat(f.dir); !errors.Is(err, fs.ErrNotExist) {
 		return fault.As(fault.Exists, fmt.Errorf("%s is there already: a federation is made in a new folder", f.dir))
@@ -192,23 +196,30 @@ log_level: info              # debug, info, warn or error
 func (f founding) explain(w io.Writer) error {
 	coordinator := filepath.Join(f.coordinatorDir(), "coordinator.yaml")
 	if f.elsewhere {
-		_, err := fmt.Fprintf(w, `Keys and signing requests of federation %s are in %s.
-
-On the machine of the authority, with these three requests:
-  accord ca init ca --name %s
-  accord ca sign --ca ca issuer.csr tls.csr ...
-Bring each .crt back beside its .csr, and ca/ca.crt into
-%s and %s. Then start the coordinator:
+		requests := []string{filepath.Join(f.identityDir(), pki.IssuerRequest), filepath.Join(f.identityDir(), pki.RequestFile), filepath.Join(f.adminDir(), pki.RequestFile)}
+		_, err := fmt.Fprintf(w, `Keys and signing requests of federation %s are in %s. Carry the requests, no keys:
   %s
-`, f.name, f.dir, f.name, f.identityDir(), f.adminDir(), again("coordinator", "-f", coordinator))
+to the machine of the authority, and there:
+  accord ca init ca --name %s
+  %s
+Bring each .crt back beside its .csr, and ca/ca.crt (no key) into
+%s and %s.
+
+`, f.name, f.dir, report.ShellLine(append([]string{"tar", "-cf", "requests.tar"}, requests...)), f.name,
+			report.ShellLine(append([]string{"accord", "ca", "sign", "--ca", "ca"}, requests...)), f.identityDir(), f.adminDir())
+		if err != nil {
+			return err
+		}
+	} else if _, err := fmt.Fprintf(w, "Federation %s is in %s. Move %s to a safe place.\n\n", f.name, f.dir, f.caDir()); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, `Federation %s is in %s. Move %s to a safe place.
-
-Start the coordinator:
+	_, err := fmt.Fprintf(w, `Start the coordinator, which sites dial at %s (name a test set in its file):
   %s
 Invite a site:
   %s
-`, f.name, f.dir, f.caDir(), again("coordinator", "-f", coordinator), again("invite", "SITE", "--identity", f.adminDir()))
+When sites attend (accord members), submit a run:
+  %s
+`, f.addresses[0], again("coordinator", "-f", coordinator), again("invite", "SITE", "--identity", f.adminDir()),
+		again("run", "submit", "-f", "run.yaml", "--watch", "--identity", f.adminDir()))
 	return err
 }

@@ -31,6 +31,9 @@ replaces the first; inviting a site that has joined lets it join with a new key.
 		if steer.credential == nil {
 			return fault.Usagef("without certificates nobody is invited; --identity names an admin's folder")
 		}
+		if ttl <= 0 {
+			return fault.Usagef("--ttl %v: want a time above zero, such as 24h", ttl)
+		}
 		for _, site := range args {
 			if err := steer.invite(ctx, site, time.Now().Add(ttl)); err != nil {
 				return fmt.Errorf("invite %s: %w", site, err)
@@ -60,6 +63,6 @@ func (s *steering) invite(ctx context.Context, site string, expires time.Time) e
 
   accord participant join %s --dataset idx:/path/to/its/data
 
-`, site, expires.Format("2006-01-02 15:04"), token)
+`, site, expires.Format("2006-01-02 15:04 MST"), token)
 	return err
 }

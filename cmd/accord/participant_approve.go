@@ -61,7 +61,7 @@ rate, the approval does not hold any more. It works while the participant runs.`
 	}
 	site.add(cmd)
 	cmd.Flags().StringVar(&by, "by", "", "who approves")
-	cmd.Flags().StringVar(&digest, "digest", "", "approve only what `accord participant inspect` showed with this digest, or its beginning")
+	cmd.Flags().StringVar(&digest, "digest", "", "approve only what accord participant inspect showed with this `digest`, or its beginning")
 	cmd.Flags().BoolVar(&list, "list", false, "list the runs that were offered, and who approved them")
 	cmd.Flags().BoolVar(&revoke, "revoke", false, "withdraw an approval")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one object a line")

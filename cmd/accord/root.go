@@ -124,7 +124,9 @@ func strict(cmd *cobra.Command) {
 	check := cmd.Args
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if check != nil {
-			if err := check(cmd, args); err != nil {
+			if err := check(cmd, args); err != nil && strings.Contains(cmd.Use, " ") {
+				return fault.Usagef("usage: %s", strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+			} else if err != nil {
 				return fault.As(fault.Usage, err)
 			}
 		}

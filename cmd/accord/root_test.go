@@ -87,7 +87,7 @@ func TestBadCommandLines(t *testing.T) {
 		{"no such flag", train("--epoch", "3"), exitUsage, "unknown flag: --epoch"},
 		{"flag of another type", train("--epochs", "three"), exitUsage, `invalid argument "three"`},
 		{"argument too many", train("x"), exitUsage, `unknown command "x"`},
-		{"argument missing", []string{"model", "show"}, exitUsage, "accepts 1 arg(s), received 0"},
+		{"argument missing", []string{"model", "show"}, exitUsage, "usage: accord model show FILE"},
 		{"required flag missing", []string{"data", "partition"}, exitUsage, `required flag(s) "out" not set`},
 		{"split unknown", []string{"model", "predict", broken, "--split", "x"}, exitInput, broken},
 		{"lr", train("--lr", "-1"), exitInput, "lr: want a finite number above 0, got -1"},
