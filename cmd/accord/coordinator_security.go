@@ -46,7 +46,10 @@ func (n *node) renew(ctx context.Context, log *zap.Logger) error {
 	}
 	every := time.NewTicker(time.Hour)
 	defer every.Stop()
-	for {
+	for hour := 0; ; hour++ {
+		if hour%24 == 0 {
+			n.warnOfIssuer(log)
+		}
 		if err := n.renewOnce(log); err != nil {
 			log.Error("certificate not renewed", zap.Error(err))
 		}
@@ -75,4 +78,17 @@ func (n *node) renewOnce(log *zap.Logger) error {
 	}
 	log.Info("certificate renewed", zap.String("valid_until", chain[0].NotAfter.Format(time.RFC3339)))
 	return credential.Replace(chain, nil)
+}
+
+// warnOfIssuer tells, in time, that the issuer ends, and with it everybody's
+// certificate. It does not renew itself: that takes the root.
+func (n *node) warnOfIssuer(log *zap.Logger) {
+	issuer, err := n.security.Issuer()
+	if err != nil {
+		log.Error("issuer not readable", zap.Error(err))
+		return
+	}
+	if until := issuer.Cert.NotAfter; time.Until(until) < pki.LeafLifetime {
+		log.Warn("issuer ends soon", zap.String("valid_until", until.Format(time.RFC3339)), zap.String("next", "accord federation rotate, or accord ca sign issuer.csr where the root is elsewhere"))
+	}
 }
