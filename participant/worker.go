@@ -143,6 +143,8 @@ func (w *worker) train(training context.Context, t exchange.Task) error {
 		log.Info("training stopped", zap.Error(context.Cause(training)))
 	case r.Outcome == exchange.Done:
 		log.Info("trained", zap.Duration("took", time.Since(begin).Round(time.Millisecond)))
+	case r.Later: // the policy has said what it waits for, as a warning
+		log.Info("task waits", zap.String("reason", r.Reason))
 	default:
 		log.Warn("not trained", zap.String("outcome", string(r.Outcome)), zap.String("reason", r.Reason))
 	}
