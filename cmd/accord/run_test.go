@@ -154,7 +154,7 @@ func TestRunVerbs(t *testing.T) {
 		"no such run":       {on("run", "show", "other"), exitInput, "no run of that name"},
 		"a name taken":      {on("run", "submit", "-f", file), exitExists, "choose another name"},
 		"no run file":       {on("run", "submit", "-f", file+".not"), exitInput, "run.yaml.not"},
-		"no run named":      {on("run", "show"), exitUsage, "arg"},
+		"no run named":      {on("run", "show"), exitUsage, "usage: accord run show NAME"},
 		"not this machine":  {[]string{"run", "list", "--coordinator", "192.0.2.1:7443"}, exitInput, "loopback"},
 		"nobody answers":    {[]string{"run", "list", "--coordinator", "127.0.0.1:1"}, exitUnavailable, "coordinator 127.0.0.1:1 can not be reached: dial tcp"},
 		"an opaque nothing": {on("run", "submit", "-f", opaqueRun(t)), exitInput, "init"},
