@@ -133,7 +133,6 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 		grpc.MaxRecvMsgSize(wire.MaxMessage),
 		// TLS has a buffer of its own; thousands of connections are mostly idle.
 		grpc.ReadBufferSize(0),
-		grpc.SharedWriteBuffer(true),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.StatsHandler(complaints),
