@@ -37,7 +37,7 @@ func newCoordinatorCmd() *cobra.Command {
 measures every version on its test set and publishes it in the folder runs/NAME
 of its own folder. Started again on the same folder it goes on where it was, even
 after a crash.`,
-		Example: "  accord coordinator -f configs/coordinator.yaml\n  accord coordinator -f configs/coordinator.yaml --listen 127.0.0.1:0 --dir /tmp/coordinator",
+		Example: "  accord coordinator -f heart/coordinator/coordinator.yaml   # which accord federation init made\n  accord coordinator -f configs/coordinator.yaml\n  accord coordinator -f configs/coordinator.yaml --listen 127.0.0.1:0 --dir /tmp/coordinator",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.LoadCoordinator(file)

@@ -34,7 +34,7 @@ func newParticipantCmd() *cobra.Command {
 coordinator, trains on its own data when asked, and sends back what training
 changed in the model, never the data. While the coordinator can not be reached
 it keeps trying; a finished update waits on disk until it is acknowledged.`,
-		Example: "  accord participant -f configs/participant.yaml\n  accord participant -f configs/participant.yaml --name site-02 --dataset safetensors:shards/site-02.safetensors\n  accord participant -f configs/participant-exec.yaml   # trains with PyTorch",
+		Example: "  accord participant join TOKEN --dataset idx:/data/ward-3   # first, once\n  accord participant -f hospital-a/participant.yaml\n  accord participant -f configs/participant.yaml --name site-02 --dataset safetensors:shards/site-02.safetensors\n  accord participant -f configs/participant-exec.yaml   # trains with PyTorch",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.LoadParticipant(file)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/pki"
 )
 
 func newRevokeCmd() *cobra.Command {
@@ -66,7 +67,7 @@ tls.crt, tls.key and the federation's ca.crt into its identity folder.`,
 		if steer.json {
 			return nil
 		}
-		_, err = fmt.Fprintf(steer.stdout, "%s is admitted by its own authority\n", args[0])
+		_, err = fmt.Fprintf(steer.stdout, "%s is admitted by its own authority: %s, %s and the federation's %s go into its identity folder\n", args[0], pki.CertFile, pki.KeyFile, pki.RootsFile)
 		return err
 	})
 	return cmd
