@@ -119,12 +119,15 @@ func membersTable(members []coordinator.Member, now time.Time) term.Table {
 		{Title: "samples/s", Right: true}, {Title: "data sets"}, {Title: "version"},
 	}}
 	for _, m := range members {
-		c := m.Capabilities
+		c, load := m.Capabilities, ""
+		if m.State == coordinator.Attending || m.State == coordinator.Serving {
+			load = strconv.Itoa(m.Load)
+		}
 		table.Rows = append(table.Rows, term.Row{
 			Strong: m.Run != "" && m.State == coordinator.Attending,
 			Cells: []string{
 				m.Name, string(m.Role), string(m.State), ago(now, m.Since), m.Gossip, ago(now, m.Heard),
-				workText(m), strconv.Itoa(m.Load), c.Trainer, number(float64(c.Cores)), bytesText(c.Memory),
+				workText(m), load, c.Trainer, number(float64(c.Cores)), bytesText(c.Memory),
 				number(c.SamplesPerSecond), strings.Join(c.Datasets, " "), m.Version,
 			},
 		})

@@ -105,7 +105,7 @@ func TestMembersTable(t *testing.T) {
 	want := []string{
 		"name role state since heard works on load trainer cores memory samples/s data sets version",
 		"athens participant attending 1:00:00 0:03 mnist round 3 1 builtin 4 8.0 GiB 12,345 a b v1",
-		"berlin participant away 1:00 1:30 0 exec 2 v1",
+		"berlin participant away 1:00 1:30 exec 2 v1",
 	}
 	if len(got) != 4 || got[0] != want[0] || got[2] != want[1] || got[3] != want[2] {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
