@@ -61,13 +61,16 @@ another token keeps participant.yaml.`,
 
 // siteConfig is what participant.yaml says or will say; its data can be loaded.
 func siteConfig(file string, token pki.Token, data config.Data) (config.Participant, error) {
+	if data.Dataset == "" && data.Dir != "" { // a folder alone holds IDX files
+		data = config.Data{Dataset: "idx:" + data.Dir}
+	}
 	cfg, err := config.LoadParticipant(file)
+	if err == nil && data != (config.Data{}) {
+		err = sameData(file, cfg.Data, data)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if data == (config.Data{}) {
 			return cfg, fault.Usagef("want the site's data: --dataset idx:DIR, for example")
-		}
-		if data.Dataset == "" { // a folder alone holds IDX files
-			data = config.Data{Dataset: "idx:" + data.Dir}
 		}
 		dir := filepath.Dir(file)
 		cfg, err = config.DefaultParticipant(), nil
@@ -90,6 +93,30 @@ func siteConfig(file string, token pki.Token, data config.Data) (config.Particip
 		_, err = shardOf(cfg.Data)
 	}
 	return cfg, err
+}
+
+// sameData refuses data other than those that a site's file names, for the file
+// is kept.
+func sameData(file string, is, want config.Data) error {
+	there, errThere := placeOf(is)
+	asked, errAsked := placeOf(want)
+	if err := errors.Join(errThere, errAsked); err != nil {
+		return err
+	}
+	if there != asked {
+		return fault.Inputf("%s is kept, and names other data: change it there, or leave --dataset out", file)
+	}
+	return nil
+}
+
+// placeOf is where a data set lies, and of what kind it is.
+func placeOf(d config.Data) (string, error) {
+	kind, path, _ := strings.Cut(d.Dataset, ":")
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(d.Dir, path)
+	}
+	path, err := filepath.Abs(path)
+	return kind + ":" + path, err
 }
 
 // writeSiteConfig writes participant.yaml unless it is there. Paths in it are

@@ -9,6 +9,21 @@ import (
 	"github.com/accord-fl/accord/coordinator"
 )
 
+// Joining again keeps the site's file, and says so when other data are asked for.
+func TestJoinAgain(t *testing.T) {
+	f := startFederation(t)
+	f.start()
+	f.join("site-01")
+	var again struct{ Site, Token, Expires string }
+	decode(t, mustAccord(t, "invite", "site-01", f.identity, "--json"), &again)
+	dir := filepath.Join(f.dir, "site-01")
+	if r := accord(t, "participant", "join", again.Token, "--dir", dir, "--dataset", f.data("site-02")); r.code != exitInput || !strings.Contains(r.stderr, "names other data") {
+		t.Errorf("other data: exit code %d\n%s", r.code, r.stderr)
+	}
+	mustAccord(t, "participant", "join", again.Token, "--dir", dir, "--dataset", f.data("site-01"))
+	mustAccord(t, "participant", "join", again.Token, "--dir", dir)
+}
+
 // A second admin is made with the root, or asks for a signature where the root
 // is elsewhere; all sites are listed for him, however they stand.
 func TestSecondAdmin(t *testing.T) {
