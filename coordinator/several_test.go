@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -86,6 +87,59 @@ func TestMaxRuns(t *testing.T) {
 }
 
 // What one run no longer needs stays while another's event that names it is on
+// gate is a Publisher that waits until it is open.
+type gate chan struct{}
+
+func (g gate) Publish(ctx context.Context, _ Publication) error {
+	select {
+	case <-g:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// An update may have the very bytes of a model that is let go just then: the
+// update was looked at before, and counts after.
+func TestUpdateOfAModelsBytesStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		published, heard := make(gate), make(chan struct{})
+		w := start(t, t.TempDir(), nil, func(o *Options) {
+			o.Publisher = published
+			o.Observe = func(s round.State, e round.Event) {
+				if a, ok := e.(round.Answered); ok && a.Participant == "y" && s.Round == 2 {
+					<-heard // the loop hears nothing until then
+				}
+			}
+		})
+		defer w.close()
+		idle := w.site("x", 0) // its updates are zeros, as is the initial model
+		defer w.Attach(idle)()
+		defer attend(t.Context(), w.site("y", 1))()
+		d := definition(2)
+		d.MinSites = 2
+		if err := w.submit(d, params()); err != nil {
+			t.Fatal(err)
+		}
+		answer := func() {
+			task := <-idle.tasks
+			if r, err := w.Answer(t.Context(), "x", idle.honest(task)); err != nil || r.Verdict != exchange.Accepted {
+				t.Errorf("task %s: got %+v, %v; want accepted", task.ID, r, err)
+			}
+		}
+		answer()
+		synctest.Wait() // y has answered in round 2
+		close(published)
+		synctest.Wait() // that round 1 is published is on its way, which lets the initial model go
+		go answer()
+		synctest.Wait()
+		close(heard)
+		if s := w.end("r"); s.Phase != round.Completed || s.Counts.Accepted != 4 {
+			t.Errorf("got %+v, want two rounds of two updates", s)
+		}
+	})
+}
+
 // its way.
 func TestPinnedArtefactStays(t *testing.T) {
 	w := start(t, t.TempDir(), nil, nil)
