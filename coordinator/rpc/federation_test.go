@@ -99,15 +99,21 @@ func join(t *testing.T, name string, tr participant.Trainer, now func() *node) {
 func joinBy(t *testing.T, name string, tr participant.Trainer, dial func(context.Context, string) (net.Conn, error)) {
 	t.Helper()
 	o := participant.DefaultOptions()
-	o.Name, o.Coordinator, o.Insecure, o.Dir = name, "127.0.0.1:7443", true, t.TempDir()
-	o.Dial = dial
+	o.Name, o.Coordinator, o.Insecure, o.Dial = name, address, true, dial
+	joinAs(t, o, tr)
+}
+
+// joinAs starts a participant in a folder of its own.
+func joinAs(t *testing.T, o participant.Options, tr participant.Trainer) {
+	t.Helper()
+	o.Dir = t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- participant.Run(ctx, o, tr, zap.NewNop()) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", o.Name, err)
 		}
 	})
 }
@@ -116,11 +122,11 @@ func submit(t *testing.T, n *node, rounds, sites int) {
 	t.Helper()
 	d := coordinator.DefaultDefinition()
 	d.Rounds, d.MinSites = rounds, sites
-	submitAs(t, n, d)
+	submitAs(t, n.Coordinator, d)
 }
 
 // submitAs submits d with a contract, a plan and an hour's window.
-func submitAs(t *testing.T, n *node, d coordinator.Definition) {
+func submitAs(t *testing.T, c *coordinator.Coordinator, d coordinator.Definition) {
 	t.Helper()
 	d.Contract = model.Contract{Tensors: []model.TensorSpec{{Name: "w", DType: "F32", Shape: []int{3}}}}
 	d.Plan = train.Plan{Epochs: 1, Batch: 1, Optimizer: optim.Defaults(optim.SGD)}
@@ -129,27 +135,27 @@ func submitAs(t *testing.T, n *node, d coordinator.Definition) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Submit(t.Context(), d, initial, initial.Size()); err != nil {
+	if err := c.Submit(t.Context(), d, initial, initial.Size()); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // finish waits for the run's end and returns its last model.
-func finish(t *testing.T, n *node) (coordinator.RunStatus, []float32) {
+func finish(t *testing.T, c *coordinator.Coordinator) (coordinator.RunStatus, []float32) {
 	t.Helper()
-	changes, err := n.Watch(t.Context(), "run")
+	changes, err := c.Watch(t.Context(), "run")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var last coordinator.RunStatus
 	for last = range changes {
 	}
-	blob, err := n.Spool().Open(last.Model)
+	blob, err := c.Spool().Open(last.Model)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer blob.Close()
-	d, err := n.Definition("run")
+	d, err := c.Definition("run")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +173,7 @@ func TestAFederationTrains(t *testing.T) {
 		for i := range 4 {
 			join(t, fmt.Sprintf("site-%d", i), adding(i), func() *node { return n })
 		}
-		last, weights := finish(t, n)
+		last, weights := finish(t, n.Coordinator)
 		if last.Phase != round.Completed || last.Counts.Accepted != 12 {
 			t.Errorf("got %+v, want three rounds of four updates", last)
 		}
@@ -200,7 +206,7 @@ func TestBadUpdatesAreRejected(t *testing.T) {
 		for name, b := range bad {
 			reasons[name] = misbehave(t, n, name, b.blob, b.change)
 		}
-		last, weights := finish(t, n)
+		last, weights := finish(t, n.Coordinator)
 		for name, b := range bad {
 			if got := <-reasons[name]; !strings.Contains(got, b.want) {
 				t.Errorf("%s: got %q, want %q", name, got, b.want)
@@ -279,7 +285,7 @@ func TestACoordinatorComesBackMidRound(t *testing.T) {
 		mu.Lock()
 		current = start(t, dir)
 		mu.Unlock()
-		last, weights := finish(t, now())
+		last, weights := finish(t, now().Coordinator)
 		if last.Phase != round.Completed || last.Counts.Accepted != 4 {
 			t.Errorf("got %+v, want two rounds of two updates", last)
 		}

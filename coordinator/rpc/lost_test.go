@@ -92,7 +92,7 @@ func TestALostSiteIsReplaced(t *testing.T) {
 				n := start(t, t.TempDir())
 				d := coordinator.DefaultDefinition()
 				d.Rounds, d.MinSites, d.Fraction = 1, 4, .75
-				submitAs(t, n, d)
+				submitAs(t, n.Coordinator, d)
 				cables, open := map[string]*cable{}, make(chan struct{})
 				for _, name := range []string{"a", "b", "c", "d"} {
 					cables[name] = &cable{node: n}
@@ -107,7 +107,7 @@ func TestALostSiteIsReplaced(t *testing.T) {
 					t.Fatalf("cohort %v became %v after %v, want a replacement for %s", before, after, test.within, before[0])
 				}
 				close(open)
-				last, weights := finish(t, n)
+				last, weights := finish(t, n.Coordinator)
 				if last.Phase != round.Completed || last.Counts.Accepted != 3 || last.Counts.Lost != 1 {
 					t.Errorf("got %+v, want three updates, one lost", last)
 				}

@@ -301,9 +301,7 @@ func TestNamesComeFromCertificates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := stream.Send(hello(name, exchange.Protocol)); err != nil {
-				t.Fatal(err)
-			}
+			sent(t, stream.Send(hello(name, exchange.Protocol)))
 			_, err = stream.Recv()
 			return stream, err
 		}
@@ -314,9 +312,7 @@ func TestNamesComeFromCertificates(t *testing.T) {
 			t.Fatal(err)
 		}
 		header := &accordv1.UploadHeader{Participant: "b", Digest: strings.Repeat("0", 64), Size: 1}
-		if err := upload.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Header{Header: header}}); err != nil {
-			t.Fatal(err)
-		}
+		sent(t, upload.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Header{Header: header}}))
 		wantStatus(t, upload.RecvMsg(&accordv1.UploadResponse{}), codes.PermissionDenied, "can not speak for another site")
 
 		stream, err := attend("a")
