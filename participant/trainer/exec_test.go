@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -58,13 +57,13 @@ func act(how string) error {
 	case "hang":
 		child := exec.Command(os.Args[0])
 		child.Stdout = os.Stdout // holds the pipe open after our death
-		child.Env = append(os.Environ(), behaviour+"=sleep")
+		child.Env = append(os.Environ(), behaviour+"=sleep", fmt.Sprint("ACCORD_TEST_PARENT=", os.Getpid()))
 		if err := child.Start(); err != nil {
 			return err
 		}
 		return errors.Join(os.WriteFile(os.Getenv("ACCORD_TEST_PID"), fmt.Append(nil, child.Process.Pid), 0o600), child.Wait())
 	case "sleep":
-		time.Sleep(time.Minute)
+		return outlive(os.Getenv("ACCORD_TEST_PARENT"))
 	case "nothing":
 		return nil
 	case "link":
@@ -244,57 +243,6 @@ func TestExecFindsNoProgram(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "start no-such-program-here") {
 		t.Errorf("got %v, want an error that names the program", err)
 	}
-}
-
-func TestExecKillsTheWholeGroup(t *testing.T) {
-	for _, how := range []string{"limit", "cancel"} {
-		t.Run(how, func(t *testing.T) {
-			pidFile := filepath.Join(t.TempDir(), "pid")
-			e, _ := program(t, "hang", "ACCORD_TEST_PID="+pidFile)
-			ctx, cancel := context.WithCancelCause(t.Context())
-			defer cancel(nil)
-			want := "killed after the time limit of 1s"
-			if how == "limit" {
-				e.Limit = time.Second
-			} else {
-				want = "withdrawn"
-				go func() {
-					for readPID(pidFile) == 0 {
-						time.Sleep(time.Millisecond) // a real process takes real time
-					}
-					cancel(errors.New("withdrawn"))
-				}()
-			}
-			begin := time.Now()
-			err := zeros(ctx, t, e)
-			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("got %v, want %q", err, want)
-			}
-			if took := time.Since(begin); took > 4*time.Second {
-				t.Errorf("took %v: a child held on", took)
-			}
-			pid := readPID(pidFile)
-			for range 1000 { // a killed process may take a moment to go
-				if !alive(pid) {
-					break
-				}
-				time.Sleep(time.Millisecond)
-			}
-			if pid == 0 || alive(pid) {
-				t.Errorf("child %d is alive", pid)
-			}
-		})
-	}
-}
-
-func readPID(path string) int {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return 0
-	}
-	var pid int
-	_, _ = fmt.Sscan(string(data), &pid) // 0 while the file is empty
-	return pid
 }
 
 func TestNoMetricsAreReadFromALargeFile(t *testing.T) {
