@@ -72,9 +72,9 @@ func TestRunScriptReadsOut(t *testing.T) {
 
 // A peer's workers end with it, even those that do not hear an interrupt.
 func TestCancellationEndsWorkers(t *testing.T) {
-	e := fakePython(t, `(trap '' INT; exec sleep 600) >/dev/null 2>&1 &
+	e := fakePython(t, `trap 'touch "$HOME/heard"; exit 1' INT
+(trap '' INT; exec sleep 600) >/dev/null 2>&1 &
 echo $! >"$HOME/worker.tmp"; mv "$HOME/worker.tmp" "$HOME/worker"
-trap 'touch "$HOME/heard"; exit 1' INT
 wait`)
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
