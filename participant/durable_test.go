@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/accord-fl/accord/exchange"
-	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
 // What a power cut has left of files that were not synced is removed; the task
@@ -35,16 +34,7 @@ func TestAfterAPowerCut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{}
-				f.attend = func(_ int, s *talk) error {
-					if err := s.offer(testTask("a", f.model(1))); err != nil {
-						return err
-					}
-					r, err := s.reply()
-					if err != nil {
-						return err
-					}
-					return errors.Join(s.receipt(r.Task, accordv1.Verdict_VERDICT_ACCEPTED), s.rest())
-				}
+				f.attend = f.one
 				f.serve(t)
 				dir := t.TempDir()
 				for path, text := range left {

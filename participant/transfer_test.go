@@ -40,16 +40,7 @@ func TestUploadsThatFail(t *testing.T) {
 					}
 					return nil
 				}
-				f.attend = func(_ int, s *talk) error {
-					if err := s.offer(testTask("a", f.model(1))); err != nil {
-						return err
-					}
-					got, err := s.reply()
-					if err != nil {
-						return err
-					}
-					return errors.Join(s.receipt(got.Task, accordv1.Verdict_VERDICT_NOTED), s.rest())
-				}
+				f.attend = f.one
 				f.serve(t)
 				trained := &counting{}
 				_, stop := f.run(t.TempDir(), trained)

@@ -14,7 +14,6 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -52,17 +51,6 @@ func bytesTo(ctx context.Context, conn *grpc.ClientConn, method string, messages
 			return err
 		}
 	}
-}
-
-// dialServer returns a connection that is closed with the test.
-func dialServer(t testing.TB, s *server) *grpc.ClientConn {
-	t.Helper()
-	conn, err := grpc.NewClient("passthrough:///test", grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(s.dial))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
 }
 
 const (

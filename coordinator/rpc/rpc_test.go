@@ -119,15 +119,20 @@ func (s *server) dial(ctx context.Context, _ string) (net.Conn, error) {
 	return s.listener.DialContext(ctx)
 }
 
+// dialServer returns a connection that is closed with the test.
+func dialServer(t testing.TB, s *server) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:///test", grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(s.dial))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
 // connect returns a bare client of the federation's service.
 func (s *server) connect() accordv1.FederationServiceClient {
-	conn, err := grpc.NewClient("passthrough:///test",
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(s.dial))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { _ = conn.Close() })
-	return accordv1.NewFederationServiceClient(conn)
+	return accordv1.NewFederationServiceClient(dialServer(s.t, s))
 }
 
 // peer is the bare client's end of an attendance.

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/accord-fl/accord/coordinator/rpc"
@@ -42,7 +40,7 @@ func TestServerUnderstandsOlderParticipants(t *testing.T) {
 				}
 				n := startWith(t, t.TempDir(), asRecorded)
 				submit(t, n, 2, 1)
-				if err := said.PlayClient(t.Context(), n.raw(), func(string) { stopRun(t, n) }); err != nil {
+				if err := said.PlayClient(t.Context(), dialServer(t, n.server), func(string) { stopRun(t, n) }); err != nil {
 					t.Error(err)
 				}
 			})
@@ -58,18 +56,6 @@ func stopRun(t *testing.T, n *node) {
 	if err := n.Stop(t.Context(), "run", "enough"); err != nil {
 		t.Error(err)
 	}
-}
-
-// raw returns a connection to the server without a service.
-func (s *server) raw() *grpc.ClientConn {
-	s.t.Helper()
-	conn, err := grpc.NewClient("passthrough:///test",
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(s.dial))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { _ = conn.Close() })
-	return conn
 }
 
 // onceSlowly trains for 15 seconds, and another time until it is stopped.
@@ -94,7 +80,7 @@ func TestRecordConversation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startWith(t, t.TempDir(), asRecorded)
 		submit(t, n, 2, 1)
-		recorder, between := wiretest.NewRecorder(n.raw())
+		recorder, between := wiretest.NewRecorder(dialServer(t, n.server))
 		listener := bufconn.Listen(1 << 16)
 		var serving sync.WaitGroup
 		serving.Go(func() { _ = between.Serve(listener) }) // until it is stopped
