@@ -210,7 +210,7 @@ func (f *fake) serve(t *testing.T) {
 	accordv1.RegisterFederationServiceServer(server, f)
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := server.Serve(f.listener); err != nil {
+		if err := server.Serve(f.listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) { // before it began
 			t.Error(err)
 		}
 	})
@@ -238,6 +238,13 @@ func (f *fake) last() exchange.Reply {
 		return exchange.Reply{}
 	}
 	return f.replies[len(f.replies)-1]
+}
+
+// reach makes the fake reachable, or not any more.
+func (f *fake) reach(reachable bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reachable = reachable
 }
 
 // breakDownloads makes downloads break off, or not any more.

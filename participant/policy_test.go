@@ -136,17 +136,12 @@ func TestInspectShowsWhatWillBeSent(t *testing.T) {
 			}
 			return errors.Join(s.receipt("run/1/0/a", accordv1.Verdict_VERDICT_ACCEPTED), s.rest())
 		}
-		reach := func(reachable bool) {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			f.reachable = reachable
-		}
 		uploads := 0
 		f.upload = func(*accordv1.UploadHeader, []byte) error {
 			if uploads++; uploads > 1 {
 				return nil
 			}
-			reach(false)
+			f.reach(false)
 			close(cut)
 			return lost
 		}
@@ -177,7 +172,7 @@ func TestInspectShowsWhatWillBeSent(t *testing.T) {
 			t.Errorf("the file has %d bytes, foretold were %d", file.Bytes, in.Update.File)
 		}
 
-		reach(true)
+		f.reach(true)
 		time.Sleep(time.Minute)
 		if err := stop(); err != nil {
 			t.Error(err)

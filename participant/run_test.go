@@ -95,7 +95,7 @@ func TestRunRetriesAndSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{attend: func(_ int, s *talk) error { return s.rest() }}
 		f.serve(t)
-		f.reachable = false
+		f.reach(false)
 		logs, stop := f.run(t.TempDir(), trainerFunc(addHalf))
 		time.Sleep(10 * time.Minute)
 		lines := logs.FilterMessage("coordinator unreachable").All()
@@ -117,9 +117,7 @@ func TestRunRetriesAndSaysSo(t *testing.T) {
 		if longest < 5*time.Second {
 			t.Errorf("waits for %v at most, want backoff", longest)
 		}
-		f.mu.Lock()
-		f.reachable = true
-		f.mu.Unlock()
+		f.reach(true)
 		time.Sleep(2 * time.Minute)
 		if logs.FilterMessage("attending").Len() != 1 {
 			t.Error("did not attend once the coordinator was there")
@@ -203,6 +201,7 @@ func TestRunSendsAnUnacknowledgedUpdateAgain(t *testing.T) {
 						return err
 					}
 					if n == 0 {
+						f.reach(!restart) // not before it has started again
 						return lost
 					}
 					return errors.Join(s.receipt(r.Task, accordv1.Verdict_VERDICT_DUPLICATE), s.rest())
@@ -216,6 +215,7 @@ func TestRunSendsAnUnacknowledgedUpdateAgain(t *testing.T) {
 					if err := stop(); err != nil {
 						t.Error(err)
 					}
+					f.reach(true)
 					logs, stop = f.run(dir, trained)
 				}
 				time.Sleep(time.Minute)
