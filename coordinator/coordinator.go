@@ -50,6 +50,9 @@ type run struct {
 	// When this process took the run up, and when this attempt's first
 	// window opened. Not recovered.
 	began, opened time.Time
+	// unasked counts answers of this attempt that nobody awaited, by
+	// participant. Not recovered.
+	unasked map[string]int
 	// training is how long the windows of each round were open that is not
 	// published yet. Not recovered.
 	training map[int]time.Duration
@@ -191,9 +194,9 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 // that there is nothing to record; whoever waits has been told.
 func (c *Coordinator) step(state round.State, in input) (round.State, []round.Effect, error) {
 	if a, ok := in.event.(round.Answered); ok {
-		if verdict, reason := round.Judge(state, a); verdict == round.VerdictDuplicate {
+		if verdict, reason := round.Judge(state, a); verdict == round.VerdictDuplicate || !c.worthRecording(state, a) {
 			in.tell(answer{verdict: verdict, reason: reason})
-			return state, nil, errors.New("duplicate")
+			return state, nil, errors.New("nothing to record")
 		}
 	}
 	next, effects, err := round.Step(state, in.event)
@@ -203,6 +206,25 @@ func (c *Coordinator) step(state round.State, in input) (round.State, []round.Ef
 		in.tell(answer{err: err})
 	}
 	return next, effects, err
+}
+
+// maxUnasked is how many answers of a participant that nobody awaits are
+// recorded in an attempt of a round; more are turned down without a trace, so
+// that nobody can fill the journal.
+const maxUnasked = 8
+
+// worthRecording tells whether an answer goes into the journal: always one that
+// is awaited.
+func (c *Coordinator) worthRecording(state round.State, a round.Answered) bool {
+	if t, ok := state.Task(a.Task); ok && t.Participant == a.Participant && awaited(t) {
+		return true
+	}
+	r := c.runs[state.Run]
+	if r.unasked == nil {
+		r.unasked = map[string]int{}
+	}
+	r.unasked[a.Participant]++
+	return r.unasked[a.Participant] <= maxUnasked
 }
 
 func (in input) tell(a answer) {
@@ -218,6 +240,7 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	c.pins.unpin(pinned(s.in.event)) // the state keeps it now, if anything does
 	released := before.Release != nil && s.state.Release == nil
 	if released || s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
+		r.unasked = nil
 		c.discard(r, c.needed(before))
 		if err := c.sweepPartials(); err != nil {
 			c.log.Warn("partial artefacts not removed", zap.Error(err))

@@ -35,6 +35,20 @@ func (c *Coordinator) Awaits(participant, task string) int64 {
 	return artefactLimit(r.definition)
 }
 
+// Offered tells whether participants may fetch an artefact: it is the model that
+// an unfinished run's tasks start from. Updates, which only their sites and the
+// coordinator may see, lie in the same spool.
+func (c *Coordinator) Offered(digest string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, r := range c.runs {
+		if !r.state.Phase.Final() && r.state.Model == digest {
+			return true
+		}
+	}
+	return false
+}
+
 // awaited tells whether an answer to the task may still count.
 func awaited(t round.Task) bool { return t.Status == round.Open || t.Status == round.Lost }
 
@@ -70,9 +84,6 @@ func (c *Coordinator) Attending() []string { return c.roster.names() }
 // error means that the reply was not understood (class fault.Input) or could
 // not be recorded; only then is it worth sending again.
 func (c *Coordinator) Answer(ctx context.Context, participant string, reply exchange.Reply) (exchange.Receipt, error) {
-	if err := reply.Validate(); err != nil {
-		return exchange.Receipt{}, err
-	}
 	name, _, _ := strings.Cut(reply.Task, "/")
 	c.mu.RLock()
 	r := c.runs[name]
@@ -82,37 +93,48 @@ func (c *Coordinator) Answer(ctx context.Context, participant string, reply exch
 		state, d = r.state, r.definition
 	}
 	c.mu.RUnlock()
-	if r == nil {
+	t, ok := state.Task(reply.Task)
+	open := ok && t.Participant == participant && awaited(t)
+	event := round.Answered{Task: reply.Task, Participant: participant, Outcome: round.Invalid, At: now()}
+	switch err := reply.Validate(); {
+	case err != nil && !open:
+		return exchange.Receipt{}, err
+	case err != nil:
+		event.Reason = err.Error() // nobody waits for a better one
+	case r == nil:
 		return exchange.Receipt{}, fault.Inputf("task %.80s: there is no run of that name", reply.Task)
-	}
-	event := round.Answered{Task: reply.Task, Participant: participant, At: now()}
-	switch reply.Outcome {
-	case exchange.Done:
-		delta := reply.Update.Artefacts[exchange.Delta]
-		event.Digest, event.Samples = delta.Digest, reply.Update.Samples
-		event.Outcome = round.Valid
-		c.pins.pin(event.Digest)
-		if t, ok := state.Task(reply.Task); ok && t.Participant == participant && awaited(t) {
-			err := c.check(d, state, reply.Update)
-			if errors.Is(err, spool.ErrNotFound) {
-				c.pins.unpin(event.Digest)
-				return exchange.Receipt{}, fault.Inputf("task %s: %w: store it before answering", reply.Task, err)
-			}
-			if err != nil {
-				event.Outcome, event.Reason = round.Invalid, err.Error()
-			}
-		}
-	default:
+	case reply.Outcome != exchange.Done:
 		event.Outcome, event.Reason, event.Later = round.Refused, string(reply.Outcome)+": "+reply.Reason, reply.Later
+	default:
+		event.Outcome, event.Digest, event.Samples = round.Valid, reply.Update.Artefacts[exchange.Delta].Digest, reply.Update.Samples
 	}
+	if event.Outcome == round.Valid {
+		c.pins.pin(event.Digest)
+	}
+	if event.Outcome == round.Valid && open {
+		err := c.check(d, state, reply.Update)
+		if errors.Is(err, spool.ErrNotFound) {
+			c.pins.unpin(event.Digest)
+			return exchange.Receipt{}, fault.Inputf("task %s: %w: store it before answering", reply.Task, err)
+		}
+		if err != nil {
+			event.Outcome, event.Reason = round.Invalid, err.Error()
+		}
+	}
+	return c.record(ctx, input{run: name, event: event, update: reply.Update}, event)
+}
+
+// record waits until an answer's verdict is durable.
+func (c *Coordinator) record(ctx context.Context, in input, event round.Answered) (exchange.Receipt, error) {
 	told := make(chan answer, 1)
-	if err := c.post(ctx, input{run: name, event: event, update: reply.Update, answer: told}); err != nil {
+	in.answer = told
+	if err := c.post(ctx, in); err != nil {
 		c.pins.unpin(event.Digest)
 		return exchange.Receipt{}, err
 	}
 	select {
 	case a := <-told:
-		return exchange.Receipt{Task: reply.Task, Verdict: exchange.Verdict(a.verdict), Reason: a.reason}, a.err
+		return exchange.Receipt{Task: event.Task, Verdict: exchange.Verdict(a.verdict), Reason: a.reason}, a.err
 	case <-c.done:
 		return exchange.Receipt{}, ErrClosed
 	case <-ctx.Done():

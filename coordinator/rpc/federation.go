@@ -2,12 +2,14 @@ package rpc
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
@@ -22,8 +24,12 @@ type federation struct {
 	log         *zap.Logger
 }
 
-// Download streams an artefact from an offset on.
+// Download streams an artefact from an offset on. One that nobody was offered,
+// such as another site's update, is not there.
 func (f *federation) Download(r *accordv1.DownloadRequest, stream accordv1.FederationService_DownloadServer) (err error) {
+	if !f.coordinator.Offered(r.GetDigest()) {
+		return fmt.Errorf("download %.12q: %w", r.GetDigest(), spool.ErrNotFound)
+	}
 	blob, err := f.coordinator.Spool().Open(r.GetDigest())
 	if err != nil {
 		return err

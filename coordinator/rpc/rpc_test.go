@@ -33,6 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	blobs  *spool.Spool
 	limit  int64
+	hidden string // the digest of an artefact that was not offered
 	answer func(participant string, r exchange.Reply) (exchange.Receipt, error)
 
 	mu       sync.Mutex
@@ -56,6 +57,7 @@ func (f *fake) Answer(_ context.Context, participant string, r exchange.Reply) (
 }
 
 func (f *fake) Awaits(string, string) int64 { return f.limit }
+func (f *fake) Offered(digest string) bool  { return digest != f.hidden }
 func (f *fake) Spool() *spool.Spool         { return f.blobs }
 
 // link returns the n-th link that was attached.

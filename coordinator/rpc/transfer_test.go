@@ -49,12 +49,14 @@ func TestDownload(t *testing.T) {
 		{"a negative offset", digestOf(data), -1, codes.OutOfRange},
 		{"not there", strings.Repeat("0", 64), 0, codes.NotFound},
 		{"a path", "../../etc/passwd", 0, codes.NotFound},
+		{"another's update", digestOf([]byte("update")), 0, codes.NotFound},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &fake{blobs: newSpool(t)}
+				f := &fake{blobs: newSpool(t), hidden: digestOf([]byte("update"))}
 				put(t, f.blobs, data)
+				put(t, f.blobs, []byte("update"))
 				stream, err := serve(t, f, nil, nil).connect().Download(t.Context(), &accordv1.DownloadRequest{Digest: test.digest, Offset: test.offset})
 				if err != nil {
 					t.Fatal(err)
