@@ -56,7 +56,8 @@ func (r *Registry) apply(kind string, at time.Time, e event) error {
 		if err != nil {
 			return err
 		}
-		s.Status, s.roots, s.Reason = Trusted, roots, ""
+		delete(r.tokens, s.token)
+		s.Status, s.roots, s.Reason, s.token = Trusted, roots, "", ""
 	case revoked:
 		if e.Role == pki.Admin {
 			r.admins[e.Site] = e.Reason

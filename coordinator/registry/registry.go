@@ -106,36 +106,67 @@ func (r *Registry) Invite(ctx context.Context, site, token, by string, expires t
 	return r.record(ctx, invited, event{Site: site, Token: token, Expires: expires.UTC(), By: by})
 }
 
+// Invited tells which site a secret invites; one that lets nobody in is a
+// *Refusal.
+func (r *Registry) Invited(secret string) (site string, err error) {
+	token := pki.HashSecret(secret)
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	site, known := r.tokens[token]
+	if s := r.sites[site]; !known || s.token != token || !time.Now().Before(s.tokenExpires) {
+		return "", badToken()
+	}
+	return site, nil
+}
+
 // Enroll redeems an invitation with a site's key, whose first certificate
 // lasts until expires. The same key may redeem the same invitation again while
 // it lasts: the answer may have been lost. It returns the site's name; a token that
-// lets nobody in is a *Refusal.
+// lets nobody in is a *Refusal. Whoever still speaks with an earlier key of the
+// site is ended.
 func (r *Registry) Enroll(ctx context.Context, secret, key string, expires time.Time) (site string, err error) {
-	token := pki.HashSecret(secret)
+	site, replaced, err := r.enroll(ctx, pki.HashSecret(secret), key, expires)
+	if replaced {
+		r.tell(pki.Participant, site)
+	}
+	return site, err
+}
+
+func (r *Registry) enroll(ctx context.Context, token, key string, expires time.Time) (site string, replaced bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	site, known := r.tokens[token]
 	s := r.sites[site]
 	if !known || s.token != token || !time.Now().Before(s.tokenExpires) {
-		return "", badToken()
+		return "", false, badToken()
 	}
 	if s.redeemed == token {
 		if s.Key != key || s.Status != Enrolled {
-			return "", badToken()
+			return "", false, badToken()
 		}
-		return site, nil
+		return site, false, nil
 	}
-	return site, r.record(ctx, enrolled, event{Site: site, Token: token, Key: key, Expires: expires.UTC()})
+	err = r.record(ctx, enrolled, event{Site: site, Token: token, Key: key, Expires: expires.UTC()})
+	return site, err == nil && s.Key != "" && s.Key != key, err
 }
 
-// Renewed notes until when a site's new certificate lasts.
+// renewAgain is how much longer a new certificate must last than the one before:
+// each renewal is a record.
+const renewAgain = time.Minute
+
+// Renewed notes until when a site's new certificate lasts. One that would not
+// last longer than the one before is a *Refusal.
 func (r *Registry) Renewed(ctx context.Context, site string, expires time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if expires.Sub(r.sites[site].Expires) < renewAgain {
+		return &Refusal{TooMany, "site " + site + " has a certificate that lasts as long as a new one would"}
+	}
 	return r.record(ctx, renewed, event{Site: site, Expires: expires.UTC()})
 }
 
-// Trust admits a site by certificates of its institution's own authority.
+// Trust admits a site by certificates of its institution's own authority, and by
+// nothing else.
 func (r *Registry) Trust(ctx context.Context, site, by string, roots []*x509.Certificate) error {
 	if !exchange.ValidName(site) {
 		return fault.Inputf("%.80q can not name a site: want letters, digits, '.', '_' and '-', at most 64", site)
@@ -146,8 +177,12 @@ func (r *Registry) Trust(ctx context.Context, site, by string, roots []*x509.Cer
 		}
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.record(ctx, trusted, event{Site: site, Roots: string(pki.EncodeCerts(roots)), By: by})
+	err := r.record(ctx, trusted, event{Site: site, Roots: string(pki.EncodeCerts(roots)), By: by})
+	r.mu.Unlock()
+	if err == nil {
+		r.tell(pki.Participant, site) // with other roots, or a key of the federation
+	}
+	return err
 }
 
 // Revoke ends the access of a site, or of an admin, at once.
@@ -186,8 +221,8 @@ func (r *Registry) end(ctx context.Context, role pki.Role, name, kind string, e 
 	return r.record(ctx, kind, e)
 }
 
-// OnEnd adds somebody who is told, once it is durable, whom nobody may serve any
-// longer. It must be quick.
+// OnEnd adds somebody who is told, once it is durable, whose connections so far
+// nobody may serve any longer. It must be quick.
 func (r *Registry) OnEnd(ended func(role pki.Role, name string)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -168,6 +169,83 @@ func TestEnds(t *testing.T) {
 			t.Errorf("invited again after a revocation: %v, %v", err, r.Admit(member("a"), keyB))
 		}
 	})
+}
+
+// A new key, or an authority of its own, ends what a site's old key opened, and
+// an invitation from before lets nobody in.
+func TestAnotherKeyEndsTheFirst(t *testing.T) {
+	r, store := open(t, filepath.Join(t.TempDir(), "j"))
+	defer store.Close()
+	var told []string
+	r.OnEnd(func(role pki.Role, name string) { told = append(told, string(role)+" "+name) })
+	later := time.Now().Add(1000 * time.Hour)
+	for _, key := range []string{keyA, keyB, keyB} {
+		if _, err := r.Enroll(t.Context(), invite(t, r, "a"), key, later); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(told) != 1 || told[0] != "participant a" {
+		t.Errorf("after another key: told %v", told)
+	}
+	secret := invite(t, r, "a")
+	root, err := pki.NewRoot("own", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Trust(t.Context(), "a", "alice", root.Chain); err != nil || len(told) != 2 {
+		t.Errorf("after another authority (%v): told %v", err, told)
+	}
+	if _, err := r.Enroll(t.Context(), secret, keyA, later); reason(err) != BadToken {
+		t.Errorf("an invitation from before: got %v", err)
+	}
+	if err := r.Admit(member("a"), keyB); reason(err) != ReplacedKey {
+		t.Errorf("the key from before: got %v", err)
+	}
+}
+
+// A site that renews without end does not fill the journal.
+func TestRenewalsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "j")
+		r, store := open(t, path)
+		defer store.Close()
+		if _, err := r.Enroll(t.Context(), invite(t, r, "a"), keyA, time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			if err := r.Renewed(t.Context(), "a", time.Now().Add(time.Hour)); reason(err) != TooMany {
+				t.Fatalf("got %v", err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if err := r.Renewed(t.Context(), "a", time.Now().Add(time.Hour)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Of two who redeem a token at the same time one belongs.
+func TestTwoRedeemAtOnce(t *testing.T) {
+	r, store := open(t, filepath.Join(t.TempDir(), "j"))
+	defer store.Close()
+	secret := invite(t, r, "a")
+	won := make(chan string, 8)
+	var all sync.WaitGroup
+	for n := range cap(won) {
+		all.Go(func() {
+			key := strings.Repeat(string(rune('a'+n)), 4)
+			if _, err := r.Enroll(t.Context(), secret, key, time.Now().Add(time.Hour)); err == nil {
+				won <- key
+			}
+		})
+	}
+	all.Wait()
+	if len(won) != 1 {
+		t.Fatalf("%d have joined", len(won))
+	}
+	if err := r.Admit(member("a"), <-won); err != nil {
+		t.Error(err)
+	}
 }
 
 func FuzzRecords(f *testing.F) {

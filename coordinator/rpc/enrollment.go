@@ -36,8 +36,7 @@ func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*ac
 		e.tries.failed(address)
 		return nil, err
 	}
-	until := time.Now().Add(pki.SiteLifetime)
-	site, err := e.security.Registry.Enroll(ctx, r.GetSecret(), request.KeyHash, until)
+	site, err := e.security.Registry.Invited(r.GetSecret())
 	if err != nil {
 		e.tries.failed(address)
 		return nil, err
@@ -46,8 +45,14 @@ func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*ac
 	if err != nil {
 		return nil, err
 	}
+	// The token is worth keeping for a request that is right.
 	if want := (pki.Identity{Federation: issuer.Federation, Role: pki.Participant, Name: site}); request.Identity != want {
 		return nil, fault.Inputf("the token invites %s, the signing request is for %s", want, request.Identity)
+	}
+	until := time.Now().Add(pki.SiteLifetime)
+	if _, err := e.security.Registry.Enroll(ctx, r.GetSecret(), request.KeyHash, until); err != nil {
+		e.tries.failed(address)
+		return nil, err
 	}
 	chain, err := issuer.Certify(request.Identity, request.Key, nil, time.Until(until))
 	if err != nil {

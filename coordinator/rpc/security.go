@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -24,9 +25,12 @@ type Security struct {
 	Issuer func() (*pki.Authority, error)
 }
 
-// strangerStays is how long a connection lasts that no member has opened:
-// enough to redeem a token.
-const strangerStays = 30 * time.Second
+// The bounds of connections. What one of them may take is in server.go.
+const (
+	strangerStays  = 30 * time.Second // of a connection that no member has opened: enough to redeem a token
+	maxStrangers   = 1024             // one more closes the oldest
+	maxConnections = 128              // of one member, at once
+)
 
 // caller is who opened a connection.
 type caller struct {
@@ -56,57 +60,99 @@ type gatekeeper struct {
 	refusals *refusals
 	config   *tls.Config
 
-	mu    sync.Mutex
-	conns map[pki.Identity]map[*guarded]struct{}
+	handshakes chan struct{} // holds one token for each that is under way
+
+	mu        sync.Mutex
+	conns     map[pki.Identity]map[*guarded]struct{}
+	strangers list.List // of *guarded, the oldest first
 }
 
 func newGatekeeper(s Security, r *refusals) *gatekeeper {
 	config := s.Credential.ServerTLS()
 	return &gatekeeper{
 		TransportCredentials: credentials.NewTLS(config), security: s, refusals: r, config: config,
-		conns: map[pki.Identity]map[*guarded]struct{}{},
+		handshakes: make(chan struct{}, maxHandshakes()), conns: map[pki.Identity]map[*guarded]struct{}{},
 	}
 }
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (g *gatekeeper) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	conn := tls.Server(raw, g.config)
-	address := raw.RemoteAddr().String()
-	if err := conn.HandshakeContext(context.Background()); err != nil { // gRPC has set a deadline
-		g.refusals.count((&caller{address: address, refusal: err}).name(), "no TLS 1.3 handshake")
+	c := &caller{address: raw.RemoteAddr().String()}
+	conn, err := g.handshake(raw)
+	if err != nil {
+		c.refusal = err
+		g.refusals.count(c.name(), "no TLS 1.3 handshake")
 		return nil, nil, errors.Join(err, raw.Close())
 	}
 	state := conn.ConnectionState()
-	c := &caller{
-		TLSInfo: credentials.TLSInfo{State: state, CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}},
-		address: address,
-	}
+	c.TLSInfo = credentials.TLSInfo{State: state, CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}
 	c.identity, c.refusal = g.security.Registry.Identify(state.PeerCertificates, g.security.Credential.Roots())
-	guarded := &guarded{Conn: conn, keeper: g, identity: c.identity}
+	guarded := &guarded{Conn: conn, raw: raw, keeper: g, identity: c.identity}
 	if c.refusal != nil {
-		guarded.limit = time.AfterFunc(strangerStays, func() { _ = conn.Close() })
-	} else {
-		c.key = pki.KeyOf(state.PeerCertificates[0])
-		g.note(guarded)
+		g.host(guarded)
+		return guarded, c, nil
+	}
+	leaf := state.PeerCertificates[0]
+	c.key = pki.KeyOf(leaf)
+	if !g.note(guarded, leaf.NotAfter) {
+		g.refusals.count(c.name(), registry.TooMany)
+		return nil, nil, errors.Join(errors.New("too many connections of "+c.name()), raw.Close())
 	}
 	return guarded, c, nil
+}
+
+// handshake makes a TLS connection, unless too many are being made: those who
+// never finish must not take the descriptors that rounds need.
+func (g *gatekeeper) handshake(raw net.Conn) (*tls.Conn, error) {
+	select {
+	case g.handshakes <- struct{}{}:
+		defer func() { <-g.handshakes }()
+	default:
+		return nil, errors.New("too many handshakes at once")
+	}
+	conn := tls.Server(raw, g.config)
+	return conn, conn.HandshakeContext(context.Background()) // gRPC has set a deadline
 }
 
 // Clone implements credentials.TransportCredentials; a server never asks.
 func (g *gatekeeper) Clone() credentials.TransportCredentials { return g }
 
-func (g *gatekeeper) note(conn *guarded) {
+// host lets a stranger stay for a while; the oldest makes room.
+func (g *gatekeeper) host(conn *guarded) {
+	conn.limit = time.AfterFunc(strangerStays, conn.cut)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	conn.place = g.strangers.PushBack(conn)
+	if g.strangers.Len() > maxStrangers {
+		oldest := g.strangers.Front()
+		g.strangers.Remove(oldest)
+		oldest.Value.(*guarded).cut()
+	}
+}
+
+// note keeps a member's connection until its certificate ends, or tells that it
+// has too many.
+func (g *gatekeeper) note(conn *guarded, until time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.conns[conn.identity]) >= maxConnections {
+		return false
+	}
 	if g.conns[conn.identity] == nil {
 		g.conns[conn.identity] = map[*guarded]struct{}{}
 	}
 	g.conns[conn.identity][conn] = struct{}{}
+	conn.limit = time.AfterFunc(time.Until(until), conn.cut)
+	return true
 }
 
 func (g *gatekeeper) forget(conn *guarded) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if conn.place != nil {
+		g.strangers.Remove(conn.place) // does nothing when it has made room
+		return
+	}
 	delete(g.conns[conn.identity], conn)
 	if len(g.conns[conn.identity]) == 0 {
 		delete(g.conns, conn.identity)
@@ -127,24 +173,27 @@ func (g *gatekeeper) expel(role pki.Role, name string) {
 	}
 	g.mu.Unlock()
 	for _, conn := range ending {
-		_ = conn.Conn.Close() // its streams end with an error; there is nobody to tell another
+		conn.cut() // its streams end with an error; there is nobody to tell another
 	}
 }
 
 // guarded is a connection that the gatekeeper knows of until it is closed.
 type guarded struct {
-	net.Conn
+	net.Conn // TLS
+	raw      net.Conn
 	keeper   *gatekeeper
 	identity pki.Identity
-	limit    *time.Timer // of a stranger
+	limit    *time.Timer   // ends it
+	place    *list.Element // of a stranger
 }
+
+// cut ends the connection at once. A farewell in TLS would wait for a peer that
+// does not read.
+func (c *guarded) cut() { _ = c.raw.Close() } // gRPC finds it closed, and closes the rest
 
 // Close implements net.Conn.
 func (c *guarded) Close() error {
-	if c.limit != nil {
-		c.limit.Stop()
-	} else {
-		c.keeper.forget(c)
-	}
+	c.limit.Stop()
+	c.keeper.forget(c)
 	return c.Conn.Close()
 }

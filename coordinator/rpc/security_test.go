@@ -403,6 +403,12 @@ func TestInviteAndRenew(t *testing.T) {
 		enroll := func(secret string, request []byte) (*accordv1.EnrollResponse, error) {
 			return stranger.Enroll(t.Context(), &accordv1.EnrollRequest{Secret: secret, SigningRequest: request})
 		}
+		posing, err := pki.NewRequest(pki.Identity{Federation: "heart", Role: pki.Admin, Name: "a"}, key, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = enroll(secret, posing)
+		wantStatus(t, err, codes.InvalidArgument, "the token invites spiffe://heart/participant/a")
 		response, err := enroll(secret, request)
 		if err != nil {
 			t.Fatal(err)

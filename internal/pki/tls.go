@@ -18,6 +18,8 @@ func (c *Credential) ServerTLS() *tls.Config {
 		ClientAuth:     tls.RequestClientCert,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.Certificate(), nil },
 		NextProtos:     []string{"h2"},
+		// Whoever connects holds his key, each time: a ticket could be stolen.
+		SessionTicketsDisabled: true,
 	}
 }
 
