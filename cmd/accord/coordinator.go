@@ -98,6 +98,9 @@ func coordinateAt(ctx context.Context, cfg config.Coordinator, listener net.List
 	options := rpc.DefaultOptions()
 	options.Version, options.Prepare, options.Security = version.Get().String(), tests.prepare, n.security
 	options.Keyring = members.shared(cfg)
+	if n.security != nil {
+		members.follow(n.security.Registry)
+	}
 	options.Scratch = n.scratch
 	log.Info("coordinator ready", zap.String("address", listener.Addr().String()), zap.String("dir", cfg.Dir),
 		zap.Int("test_samples", tests.samples()), zap.String("version", options.Version))

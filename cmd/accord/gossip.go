@@ -12,11 +12,13 @@ import (
 
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/membership"
+	"github.com/accord-fl/accord/coordinator/registry"
 	"github.com/accord-fl/accord/coordinator/rpc"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/gossip"
+	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/version"
 	"github.com/accord-fl/accord/participant/trainer"
 )
@@ -73,6 +75,25 @@ func (m members) shared(cfg config.Coordinator) rpc.Keyring {
 }
 
 // run gossips until ctx ends.
+// follow changes the keys of gossip when a site no longer belongs, also when
+// that was while nobody gossiped here. Sites hear of the new key on their own
+// streams, of which the one that has gone has none.
+func (m members) follow(r *registry.Registry) {
+	if m.gossip == nil {
+		return
+	}
+	r.OnEnd(func(role pki.Role, _ string) {
+		if role == pki.Participant {
+			m.gossip.Rotate()
+		}
+	})
+	for _, s := range r.Sites() {
+		if (s.Status == registry.Revoked || s.Status == registry.Left) && !s.Since.Before(m.gossip.Rotated()) {
+			m.gossip.Rotate()
+		}
+	}
+}
+
 func (m members) run(ctx context.Context) error {
 	if m.gossip != nil {
 		m.gossip.Run(ctx)

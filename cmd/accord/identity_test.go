@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/accord-fl/accord/internal/report"
 )
@@ -279,4 +280,55 @@ func TestRotation(t *testing.T) {
 	}
 	_, before = f.join("site-01")
 	attend(before)
+}
+
+// A revoked site knows the keys of gossip: there are others from then on, which
+// it is not told.
+func TestRevocationRotatesTheKeyring(t *testing.T) {
+	f := startFederation(t)
+	hub := filepath.Join(f.dir, "heart", "coordinator")
+	text, err := os.ReadFile(filepath.Join(hub, "coordinator.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(hub, "coordinator.yaml"), string(text)+"gossip: {bind: '127.0.0.1:0', keyring: hub.keys, share: true}\n")
+	f.start()
+	keys := func(file string) int {
+		text, _ := os.ReadFile(file) // none yet
+		return strings.Count(string(text), "\n")
+	}
+	waitFor := func(file string, n int) {
+		t.Helper()
+		for keys(file) != n {
+			if t.Context().Err() != nil {
+				t.Fatalf("%s has %d keys, not %d", file, keys(file), n)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	ended := make(chan result, 1)
+	for _, site := range []string{"site-01", "site-02"} {
+		_, file := f.join(site)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, file, string(text)+"gossip: {bind: '127.0.0.1:0', keyring: site.keys}\n")
+		if site == "site-02" {
+			defer background(t, io.Discard, "participant", "-f", file)()
+			continue
+		}
+		go func() { ended <- attendUntilRefused(t, file, newLogBuffer(readyAddress)) }()
+	}
+	for _, site := range []string{"site-01", "site-02"} {
+		waitFor(filepath.Join(f.dir, site, "site.keys"), 1)
+	}
+	mustAccord(t, "revoke", "site-01", f.identity)
+	waitFor(filepath.Join(f.dir, "site-02", "site.keys"), 2)
+	if r := <-ended; r.code != exitInput {
+		t.Errorf("the revoked participant: exit code %d", r.code)
+	}
+	if n := keys(filepath.Join(f.dir, "site-01", "site.keys")); n != 1 {
+		t.Errorf("the revoked site has %d keys", n)
+	}
 }

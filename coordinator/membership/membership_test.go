@@ -170,3 +170,18 @@ func TestRotate(t *testing.T) {
 	join(t, m, "berlin") // reads the file
 	eventually(t, "the new key opens the door", func() bool { return len(s.heard()) >= 2 })
 }
+
+// A ring of several keys is a rotation that has not ended.
+func TestRotated(t *testing.T) {
+	t.Parallel()
+	m, _ := open(t, time.Hour)
+	if age := time.Since(m.Rotated()); age < 0 || age > time.Minute {
+		t.Errorf("a new ring is %v old", age)
+	}
+	_, changed := m.Keys()
+	m.Rotate()
+	<-changed
+	if age := time.Since(m.Rotated()); age < time.Hour {
+		t.Errorf("a ring in mid-rotation is %v old, want older than the rotation", age)
+	}
+}

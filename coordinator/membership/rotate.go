@@ -2,6 +2,7 @@ package membership
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -9,14 +10,27 @@ import (
 	"github.com/accord-fl/accord/internal/gossip"
 )
 
-// Rotate replaces the keys with a new one, such as when a site is revoked
-// that knows them. It returns at once; the change takes two overlaps. A call
+// Rotate replaces the keys with a new one, such as when a site is revoked that
+// knows them. Other coordinators must be given the new file. It returns at once; the change takes two overlaps. A call
 // while one is under way asks for another after it.
 func (m *Membership) Rotate() {
 	select {
 	case m.rotate <- struct{}{}:
 	default: // is asked for already
 	}
+}
+
+// Rotated tells from when on the ring has been what it is: who was revoked
+// before does not know it. A rotation that was cut short does not count.
+func (m *Membership) Rotated() time.Time {
+	info, err := os.Stat(m.o.Gossip.Keyring)
+	if err != nil {
+		return time.Time{}
+	}
+	if keys, _ := m.gossip.Keys(); len(keys) > 1 {
+		return info.ModTime().Add(-4 * m.o.Overlap) // the one before it may have been under way
+	}
+	return info.ModTime()
 }
 
 // Keys returns the ring, and what is closed once it is another.

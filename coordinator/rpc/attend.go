@@ -20,9 +20,11 @@ import (
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
-// maxReplies bounds the replies of one participant that wait for their
-// verdict.
-const maxReplies = 128
+// The bounds of a participant's replies on one stream.
+const (
+	maxReplies       = 128 // that wait for their verdict
+	maxMisunderstood = 16  // that are not understood
+)
 
 // attendance is one Attend stream.
 type attendance struct {
@@ -32,6 +34,8 @@ type attendance struct {
 	replies  chan *accordv1.Reply
 	lease    *time.Timer
 	link     *link
+
+	misunderstood int // replies; answer's alone
 }
 
 // Attend welcomes a participant and stays with it until it leaves, its lease
@@ -158,7 +162,7 @@ func (a *attendance) hear(m *accordv1.AttendRequest) (left bool, err error) {
 			return false, errTalkative
 		}
 	case *accordv1.AttendRequest_Farewell:
-		a.log.Info("participant says farewell", zap.String("participant", a.link.Name()), zap.String("reason", m.Farewell.GetReason()))
+		a.log.Info("participant says farewell", zap.String("participant", a.link.Name()), zap.String("reason", bounded(m.Farewell.GetReason())))
 		return true, nil
 	default:
 		return false, fault.Inputf("a message of kind %T is not expected here", m)
@@ -192,7 +196,10 @@ func (a *attendance) judge(ctx context.Context, r *accordv1.Reply) (exchange.Rec
 	case errors.Is(err, spool.ErrNotFound):
 		return exchange.Receipt{}, status.Error(codes.Unavailable, err.Error()) // it uploads again, too
 	case errors.Is(err, fault.Input):
-		a.log.Warn("reply rejected", zap.String("participant", a.link.Name()), zap.String("task", r.GetTask()), zap.Error(err))
+		if a.misunderstood++; a.misunderstood > maxMisunderstood {
+			return exchange.Receipt{}, fmt.Errorf("too many replies that are not understood: %w", err)
+		}
+		a.log.Warn("reply rejected", zap.String("participant", a.link.Name()), zap.String("task", bounded(r.GetTask())), zap.Error(err))
 		return exchange.Receipt{Task: r.GetTask(), Verdict: exchange.Rejected, Reason: err.Error()}, nil
 	}
 	return receipt, err

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -188,6 +190,30 @@ func TestRepliesAreJudged(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who sends nothing that is understood is told so for a while, and then sent
+// away.
+func TestRepliesThatAreNotUnderstoodEndTheStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.WarnLevel)
+		p := serveLogged(t, &fake{}, nil, nil, zap.New(core)).attend("a")
+		for range 100 {
+			if p.Send(&accordv1.AttendRequest{Message: &accordv1.AttendRequest_Reply{Reply: &accordv1.Reply{Task: strings.Repeat("t", 10000), Payload: []byte("{")}}}) != nil {
+				break
+			}
+		}
+		wantStatus(t, p.end(), codes.InvalidArgument, "not understood")
+		synctest.Wait()
+		for _, e := range logs.FilterMessage("reply rejected").All() {
+			if len(e.ContextMap()["task"].(string)) > 200 {
+				t.Error("a log line holds whatever a site likes")
+			}
+		}
+		if n := logs.FilterMessage("reply rejected").Len(); n != 16 {
+			t.Errorf("%d lines", n)
+		}
+	})
 }
 
 func TestAMessageOutOfPlaceEndsTheStream(t *testing.T) {

@@ -70,7 +70,7 @@ func (c *complaints) HandleRPC(ctx context.Context, s stats.RPCStats) {
 		return // done, or nobody's mistake
 	}
 	method, _ := ctx.Value(methodKey{}).(string)
-	if code == codes.Unimplemented {
+	if _, known := mayCall()[method]; !known {
 		method = "unknown" // callers choose what they name it
 	}
 	from, reason := nameOf(ctx), status.Convert(end.Error).Message()

@@ -192,3 +192,33 @@ func TestKeysAreHandedToThoseWhoGossip(t *testing.T) {
 		}
 	})
 }
+
+// Who no longer belongs hears of no other key, though his stream lives for a
+// moment longer.
+func TestKeysAreNotHandedToThoseWhoLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := &keyring{keys: [][]byte{[]byte("one")}, changed: make(chan struct{})}
+		w := newWorld(t, func(o *rpc.Options) { o.Keyring = k })
+		stream, err := accordv1.NewFederationServiceClient(w.dial(w.site("a"))).Attend(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := hello("a", exchange.Protocol)
+		m.GetHello().Features = []string{exchange.FeatureGossip}
+		if err := stream.Send(m); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // welcome and keyring
+			if _, err := stream.Recv(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.registry.Leave(t.Context(), "a", ""); err != nil {
+			t.Fatal(err)
+		}
+		k.set([]byte("two"))
+		if m, err := stream.Recv(); err == nil {
+			t.Errorf("heard %v", m)
+		}
+	})
+}

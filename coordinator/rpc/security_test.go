@@ -42,7 +42,7 @@ type world struct {
 
 const address = "127.0.0.1:7443"
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*rpc.Options)) *world {
 	t.Helper()
 	w := &world{t: t, core: &fake{blobs: newSpool(t)}}
 	w.root, w.issuer = authority(t, "heart")
@@ -59,7 +59,12 @@ func newWorld(t *testing.T) *world {
 		Registry:   w.registry,
 		Issuer:     func() (*pki.Authority, error) { return w.issuer, nil },
 	}
-	w.server = serve(t, w.core, &runs{}, func(o *rpc.Options) { o.Security = &security })
+	w.server = serve(t, w.core, &runs{}, func(o *rpc.Options) {
+		o.Security = &security
+		for _, c := range change {
+			c(o)
+		}
+	})
 	return w
 }
 
