@@ -23,11 +23,13 @@ type Coordinator struct {
 	log    *zap.Logger
 	roster roster
 	pins   pins
-	hints  hints
-	inbox  chan input
-	done   chan struct{} // closed when Run has returned
-	work   sync.WaitGroup
-	head   uint64
+	// what open tasks have brought
+	uploads uploads
+	hints   hints
+	inbox   chan input
+	done    chan struct{} // closed when Run has returned
+	work    sync.WaitGroup
+	head    uint64
 
 	// The loop alone writes what follows mu, and reads it without mu.
 	mu       sync.RWMutex
@@ -241,7 +243,7 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	released := before.Release != nil && s.state.Release == nil
 	if released || s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
 		r.unasked = nil
-		c.discard(r, c.needed(before))
+		c.discard(r, append(c.needed(before), c.uploads.take(c.over)...))
 		if err := c.sweepPartials(); err != nil {
 			c.log.Warn("partial artefacts not removed", zap.Error(err))
 		}

@@ -132,3 +132,33 @@ func TestASecondAnswerIsEquivocation(t *testing.T) {
 		t.Errorf("got %+v with weight %v, want the mean of the first answers", s, w.weights(s.Model)[0])
 	}
 }
+
+// A task can not fill the disk with artefacts that no answer names.
+func TestUploadsAreBoundedAndGo(t *testing.T) {
+	w := start(t, t.TempDir(), nil, nil)
+	defer w.close()
+	x := w.site("x", 1)
+	defer w.Attach(x)()
+	d := definition(1)
+	d.MinSites = 1
+	if err := w.submit(d, params()); err != nil {
+		t.Fatal(err)
+	}
+	task := <-x.tasks
+	for n := range maxUploads {
+		if w.Awaits("x", task.ID) == 0 {
+			t.Fatalf("nothing is awaited after %d artefacts", n)
+		}
+		w.Stored(task.ID, x.store(params(float32(n+7)).Write).Digest)
+	}
+	if w.Awaits("x", task.ID) != 0 {
+		t.Error("another artefact is awaited")
+	}
+	if r, err := w.Answer(t.Context(), "x", x.honest(task)); err != nil || r.Verdict != exchange.Accepted {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	w.end("r")
+	if digests, err := w.Spool().List(); err != nil || len(digests) != 1 {
+		t.Errorf("the spool holds %d artefacts (%v), want the published one alone", len(digests), err)
+	}
+}

@@ -20,7 +20,7 @@ func (c *Coordinator) Spool() *spool.Spool { return c.o.Spool }
 
 // Awaits is how many bytes an artefact of the participant's answer to the
 // task may have: the contract's tensors and a generous header. It is 0 when no
-// answer is awaited.
+// answer is awaited, or the task has brought too many.
 func (c *Coordinator) Awaits(participant, task string) int64 {
 	name, _, _ := strings.Cut(task, "/")
 	c.mu.RLock()
@@ -29,7 +29,7 @@ func (c *Coordinator) Awaits(participant, task string) int64 {
 	if r == nil || r.state.Phase.Final() {
 		return 0
 	}
-	if t, ok := r.state.Task(task); !ok || t.Participant != participant || !awaited(t) {
+	if t, ok := r.state.Task(task); !ok || t.Participant != participant || !awaited(t) || c.uploads.full(task) {
 		return 0
 	}
 	return artefactLimit(r.definition)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/report"
 )
 
@@ -330,5 +331,14 @@ func TestRevocationRotatesTheKeyring(t *testing.T) {
 	}
 	if n := keys(filepath.Join(f.dir, "site-01", "site.keys")); n != 1 {
 		t.Errorf("the revoked site has %d keys", n)
+	}
+}
+
+func TestReadToken(t *testing.T) {
+	want := pki.Token{Federation: "heart", Site: "a", Coordinator: "h:1", Root: strings.Repeat("0", 64), Secret: pki.NewSecret()}
+	for arg, in := range map[string]string{"-": want.String() + "\n", want.String(): ""} {
+		if got, err := readToken(arg, strings.NewReader(in)); err != nil || got != want {
+			t.Errorf("got %+v, %v", got, err)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,11 +28,12 @@ func newParticipantJoinCmd() *cobra.Command {
 		Long: `Join the federation that a token invites to: make a key, which stays in this
 folder, have the coordinator certify it, and write participant.yaml. The data
 are looked at first, so that a wrong path costs no token. Joining again with
-another token keeps participant.yaml.`,
+another token keeps participant.yaml. Where others can see what runs on this
+machine, - in place of the token reads it from standard input.`,
 		Example: "  accord participant join accord1_… --dataset idx:/data/ward-3\n  accord participant -f hospital-a/participant.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			token, err := pki.ParseToken(args[0])
+			token, err := readToken(args[0], cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -57,6 +59,18 @@ another token keeps participant.yaml.`,
 	cmd.Flags().StringVar(&data.Dataset, "dataset", "", "private data: safetensors:FILE, idx:DIR, npz:FILE, images:DIR or mnist with --data")
 	cmd.Flags().StringVar(&data.Dir, "data", "", "folder of the data set's files")
 	return cmd
+}
+
+// readToken reads a token that was pasted, or from in when that is "-".
+func readToken(arg string, in io.Reader) (pki.Token, error) {
+	if arg == "-" {
+		text, err := io.ReadAll(io.LimitReader(in, 4<<10))
+		if err != nil {
+			return pki.Token{}, fault.As(fault.Input, fmt.Errorf("read the token: %w", err))
+		}
+		arg = string(text)
+	}
+	return pki.ParseToken(arg)
 }
 
 // siteConfig is what participant.yaml says or will say; its data can be loaded.

@@ -57,6 +57,7 @@ func (f *fake) Answer(_ context.Context, participant string, r exchange.Reply) (
 }
 
 func (f *fake) Awaits(string, string) int64 { return f.limit }
+func (f *fake) Stored(string, string)       {}
 func (f *fake) Offered(digest string) bool  { return digest != f.hidden }
 func (f *fake) Spool() *spool.Spool         { return f.blobs }
 

@@ -29,6 +29,8 @@ type Federation interface {
 	// Awaits is how many bytes an artefact of the participant's answer to the
 	// task may have; 0 when none is awaited.
 	Awaits(participant, task string) int64
+	// Stored notes that a task has brought an artefact.
+	Stored(task, digest string)
 	// Offered tells whether participants may fetch an artefact.
 	Offered(digest string) bool
 	Spool() *spool.Spool

@@ -115,7 +115,7 @@ func TestUpload(t *testing.T) {
 		{"cut short", limit, header(nil), whole[:2], codes.InvalidArgument, "do not match their digest"},
 		{"too large, as announced", limit - 1, header(nil), whole, codes.InvalidArgument, "at most"},
 		{"too large, in spite of what was announced", limit - 1, header(func(h *accordv1.UploadHeader) { h.Size = 1 }), whole, codes.InvalidArgument, "more bytes than allowed"},
-		{"no task", 0, header(nil), whole, codes.FailedPrecondition, "no answer"},
+		{"no task", 0, header(nil), whole, codes.FailedPrecondition, "is awaited"},
 		{"a chunk too large", limit, header(nil), []*accordv1.UploadRequest{chunk(make([]byte, wire.MaxMessage))}, codes.ResourceExhausted, "larger than max"},
 	}
 	for _, test := range tests {

@@ -54,7 +54,7 @@ func (f *federation) admit(ctx context.Context, h *accordv1.UploadHeader) error 
 	case !spool.ValidDigest(h.GetDigest()):
 		return fault.Inputf("upload: %.80q is not a digest", h.GetDigest())
 	case limit == 0:
-		return status.Errorf(codes.FailedPrecondition, "no answer to task %.80q is awaited", h.GetTask())
+		return status.Errorf(codes.FailedPrecondition, "no artefact of task %.80q is awaited", h.GetTask())
 	case h.GetSize() <= 0 || h.GetSize() > limit:
 		return fault.Inputf("upload: %d bytes announced, at least 1 and at most %d are allowed", h.GetSize(), limit)
 	}
@@ -91,6 +91,9 @@ func (f *federation) store(h *accordv1.UploadHeader, stream accordv1.FederationS
 		return err
 	}
 	err = p.Finish()
+	if err == nil {
+		f.coordinator.Stored(h.GetTask(), h.GetDigest())
+	}
 	if errors.Is(err, spool.ErrDigest) && resumed > 0 {
 		return status.Errorf(codes.Unavailable, "upload: what was there before did not fit: begin anew")
 	}

@@ -45,10 +45,11 @@ type Spool struct {
 
 const temporary = ".put-"
 
-// Open makes dir a spool, creating it when needed. Temporary files that a
+// Open makes dir a spool, creating it when needed, for its owner alone: updates
+// are no business of the machine's other users. Temporary files that a
 // crash left behind are removed, so dir must have one owner at a time.
 func Open(dir string, o Options) (*Spool, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	stale, err := filepath.Glob(filepath.Join(dir, temporary+"*"))
