@@ -66,6 +66,7 @@ func TestTaskValidate(t *testing.T) {
 		"endless id":       func(t *Task) { t.ID = strings.Repeat("x", 257) },
 		"run is a path":    func(t *Task) { t.Run = "../r" },
 		"name has a slash": func(t *Task) { t.Participant = "a/b" },
+		"a round too many": func(t *Task) { t.Round = t.Rounds + 1 },
 		"round 0":          func(t *Task) { t.Round = 0 },
 		"other exchange":   func(t *Task) { t.Exchange = "keys" },
 		"no digest":        func(t *Task) { t.Model.Digest = "model" },

@@ -66,6 +66,8 @@ func (t Task) Validate() error {
 		return fault.Inputf("task %s: participant name %.80q is not valid", t.ID, t.Participant)
 	case t.Round < 1:
 		return fault.Inputf("task %s: round %d, want 1 or more", t.ID, t.Round)
+	case t.Rounds > 0 && t.Round > t.Rounds:
+		return fault.Inputf("task %s: round %d of a run of %d", t.ID, t.Round, t.Rounds)
 	case t.Exchange != Training:
 		return fault.Inputf("task %s: exchange %.20q is not known here, want %q", t.ID, t.Exchange, Training)
 	case t.Rounds < 0 || t.Cohort < 0:

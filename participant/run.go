@@ -34,7 +34,9 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 		keys:    make(chan gossip.Keys, 1),
 		log:     log.Named("participant"),
 	}
-	p.worker = newWorker(&Site{Name: o.Name, Trainer: t, Blobs: &blobs{spool: s.spool, line: p.line}, Policy: o.Policy}, s, p.log)
+	site := &Site{Name: o.Name, Trainer: t, Blobs: &blobs{spool: s.spool, line: p.line}, Policy: o.Policy}
+	site.Confide = func(task string, err error) { p.log.Error("training failed", zap.String("task", task), zap.Error(err)) }
+	p.worker = newWorker(site, s, p.log)
 
 	if proxy := proxyTo(o.Coordinator); proxy != "" {
 		p.log.Info("dialling through a proxy", zap.String("proxy", proxy))

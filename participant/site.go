@@ -66,6 +66,10 @@ type Site struct {
 	Trainer Trainer
 	Blobs   Blobs
 	Policy  Policy // nil: whatever is asked
+	// Confide is told why a trainer failed, in words that may quote the site's
+	// data or paths; the answer then says only that it did. nil: the answer
+	// says why, as befits a simulation.
+	Confide func(task string, err error)
 }
 
 // Do trains one task and returns the answer. What goes wrong is part of the
@@ -155,6 +159,10 @@ func (s *Site) delta(ctx context.Context, t exchange.Task) (delta exchange.Artef
 		}
 		return nil
 	})
+	if err != nil && s.Confide != nil && ctx.Err() == nil && !errors.Is(err, trainer.ErrDeclined) {
+		s.Confide(t.ID, err)
+		err = errors.New("the training failed; the site's log tells why")
+	}
 	return delta, result, err
 }
 

@@ -224,3 +224,18 @@ func TestDoStopsOnItsContext(t *testing.T) {
 		t.Errorf("got %s (%s), want failed (cancelled)", r.Outcome, r.Reason)
 	}
 }
+
+// What a trainer says when it fails may quote the data: it stays at the site.
+func TestDoKeepsTheTrainersWordsAtTheSite(t *testing.T) {
+	blobs := newLocal(t)
+	secret := errors.New("KeyError in /data/patient-4711.png")
+	var told error
+	site := participant.Site{Name: "a", Blobs: blobs, Confide: func(_ string, err error) { told = err }, Trainer: trainerFunc(
+		func(context.Context, exchange.Task, *model.Params) (trainer.Result, error) {
+			return trainer.Result{}, secret
+		})}
+	r := site.Do(t.Context(), testTask("a", store(t, blobs.Spool, testParams(1).Write)))
+	if r.Outcome != exchange.Failed || strings.Contains(r.Reason, "4711") || !errors.Is(told, secret) {
+		t.Errorf("got %s (%s), the site was told %v", r.Outcome, r.Reason, told)
+	}
+}

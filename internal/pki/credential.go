@@ -23,7 +23,7 @@ type Credential struct {
 
 	mu      sync.Mutex
 	looked  time.Time // when the files' times were last seen
-	changed time.Time // the newest of them
+	changed stamps    // of what is in use
 	cert    tls.Certificate
 	roots   []*x509.Certificate
 }
@@ -31,7 +31,7 @@ type Credential struct {
 // OpenCredential reads an identity folder.
 func OpenCredential(dir string) (*Credential, error) {
 	c := &Credential{dir: dir}
-	changed, err := c.newest()
+	changed, err := c.stamps()
 	if err != nil {
 		return nil, err
 	}
@@ -41,27 +41,27 @@ func OpenCredential(dir string) (*Credential, error) {
 	return c, nil
 }
 
-// newest is when one of the files was last replaced.
-func (c *Credential) newest() (time.Time, error) {
-	var newest time.Time
-	for _, file := range []string{CertFile, KeyFile, RootsFile} {
+// stamps are when the files were last replaced.
+type stamps [3]time.Time
+
+func (c *Credential) stamps() (stamps, error) {
+	var at stamps
+	for n, file := range []string{CertFile, KeyFile, RootsFile} {
 		info, err := os.Stat(filepath.Join(c.dir, file))
 		if err != nil {
 			err = fmt.Errorf("identity: %w", missing(err))
 			if _, waits := os.Stat(filepath.Join(c.dir, RequestFile)); waits == nil {
 				err = fmt.Errorf("%w; %s waits to be signed (accord ca sign)", err, filepath.Join(c.dir, RequestFile))
 			}
-			return newest, err
+			return at, err
 		}
-		if info.ModTime().After(newest) {
-			newest = info.ModTime()
-		}
+		at[n] = info.ModTime()
 	}
-	return newest, nil
+	return at, nil
 }
 
 // load reads the files. mu is held, or nobody else has c.
-func (c *Credential) load(changed time.Time) error {
+func (c *Credential) load(changed stamps) error {
 	chain, err := ReadCerts(filepath.Join(c.dir, CertFile))
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (c *Credential) refresh() {
 		return
 	}
 	c.looked = time.Now()
-	if changed, err := c.newest(); err == nil && !changed.Equal(c.changed) {
+	if changed, err := c.stamps(); err == nil && changed != c.changed {
 		_ = c.load(changed) // as above
 	}
 }
@@ -156,7 +156,7 @@ func (c *Credential) Replace(chain, roots []*x509.Certificate) error {
 			return err
 		}
 	}
-	changed, err := c.newest()
+	changed, err := c.stamps()
 	if err != nil {
 		return err
 	}

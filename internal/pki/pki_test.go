@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/accord-fl/accord/internal/fault"
@@ -254,6 +255,48 @@ func FuzzDecodeCerts(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if certs, err := DecodeCerts(data); err == nil && (len(certs) == 0 || len(certs) > maxCerts) {
 			t.Errorf("%d certificates", len(certs))
+		}
+	})
+}
+
+// A file that was replaced by an older one is taken up, too, and half a
+// replacement is not.
+func TestCredentialFollowsItsFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		root, err := NewRoot("heart", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir, other := t.TempDir(), t.TempDir()
+		id := Identity{Federation: "heart", Role: Participant, Name: "a"}
+		for _, dir := range []string{dir, other} {
+			key, err := NewKey()
+			if err != nil {
+				t.Fatal(err)
+			}
+			chain, err := root.Certify(id, key.Public(), nil, time.Hour)
+			if err == nil {
+				err = errors.Join(WriteKey(filepath.Join(dir, KeyFile), key), WriteCerts(filepath.Join(dir, CertFile), chain), WriteCerts(filepath.Join(dir, RootsFile), root.Chain))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, err := OpenCredential(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := KeyOf(c.Certificate().Leaf)
+		long := time.Now().Add(-24 * time.Hour)
+		for n, file := range []string{CertFile, KeyFile} {
+			path := filepath.Join(dir, file)
+			if err := errors.Join(os.Rename(filepath.Join(other, file), path), os.Chtimes(path, long, long)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Second)
+			if got := KeyOf(c.Certificate().Leaf); (got == before) != (n == 0) {
+				t.Errorf("after %s: the key changed: %v", file, got != before)
+			}
 		}
 	})
 }
