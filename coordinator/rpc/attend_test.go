@@ -198,8 +198,8 @@ func TestRepliesThatAreNotUnderstoodEndTheStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zap.WarnLevel)
 		p := serveLogged(t, &fake{}, nil, nil, zap.New(core)).attend("a")
-		for range 100 {
-			if p.Send(&accordv1.AttendRequest{Message: &accordv1.AttendRequest_Reply{Reply: &accordv1.Reply{Task: strings.Repeat("t", 10000), Payload: []byte("{")}}}) != nil {
+		for range 20 {
+			if p.Send(&accordv1.AttendRequest{Message: &accordv1.AttendRequest_Reply{Reply: &accordv1.Reply{Task: strings.Repeat("t", 1000), Payload: []byte("{")}}}) != nil {
 				break
 			}
 		}

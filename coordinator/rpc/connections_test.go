@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"testing"
 	"testing/synctest"
@@ -64,7 +65,7 @@ func TestAnAttendanceEndsWithItsCertificate(t *testing.T) {
 				t.Fatal("the stream goes on")
 			}
 		}
-		for err == nil || err == io.EOF {
+		for err == nil || errors.Is(err, io.EOF) {
 			_, err = stream.Recv()
 			if time.Since(began) > 2*time.Minute {
 				break

@@ -188,7 +188,7 @@ func TestAFederationTrains(t *testing.T) {
 func TestBadUpdatesAreRejected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := start(t, t.TempDir())
-		submit(t, n, 1, 6)
+		submit(t, n, 1, 8)
 		now := func() *node { return n }
 		join(t, "good", adding(2), now)
 		join(t, "nan", adding(float32(math.NaN())), now)
@@ -197,10 +197,12 @@ func TestBadUpdatesAreRejected(t *testing.T) {
 			blob   *model.Params
 			want   string
 		}{
-			"base":    {change: func(u *exchange.Update) { u.Base = digestOf(nil) }, want: "trained from model e3b0c44298fc"},
-			"shape":   {blob: model.NewParams(model.Contract{Tensors: []model.TensorSpec{{Name: "w", DType: "F32", Shape: []int{4}}}}), want: `tensor "w": got shape [4], want [3]`},
-			"count":   {change: func(u *exchange.Update) { u.Samples = 1 << 40 }, want: "at most"},
-			"missing": {change: func(u *exchange.Update) { delete(u.Artefacts, exchange.Delta) }, want: "exactly one artefact"},
+			"base":     {change: func(u *exchange.Update) { u.Base = digestOf(nil) }, want: "trained from model e3b0c44298fc"},
+			"shape":    {blob: model.NewParams(model.Contract{Tensors: []model.TensorSpec{{Name: "w", DType: "F32", Shape: []int{4}}}}), want: `tensor "w": got shape [4], want [3]`},
+			"count":    {change: func(u *exchange.Update) { u.Samples = 1 << 40 }, want: "at most"},
+			"1e18":     {change: func(u *exchange.Update) { u.Samples = 1e18 }, want: "at most"},
+			"negative": {change: func(u *exchange.Update) { u.Samples = -1 }, want: "samples"},
+			"missing":  {change: func(u *exchange.Update) { delete(u.Artefacts, exchange.Delta) }, want: "exactly one artefact"},
 		}
 		reasons := map[string]<-chan string{}
 		for name, b := range bad {
@@ -212,7 +214,7 @@ func TestBadUpdatesAreRejected(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", name, got, b.want)
 			}
 		}
-		if last.Phase != round.Completed || last.Counts.Accepted != 1 || last.Counts.Rejected < 4 {
+		if last.Phase != round.Completed || last.Counts.Accepted != 1 || last.Counts.Rejected != 7 {
 			t.Errorf("got %+v, want one update accepted and the others rejected", last)
 		}
 		if want := slices.Repeat([]float32{2}, 3); !slices.Equal(weights, want) {
