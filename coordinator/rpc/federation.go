@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
@@ -19,7 +20,8 @@ type federation struct {
 	accordv1.UnimplementedFederationServiceServer
 	coordinator Federation
 	options     Options
-	turns       turns           // of large uploads
+	uploads     *turns          // of large ones
+	downloads   *turns          // the same
 	stopping    <-chan struct{} // closed when the server is to stop
 	log         *zap.Logger
 }
@@ -37,6 +39,13 @@ func (f *federation) Download(r *accordv1.DownloadRequest, stream accordv1.Feder
 	defer func() { err = errors.Join(err, blob.Close()) }()
 	if r.GetOffset() < 0 || r.GetOffset() > blob.Size() {
 		return status.Errorf(codes.OutOfRange, "offset %d of an artefact of %d bytes", r.GetOffset(), blob.Size())
+	}
+	if blob.Size()-r.GetOffset() > exchange.TurnAbove {
+		done, err := f.downloads.take(stream.Context(), callerOf(stream.Context()).identity.Name)
+		if err != nil {
+			return err
+		}
+		defer done()
 	}
 	rest := io.NewSectionReader(blob, r.GetOffset(), blob.Size()-r.GetOffset())
 	return wire.SendChunks(rest, func(chunk []byte) error {

@@ -148,7 +148,7 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	)...)
 	accordv1.RegisterFederationServiceServer(server, &federation{
-		coordinator: f, options: o, turns: newTurns(), stopping: ctx.Done(), log: log,
+		coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), stopping: ctx.Done(), log: log,
 	})
 	accordv1.RegisterAdminServiceServer(server, &admin{runs: r, options: o, refusals: refused, stopping: ctx.Done(), log: log})
 	if o.Security != nil {

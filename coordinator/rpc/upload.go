@@ -106,7 +106,7 @@ func (f *federation) inTurn(h *accordv1.UploadHeader, stream accordv1.Federation
 	if h.GetSize() <= exchange.TurnAbove {
 		return receive()
 	}
-	done, err := f.turns.take(stream.Context())
+	done, err := f.uploads.take(stream.Context(), h.GetParticipant())
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (b *bench) lose(do func(*federation.Process, *federation.Line) error) (noti
 		return 0, 0, fmt.Errorf("a cohort of %v (%w), want 3", before.Cohort, err)
 	}
 	name := before.Cohort[0]
-	if _, err := f.Sites[name].Await(b.ctx, "training", 0); err != nil {
+	if _, err := f.Sites[name].Await(b.ctx, "task begins", 0); err != nil {
 		return 0, 0, err
 	}
 	done := time.Now()
