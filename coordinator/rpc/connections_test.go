@@ -79,6 +79,9 @@ func TestAnAttendanceEndsWithItsCertificate(t *testing.T) {
 
 // Those who never say who they are can not hold what others need.
 func TestConnectionsOfStrangersAreBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some thousand goroutines, more than the race detector's own runtime bears")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		config := func() *tls.Config {
