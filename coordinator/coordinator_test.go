@@ -170,6 +170,9 @@ func (s *site) work(ctx context.Context) {
 				reply = s.reply
 			}
 			receipt, err := s.w.Answer(ctx, s.name, reply(task))
+			for errors.Is(err, spool.ErrNotFound) { // a run that needed the same bytes no longer does
+				receipt, err = s.w.Answer(ctx, s.name, reply(task))
+			}
 			if err == nil {
 				s.got <- receipt
 			}

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"sync"
@@ -56,13 +57,23 @@ func (w *crew) work(ctx context.Context, c *coordinator.Coordinator) {
 		if !ok {
 			return
 		}
+		w.do(ctx, c, j)
+	}
+}
+
+// do answers one task.
+func (w *crew) do(ctx context.Context, c *coordinator.Coordinator, j job) {
+	for {
 		reply := j.site.Do(ctx, j.task)
 		if ctx.Err() != nil {
-			continue // the task is still open in the journal
+			return // the task is still open in the journal
 		}
-		// An error here means that the coordinator is stopping, and why is
-		// what its Run returns.
-		_, _ = c.Answer(ctx, j.site.Name, reply)
+		// The same bytes may have been an earlier round's, and gone with it
+		// before this answer claimed them. Any other error means that the
+		// coordinator is stopping, and why is what its Run returns.
+		if _, err := c.Answer(ctx, j.site.Name, reply); !errors.Is(err, spool.ErrNotFound) {
+			return
+		}
 	}
 }
 
