@@ -12,10 +12,11 @@ type convGrad struct {
 	positions []*kernel.Walk     // nil with a pool
 	rows      [][]*kernel.Places // of each spread
 
-	// Sparse only:
-	live *kernel.Collector
-	dw   []float32 // gradient of the kernel as [filter, ky, kx, c]
-	sum  []float32 // the same, laid out as weights, where it is added
+	live *kernel.Collector // sparse only
+
+	// Sparse, or by filters:
+	dw  []float32 // gradient of the kernel as [filter, ky, kx, c], lines padded by filters
+	sum []float32 // the same, laid out as weights, where it is added
 }
 
 func (p *convPass) newGrad() *convGrad {
@@ -29,11 +30,18 @@ func (p *convPass) newGrad() *convGrad {
 	} else if p.pool != nil {
 		g.dz = kernel.Alloc(p.atOnce(p.samples) * largest(p.behind))
 	}
+	if !p.sparse && p.byFilters {
+		g.dw = kernel.Alloc(p.units * p.rows.size * p.lineWide())
+	}
 	if p.back != nil {
 		g.dx = kernel.Alloc(p.samples * p.input.Size())
 	}
 	if p.byRows && p.pool == nil {
-		g.positions = p.behind[0].gradient.Repeat(p.together, p.framed.Size(), p.pre.Size())
+		from, to := p.framed.Size(), p.pre.Size()
+		if p.byFilters {
+			from, to = to, from
+		}
+		g.positions = p.behind[0].gradient.Repeat(p.together, from, to)
 	}
 	for _, e := range p.spreads {
 		g.rows = append(g.rows, e.rows.Repeat(p.together, p.pre.Size(), p.input.Size()))
@@ -82,6 +90,23 @@ func (p *convPass) unpool(dz, dy []float32, s int, b *band) {
 	}
 }
 
+// rowsGrad writes or adds the gradient of the kernel that rows of positions give,
+// counted from sample s in the input. By filters it is not where it belongs before
+// storeGrad.
+func (p *convPass) rowsGrad(grad, dz []float32, s int, positions *kernel.Walk, add bool) {
+	x, step := p.x[s*p.framed.Size():], p.cols.stride*p.framed.Stride
+	if !p.byFilters {
+		p.weightGrad(grad, kernel.Strided{Data: x, Row: 1, Col: step}, kernel.Rows(dz, p.pre.Stride, p.wide), p.pre.W, positions, add)
+		return
+	}
+	wide := p.lineWide()
+	for line := range p.rows.size {
+		kernel.Mul(kernel.Rows(p.grad.dw[line*wide:], p.rows.size*wide, wide), p.units, wide, p.pre.W,
+			kernel.Strided{Data: dz, Row: 1, Col: p.pre.Stride}, kernel.Rows(x[line*p.framed.W*p.framed.Stride:], step, wide),
+			positions, kernel.Once, add)
+	}
+}
+
 // weightGrad writes or adds the gradient of the kernel that some positions give,
 // each stretch over k of them or over k samples.
 func (p *convPass) weightGrad(grad []float32, a kernel.Strided, dz kernel.Matrix, k int, positions *kernel.Walk, add bool) {
@@ -104,26 +129,27 @@ func (p *convPass) inputGrad(dz []float32, s, m int) {
 }
 
 func (p *convPass) backwardRows(dy []float32, n int, grad []float32, add bool) {
-	input := func(s int) kernel.Strided {
-		return kernel.Strided{Data: p.x[s*p.framed.Size():], Row: 1, Col: p.cols.stride * p.framed.Stride}
-	}
+	more := add && !p.byFilters // storeGrad adds
 	if p.pool == nil {
 		for s := 0; s < n; s += p.together {
 			m, dz := min(p.together, n-s), dy[s*p.pre.Size():]
-			p.weightGrad(grad, input(s), kernel.Rows(dz, p.pre.Stride, p.wide), p.pre.W, p.grad.positions[m-1], add || s > 0)
+			p.rowsGrad(grad, dz, s, p.grad.positions[m-1], more || s > 0)
 			p.inputGrad(dz, s, m)
 		}
-		return
-	}
-	for s := range n {
-		var dz []float32
-		for i := range p.behind {
-			band := &p.behind[i]
-			dz = p.grad.dz[:band.size]
-			p.unpool(dz, dy, s, band)
-			p.weightGrad(grad, input(s), kernel.Rows(dz, p.pre.Stride, p.wide), p.pre.W, band.gradient, add || s+i > 0)
+	} else {
+		for s := range n {
+			var dz []float32
+			for i := range p.behind {
+				band := &p.behind[i]
+				dz = p.grad.dz[:band.size]
+				p.unpool(dz, dy, s, band)
+				p.rowsGrad(grad, dz, s, band.gradient, more || s+i > 0)
+			}
+			p.inputGrad(dz, s, 1)
 		}
-		p.inputGrad(dz, s, 1)
+	}
+	if p.byFilters {
+		p.storeGrad(grad, p.lineRows(), p.lineWide(), add)
 	}
 }
 
@@ -172,14 +198,22 @@ func (p *convPass) backwardSparse(dy []float32, n int, grad []float32, add bool)
 			p.eachRow(g.framed, dx, 1, func(framed, row []float32) { copy(row, framed) })
 		}
 	}
-	sum := grad[:p.depth()*p.wide]
+	p.storeGrad(grad, p.depth(), p.depth(), add)
+}
+
+// storeGrad writes or adds the gradient of the kernel that has its filters as rows,
+// in pieces of n elements that lie wide apart.
+func (p *convPass) storeGrad(grad []float32, n, wide int, add bool) {
+	g, sum := p.grad, grad[:p.depth()*p.wide]
 	if add {
 		g.sum = grow(g.sum, len(sum))
 		sum = g.sum
 	}
-	m := p.kernel(sum)
+	m, pieces := p.kernel(sum), p.depth()/n
 	for f := 0; f < p.units; f += m.Width {
-		kernel.Transpose(sum[f/m.Width*m.Panel:], m.Row, g.dw[f*p.depth():], p.depth(), min(m.Width, p.units-f), p.depth())
+		for i := range pieces {
+			kernel.Transpose(sum[f/m.Width*m.Panel+i*n*m.Row:], m.Row, g.dw[(f*pieces+i)*wide:], pieces*wide, min(m.Width, p.units-f), n)
+		}
 	}
 	if add {
 		kernel.AddScaled(grad[:len(sum)], 1, sum)

@@ -14,7 +14,7 @@ func (b *convBound) NewPass(samples int) Pass {
 		p.arg = make([]uint8, len(p.y))
 	}
 	if b.framed != b.input {
-		p.frame = kernel.Alloc(samples * b.framed.Size())
+		p.frame = kernel.Alloc(samples*b.framed.Size() + kernel.Lanes) // by filters, lines are read with what follows
 	}
 	p.together = b.together(samples)
 	if b.byRows && b.pool == nil {
@@ -46,7 +46,7 @@ type convPass struct {
 	*convBound
 	samples int
 	x       []float32 // the framed input of the last Forward
-	frame   []float32 // where it lies; nil when there is no border
+	frame   []float32 // where it lies; nil when that is the input itself
 	z       []float32 // before the pool; y without
 	y       []float32
 	arg     []uint8 // tap of the pool that gave y
@@ -59,7 +59,7 @@ type convPass struct {
 func (p *convPass) Forward(w, x []float32, n int) []float32 {
 	p.x = x
 	if p.frame != nil {
-		p.eachRow(p.frame, x, n, func(framed, row []float32) { copy(framed, row) })
+		p.eachRow(p.frame, x, n, p.pack)
 		p.x = p.frame
 	}
 	if p.byRows {
@@ -76,12 +76,24 @@ func (p *convPass) Forward(w, x []float32, n int) []float32 {
 
 // eachRow visits every row of n samples, with and without border.
 func (b *convBound) eachRow(framed, x []float32, n int, visit func(framed, row []float32)) {
-	row, wide := b.input.W*b.input.Stride, b.framed.W*b.framed.Stride
+	row, framedRow, wide := b.input.W*b.input.Stride, b.input.W*b.framed.Stride, b.framed.W*b.framed.Stride
 	for s := range n {
 		for y := range b.input.H {
 			at := s*b.framed.Size() + (y+b.rows.before)*wide + b.cols.before*b.framed.Stride
-			visit(framed[at:][:row], x[s*b.input.Size()+y*row:][:row])
+			visit(framed[at:][:framedRow], x[s*b.input.Size()+y*row:][:row])
 		}
+	}
+}
+
+// pack copies a row of the input without what lies between positions.
+func (b *convBound) pack(framed, row []float32) {
+	if b.framed.Stride == b.input.Stride {
+		copy(framed, row)
+		return
+	}
+	for len(framed) > 0 {
+		copy(framed[:b.framed.Stride], row)
+		framed, row = framed[b.framed.Stride:], row[b.input.Stride:]
 	}
 }
 

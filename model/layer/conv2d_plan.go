@@ -14,11 +14,14 @@ type convBound struct {
 	*Conv2D
 	weights
 	input  Layout // as samples arrive
-	framed Layout // with a border of zeros
+	framed Layout // with a border of zeros, and none between the positions of a line
 	pre    Layout // before the pool
 	out    Layout
 	floor  float32 // of the activation
 	byRows bool
+	// byFilters tells that the kernel's gradient is computed with its filters as
+	// rows, and then turned: its columns are those of a line of the window.
+	byFilters bool
 
 	forward *kernel.Walk   // over the lines of a window
 	lines   *kernel.Places // in the input and in the weights
@@ -40,7 +43,7 @@ type convBound struct {
 type band struct {
 	size     int            // elements of a sample
 	starts   *kernel.Places // of rows, or of positions, in the input and in the band
-	gradient *kernel.Walk   // over the same
+	gradient *kernel.Walk   // over the same; by filters in the band and in the input
 	runs     []poolRun
 }
 
@@ -63,7 +66,7 @@ func (l *Conv2D) Bind(p Plan) Bound {
 		Conv2D:  l,
 		weights: weights{taps: l.rows.size * l.cols.size, channels: l.in.C, units: l.filters, wide: z.Stride},
 		input:   p.In,
-		framed:  Layout{l.Framed(), p.In.Stride},
+		framed:  l.frame(p.In),
 		pre:     z,
 		out:     padded(l.Out()),
 		floor:   kernel.NoFloor,
@@ -72,6 +75,7 @@ func (l *Conv2D) Bind(p Plan) Bound {
 	if l.relu {
 		b.floor = 0
 	}
+	b.byFilters = b.byRows && b.framed != b.input && b.filtersPay()
 	b.planLines()
 	b.planSources()
 	if !b.byRows || l.pool == nil || l.pool.rows.stride < l.pool.rows.size {
@@ -106,20 +110,33 @@ func (b *convBound) Refresh(w []float32, block Block) {
 	}
 }
 
-// lineRows is the number of rows of the kernel's matrix in a line: in a row of
-// the window, or in a single tap where there are zeros between positions.
-func (b *convBound) lineRows() int {
-	if b.framed.Stride == b.framed.C {
-		return b.cols.size * b.channels
+// frame is how the convolution reads its input. Zeros between the positions of a
+// line would cut it into taps.
+func (l *Conv2D) frame(in Layout) Layout {
+	f := Layout{l.Framed(), in.Stride}
+	if l.cols.size > 1 {
+		f.Stride = f.C
 	}
-	return b.channels
+	return f
+}
+
+// lineRows is the number of rows of the kernel's matrix in a line, a row of the
+// window, which lies together in the framed input.
+func (b *convBound) lineRows() int { return b.cols.size * b.channels }
+
+// lineWide is the number of columns that a line takes where it is a row.
+func (b *convBound) lineWide() int { return kernel.Pad(b.lineRows()) }
+
+// filtersPay tells whether a fifth or more of the work for the kernel's gradient
+// is saved when zeros fill up lines instead of filters. To turn it takes time, too.
+func (b *convBound) filtersPay() bool {
+	return 5*b.units*b.lineWide() <= 4*b.lineRows()*b.wide
 }
 
 func (b *convBound) planLines() {
 	b.forward, b.lines = new(kernel.Walk), new(kernel.Places)
 	for row := 0; row < b.depth(); row += b.lineRows() {
-		tap := row / b.channels
-		from := (tap/b.cols.size*b.framed.W + tap%b.cols.size) * b.framed.Stride
+		from := row / b.lineRows() * b.framed.W * b.framed.Stride
 		to := row * kernel.PanelWidth(b.wide)
 		b.forward.Then(from, to)
 		b.lines.Then(from, to)
@@ -170,7 +187,11 @@ func (b *convBound) band(first, end int, runs []poolRun) band {
 	for position := first * b.pre.W; position < end*b.pre.W; position += step {
 		to := (position - first*b.pre.W) * b.pre.Stride
 		n.starts.Then(int(b.sources[position]), to)
-		n.gradient.Then(int(b.sources[position]), to)
+		if b.byFilters {
+			n.gradient.Then(to, int(b.sources[position]))
+		} else {
+			n.gradient.Then(int(b.sources[position]), to)
+		}
 	}
 	for _, run := range runs {
 		run.from -= first * b.pre.W * b.pre.Stride
