@@ -41,6 +41,30 @@ func mulSparse3x16AVX2(n int, counts *int32, v *float32, offs *int32, room int, 
 func mulSparse3x32AVX2(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
+func mulColumn1AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn2AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn3AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn4AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn5AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn6AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn7AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn8AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
 func multiplyAddAVX2(n int)
 
 //go:noescape

@@ -1107,6 +1107,878 @@ next:
 	VZEROUPPER
 	RET
 
+// func mulColumn1AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, FMA3
+TEXT ·mulColumn1AVX2(SB), NOSPLIT, $0-96
+	MOVQ    rsa+56(FP), AX
+	MOVQ    mask+40(FP), CX
+	VMOVUPS (CX), Y0
+	LEAQ    (AX)(AX*2), AX
+
+place:
+	VXORPS  Y1, Y1, Y1
+	MOVQ    places+8(FP), CX
+	MOVLQSX (CX), CX
+	SHLQ    $0x02, CX
+	ADDQ    a+48(FP), CX
+	MOVQ    segs+24(FP), SI
+	MOVQ    nseg+16(FP), DI
+
+segment:
+	MOVLQSX (SI), AX
+	MOVLQSX 4(SI), DX
+	ADDQ    $0x08, SI
+	LEAQ    (CX)(AX*4), AX
+	SHLQ    $0x02, DX
+	ADDQ    b+64(FP), DX
+	MOVQ    whole+32(FP), BX
+	TESTQ   BX, BX
+	JZ      tail
+
+whole:
+	VMOVUPS     (DX), Y2
+	ADDQ        $0x00000020, DX
+	VFMADD231PS (AX), Y2, Y1
+	ADDQ        $0x00000020, AX
+	DECQ        BX
+	JNZ         whole
+
+tail:
+	VMASKMOVPS   (DX), Y0, Y2
+	VMASKMOVPS   (AX), Y0, Y3
+	VFMADD231PS  Y3, Y2, Y1
+	DECQ         DI
+	JNZ          segment
+	MOVQ         places+8(FP), BX
+	MOVLQSX      4(BX), BX
+	SHLQ         $0x02, BX
+	ADDQ         c+72(FP), BX
+	MOVQ         ldc+80(FP), DX
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
+	VHADDPS      X1, X1, X1
+	VHADDPS      X1, X1, X1
+	CMPQ         add+88(FP), $0x00
+	JE           store
+	MOVQ         BX, DI
+	VADDSS       (DI), X1, X1
+	ADDQ         DX, DI
+
+store:
+	VMOVSS X1, (BX)
+	ADDQ   DX, BX
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn2AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, FMA3
+TEXT ·mulColumn2AVX2(SB), NOSPLIT, $0-96
+	MOVQ    rsa+56(FP), AX
+	MOVQ    mask+40(FP), CX
+	VMOVUPS (CX), Y0
+	LEAQ    (AX)(AX*2), CX
+
+place:
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	MOVQ    places+8(FP), DX
+	MOVLQSX (DX), DX
+	SHLQ    $0x02, DX
+	ADDQ    a+48(FP), DX
+	MOVQ    segs+24(FP), DI
+	MOVQ    nseg+16(FP), R8
+
+segment:
+	MOVLQSX (DI), CX
+	MOVLQSX 4(DI), BX
+	ADDQ    $0x08, DI
+	LEAQ    (DX)(CX*4), CX
+	SHLQ    $0x02, BX
+	ADDQ    b+64(FP), BX
+	MOVQ    whole+32(FP), SI
+	TESTQ   SI, SI
+	JZ      tail
+
+whole:
+	VMOVUPS     (BX), Y3
+	ADDQ        $0x00000020, BX
+	VFMADD231PS (CX), Y3, Y1
+	VFMADD231PS (CX)(AX*1), Y3, Y2
+	ADDQ        $0x00000020, CX
+	DECQ        SI
+	JNZ         whole
+
+tail:
+	VMASKMOVPS   (BX), Y0, Y3
+	VMASKMOVPS   (CX), Y0, Y4
+	VFMADD231PS  Y4, Y3, Y1
+	VMASKMOVPS   (CX)(AX*1), Y0, Y4
+	VFMADD231PS  Y4, Y3, Y2
+	DECQ         R8
+	JNZ          segment
+	MOVQ         places+8(FP), SI
+	MOVLQSX      4(SI), SI
+	SHLQ         $0x02, SI
+	ADDQ         c+72(FP), SI
+	MOVQ         ldc+80(FP), BX
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPS       X3, X1, X1
+	VHADDPS      X1, X1, X1
+	VHADDPS      X1, X1, X1
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	CMPQ         add+88(FP), $0x00
+	JE           store
+	MOVQ         SI, R8
+	VADDSS       (R8), X1, X1
+	ADDQ         BX, R8
+	VADDSS       (R8), X2, X2
+	ADDQ         BX, R8
+
+store:
+	VMOVSS X1, (SI)
+	ADDQ   BX, SI
+	VMOVSS X2, (SI)
+	ADDQ   BX, SI
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn3AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, FMA3
+TEXT ·mulColumn3AVX2(SB), NOSPLIT, $0-96
+	MOVQ    rsa+56(FP), AX
+	MOVQ    mask+40(FP), CX
+	VMOVUPS (CX), Y0
+	LEAQ    (AX)(AX*2), CX
+
+place:
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	MOVQ    places+8(FP), DX
+	MOVLQSX (DX), DX
+	SHLQ    $0x02, DX
+	ADDQ    a+48(FP), DX
+	MOVQ    segs+24(FP), DI
+	MOVQ    nseg+16(FP), R8
+
+segment:
+	MOVLQSX (DI), CX
+	MOVLQSX 4(DI), BX
+	ADDQ    $0x08, DI
+	LEAQ    (DX)(CX*4), CX
+	SHLQ    $0x02, BX
+	ADDQ    b+64(FP), BX
+	MOVQ    whole+32(FP), SI
+	TESTQ   SI, SI
+	JZ      tail
+
+whole:
+	VMOVUPS     (BX), Y4
+	ADDQ        $0x00000020, BX
+	VFMADD231PS (CX), Y4, Y1
+	VFMADD231PS (CX)(AX*1), Y4, Y2
+	VFMADD231PS (CX)(AX*2), Y4, Y3
+	ADDQ        $0x00000020, CX
+	DECQ        SI
+	JNZ         whole
+
+tail:
+	VMASKMOVPS   (BX), Y0, Y4
+	VMASKMOVPS   (CX), Y0, Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VMASKMOVPS   (CX)(AX*1), Y0, Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VMASKMOVPS   (CX)(AX*2), Y0, Y5
+	VFMADD231PS  Y5, Y4, Y3
+	DECQ         R8
+	JNZ          segment
+	MOVQ         places+8(FP), SI
+	MOVLQSX      4(SI), SI
+	SHLQ         $0x02, SI
+	ADDQ         c+72(FP), SI
+	MOVQ         ldc+80(FP), BX
+	VEXTRACTF128 $0x01, Y1, X4
+	VADDPS       X4, X1, X1
+	VHADDPS      X1, X1, X1
+	VHADDPS      X1, X1, X1
+	VEXTRACTF128 $0x01, Y2, X4
+	VADDPS       X4, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	VEXTRACTF128 $0x01, Y3, X4
+	VADDPS       X4, X3, X3
+	VHADDPS      X3, X3, X3
+	VHADDPS      X3, X3, X3
+	CMPQ         add+88(FP), $0x00
+	JE           store
+	MOVQ         SI, R8
+	VADDSS       (R8), X1, X1
+	ADDQ         BX, R8
+	VADDSS       (R8), X2, X2
+	ADDQ         BX, R8
+	VADDSS       (R8), X3, X3
+	ADDQ         BX, R8
+
+store:
+	VMOVSS X1, (SI)
+	ADDQ   BX, SI
+	VMOVSS X2, (SI)
+	ADDQ   BX, SI
+	VMOVSS X3, (SI)
+	ADDQ   BX, SI
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn4AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, FMA3
+TEXT ·mulColumn4AVX2(SB), NOSPLIT, $0-96
+	MOVQ    rsa+56(FP), AX
+	MOVQ    mask+40(FP), CX
+	VMOVUPS (CX), Y0
+	LEAQ    (AX)(AX*2), DX
+
+place:
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    places+8(FP), BX
+	MOVLQSX (BX), BX
+	SHLQ    $0x02, BX
+	ADDQ    a+48(FP), BX
+	MOVQ    segs+24(FP), R8
+	MOVQ    nseg+16(FP), R9
+
+segment:
+	MOVLQSX (R8), CX
+	MOVLQSX 4(R8), SI
+	ADDQ    $0x08, R8
+	LEAQ    (BX)(CX*4), CX
+	SHLQ    $0x02, SI
+	ADDQ    b+64(FP), SI
+	MOVQ    whole+32(FP), DI
+	TESTQ   DI, DI
+	JZ      tail
+
+whole:
+	VMOVUPS     (SI), Y5
+	ADDQ        $0x00000020, SI
+	VFMADD231PS (CX), Y5, Y1
+	VFMADD231PS (CX)(AX*1), Y5, Y2
+	VFMADD231PS (CX)(AX*2), Y5, Y3
+	VFMADD231PS (CX)(DX*1), Y5, Y4
+	ADDQ        $0x00000020, CX
+	DECQ        DI
+	JNZ         whole
+
+tail:
+	VMASKMOVPS   (SI), Y0, Y5
+	VMASKMOVPS   (CX), Y0, Y6
+	VFMADD231PS  Y6, Y5, Y1
+	VMASKMOVPS   (CX)(AX*1), Y0, Y6
+	VFMADD231PS  Y6, Y5, Y2
+	VMASKMOVPS   (CX)(AX*2), Y0, Y6
+	VFMADD231PS  Y6, Y5, Y3
+	VMASKMOVPS   (CX)(DX*1), Y0, Y6
+	VFMADD231PS  Y6, Y5, Y4
+	DECQ         R9
+	JNZ          segment
+	MOVQ         places+8(FP), DI
+	MOVLQSX      4(DI), DI
+	SHLQ         $0x02, DI
+	ADDQ         c+72(FP), DI
+	MOVQ         ldc+80(FP), SI
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPS       X5, X1, X1
+	VHADDPS      X1, X1, X1
+	VHADDPS      X1, X1, X1
+	VEXTRACTF128 $0x01, Y2, X5
+	VADDPS       X5, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	VEXTRACTF128 $0x01, Y3, X5
+	VADDPS       X5, X3, X3
+	VHADDPS      X3, X3, X3
+	VHADDPS      X3, X3, X3
+	VEXTRACTF128 $0x01, Y4, X5
+	VADDPS       X5, X4, X4
+	VHADDPS      X4, X4, X4
+	VHADDPS      X4, X4, X4
+	CMPQ         add+88(FP), $0x00
+	JE           store
+	MOVQ         DI, R9
+	VADDSS       (R9), X1, X1
+	ADDQ         SI, R9
+	VADDSS       (R9), X2, X2
+	ADDQ         SI, R9
+	VADDSS       (R9), X3, X3
+	ADDQ         SI, R9
+	VADDSS       (R9), X4, X4
+	ADDQ         SI, R9
+
+store:
+	VMOVSS X1, (DI)
+	ADDQ   SI, DI
+	VMOVSS X2, (DI)
+	ADDQ   SI, DI
+	VMOVSS X3, (DI)
+	ADDQ   SI, DI
+	VMOVSS X4, (DI)
+	ADDQ   SI, DI
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn5AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, FMA3
+TEXT ·mulColumn5AVX2(SB), NOSPLIT, $0-96
+	MOVQ    rsa+56(FP), AX
+	MOVQ    mask+40(FP), CX
+	VMOVUPS (CX), Y0
+	LEAQ    (AX)(AX*2), BX
+
+place:
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	MOVQ    places+8(FP), SI
+	MOVLQSX (SI), SI
+	SHLQ    $0x02, SI
+	ADDQ    a+48(FP), SI
+	MOVQ    segs+24(FP), R9
+	MOVQ    nseg+16(FP), R10
+
+segment:
+	MOVLQSX (R9), CX
+	MOVLQSX 4(R9), DI
+	ADDQ    $0x08, R9
+	LEAQ    (SI)(CX*4), CX
+	SHLQ    $0x02, DI
+	ADDQ    b+64(FP), DI
+	LEAQ    (CX)(AX*4), DX
+	MOVQ    whole+32(FP), R8
+	TESTQ   R8, R8
+	JZ      tail
+
+whole:
+	VMOVUPS     (DI), Y6
+	ADDQ        $0x00000020, DI
+	VFMADD231PS (CX), Y6, Y1
+	VFMADD231PS (CX)(AX*1), Y6, Y2
+	VFMADD231PS (CX)(AX*2), Y6, Y3
+	VFMADD231PS (CX)(BX*1), Y6, Y4
+	VFMADD231PS (DX), Y6, Y5
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	DECQ        R8
+	JNZ         whole
+
+tail:
+	VMASKMOVPS   (DI), Y0, Y6
+	VMASKMOVPS   (CX), Y0, Y7
+	VFMADD231PS  Y7, Y6, Y1
+	VMASKMOVPS   (CX)(AX*1), Y0, Y7
+	VFMADD231PS  Y7, Y6, Y2
+	VMASKMOVPS   (CX)(AX*2), Y0, Y7
+	VFMADD231PS  Y7, Y6, Y3
+	VMASKMOVPS   (CX)(BX*1), Y0, Y7
+	VFMADD231PS  Y7, Y6, Y4
+	VMASKMOVPS   (DX), Y0, Y7
+	VFMADD231PS  Y7, Y6, Y5
+	DECQ         R10
+	JNZ          segment
+	MOVQ         places+8(FP), R8
+	MOVLQSX      4(R8), R8
+	SHLQ         $0x02, R8
+	ADDQ         c+72(FP), R8
+	MOVQ         ldc+80(FP), DI
+	VEXTRACTF128 $0x01, Y1, X6
+	VADDPS       X6, X1, X1
+	VHADDPS      X1, X1, X1
+	VHADDPS      X1, X1, X1
+	VEXTRACTF128 $0x01, Y2, X6
+	VADDPS       X6, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	VEXTRACTF128 $0x01, Y3, X6
+	VADDPS       X6, X3, X3
+	VHADDPS      X3, X3, X3
+	VHADDPS      X3, X3, X3
+	VEXTRACTF128 $0x01, Y4, X6
+	VADDPS       X6, X4, X4
+	VHADDPS      X4, X4, X4
+	VHADDPS      X4, X4, X4
+	VEXTRACTF128 $0x01, Y5, X6
+	VADDPS       X6, X5, X5
+	VHADDPS      X5, X5, X5
+	VHADDPS      X5, X5, X5
+	CMPQ         add+88(FP), $0x00
+	JE           store
+	MOVQ         R8, R10
+	VADDSS       (R10), X1, X1
+	ADDQ         DI, R10
+	VADDSS       (R10), X2, X2
+	ADDQ         DI, R10
+	VADDSS       (R10), X3, X3
+	ADDQ         DI, R10
+	VADDSS       (R10), X4, X4
+	ADDQ         DI, R10
+	VADDSS       (R10), X5, X5
+	ADDQ         DI, R10
+
+store:
+	VMOVSS X1, (R8)
+	ADDQ   DI, R8
+	VMOVSS X2, (R8)
+	ADDQ   DI, R8
+	VMOVSS X3, (R8)
+	ADDQ   DI, R8
+	VMOVSS X4, (R8)
+	ADDQ   DI, R8
+	VMOVSS X5, (R8)
+	ADDQ   DI, R8
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn6AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, FMA3
+TEXT ·mulColumn6AVX2(SB), NOSPLIT, $0-96
+	MOVQ    rsa+56(FP), AX
+	MOVQ    mask+40(FP), CX
+	VMOVUPS (CX), Y0
+	LEAQ    (AX)(AX*2), BX
+
+place:
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	MOVQ    places+8(FP), SI
+	MOVLQSX (SI), SI
+	SHLQ    $0x02, SI
+	ADDQ    a+48(FP), SI
+	MOVQ    segs+24(FP), R9
+	MOVQ    nseg+16(FP), R10
+
+segment:
+	MOVLQSX (R9), CX
+	MOVLQSX 4(R9), DI
+	ADDQ    $0x08, R9
+	LEAQ    (SI)(CX*4), CX
+	SHLQ    $0x02, DI
+	ADDQ    b+64(FP), DI
+	LEAQ    (CX)(AX*4), DX
+	MOVQ    whole+32(FP), R8
+	TESTQ   R8, R8
+	JZ      tail
+
+whole:
+	VMOVUPS     (DI), Y7
+	ADDQ        $0x00000020, DI
+	VFMADD231PS (CX), Y7, Y1
+	VFMADD231PS (CX)(AX*1), Y7, Y2
+	VFMADD231PS (CX)(AX*2), Y7, Y3
+	VFMADD231PS (CX)(BX*1), Y7, Y4
+	VFMADD231PS (DX), Y7, Y5
+	VFMADD231PS (DX)(AX*1), Y7, Y6
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	DECQ        R8
+	JNZ         whole
+
+tail:
+	VMASKMOVPS   (DI), Y0, Y7
+	VMASKMOVPS   (CX), Y0, Y8
+	VFMADD231PS  Y8, Y7, Y1
+	VMASKMOVPS   (CX)(AX*1), Y0, Y8
+	VFMADD231PS  Y8, Y7, Y2
+	VMASKMOVPS   (CX)(AX*2), Y0, Y8
+	VFMADD231PS  Y8, Y7, Y3
+	VMASKMOVPS   (CX)(BX*1), Y0, Y8
+	VFMADD231PS  Y8, Y7, Y4
+	VMASKMOVPS   (DX), Y0, Y8
+	VFMADD231PS  Y8, Y7, Y5
+	VMASKMOVPS   (DX)(AX*1), Y0, Y8
+	VFMADD231PS  Y8, Y7, Y6
+	DECQ         R10
+	JNZ          segment
+	MOVQ         places+8(FP), R8
+	MOVLQSX      4(R8), R8
+	SHLQ         $0x02, R8
+	ADDQ         c+72(FP), R8
+	MOVQ         ldc+80(FP), DI
+	VEXTRACTF128 $0x01, Y1, X7
+	VADDPS       X7, X1, X1
+	VHADDPS      X1, X1, X1
+	VHADDPS      X1, X1, X1
+	VEXTRACTF128 $0x01, Y2, X7
+	VADDPS       X7, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	VEXTRACTF128 $0x01, Y3, X7
+	VADDPS       X7, X3, X3
+	VHADDPS      X3, X3, X3
+	VHADDPS      X3, X3, X3
+	VEXTRACTF128 $0x01, Y4, X7
+	VADDPS       X7, X4, X4
+	VHADDPS      X4, X4, X4
+	VHADDPS      X4, X4, X4
+	VEXTRACTF128 $0x01, Y5, X7
+	VADDPS       X7, X5, X5
+	VHADDPS      X5, X5, X5
+	VHADDPS      X5, X5, X5
+	VEXTRACTF128 $0x01, Y6, X7
+	VADDPS       X7, X6, X6
+	VHADDPS      X6, X6, X6
+	VHADDPS      X6, X6, X6
+	CMPQ         add+88(FP), $0x00
+	JE           store
+	MOVQ         R8, R10
+	VADDSS       (R10), X1, X1
+	ADDQ         DI, R10
+	VADDSS       (R10), X2, X2
+	ADDQ         DI, R10
+	VADDSS       (R10), X3, X3
+	ADDQ         DI, R10
+	VADDSS       (R10), X4, X4
+	ADDQ         DI, R10
+	VADDSS       (R10), X5, X5
+	ADDQ         DI, R10
+	VADDSS       (R10), X6, X6
+	ADDQ         DI, R10
+
+store:
+	VMOVSS X1, (R8)
+	ADDQ   DI, R8
+	VMOVSS X2, (R8)
+	ADDQ   DI, R8
+	VMOVSS X3, (R8)
+	ADDQ   DI, R8
+	VMOVSS X4, (R8)
+	ADDQ   DI, R8
+	VMOVSS X5, (R8)
+	ADDQ   DI, R8
+	VMOVSS X6, (R8)
+	ADDQ   DI, R8
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn7AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, FMA3
+TEXT ·mulColumn7AVX2(SB), NOSPLIT, $0-96
+	MOVQ    rsa+56(FP), AX
+	MOVQ    mask+40(FP), CX
+	VMOVUPS (CX), Y0
+	LEAQ    (AX)(AX*2), BX
+
+place:
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	MOVQ    places+8(FP), SI
+	MOVLQSX (SI), SI
+	SHLQ    $0x02, SI
+	ADDQ    a+48(FP), SI
+	MOVQ    segs+24(FP), R9
+	MOVQ    nseg+16(FP), R10
+
+segment:
+	MOVLQSX (R9), CX
+	MOVLQSX 4(R9), DI
+	ADDQ    $0x08, R9
+	LEAQ    (SI)(CX*4), CX
+	SHLQ    $0x02, DI
+	ADDQ    b+64(FP), DI
+	LEAQ    (CX)(AX*4), DX
+	MOVQ    whole+32(FP), R8
+	TESTQ   R8, R8
+	JZ      tail
+
+whole:
+	VMOVUPS     (DI), Y8
+	ADDQ        $0x00000020, DI
+	VFMADD231PS (CX), Y8, Y1
+	VFMADD231PS (CX)(AX*1), Y8, Y2
+	VFMADD231PS (CX)(AX*2), Y8, Y3
+	VFMADD231PS (CX)(BX*1), Y8, Y4
+	VFMADD231PS (DX), Y8, Y5
+	VFMADD231PS (DX)(AX*1), Y8, Y6
+	VFMADD231PS (DX)(AX*2), Y8, Y7
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	DECQ        R8
+	JNZ         whole
+
+tail:
+	VMASKMOVPS   (DI), Y0, Y8
+	VMASKMOVPS   (CX), Y0, Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VMASKMOVPS   (CX)(AX*1), Y0, Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VMASKMOVPS   (CX)(AX*2), Y0, Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VMASKMOVPS   (CX)(BX*1), Y0, Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VMASKMOVPS   (DX), Y0, Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VMASKMOVPS   (DX)(AX*1), Y0, Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VMASKMOVPS   (DX)(AX*2), Y0, Y9
+	VFMADD231PS  Y9, Y8, Y7
+	DECQ         R10
+	JNZ          segment
+	MOVQ         places+8(FP), R8
+	MOVLQSX      4(R8), R8
+	SHLQ         $0x02, R8
+	ADDQ         c+72(FP), R8
+	MOVQ         ldc+80(FP), DI
+	VEXTRACTF128 $0x01, Y1, X8
+	VADDPS       X8, X1, X1
+	VHADDPS      X1, X1, X1
+	VHADDPS      X1, X1, X1
+	VEXTRACTF128 $0x01, Y2, X8
+	VADDPS       X8, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	VEXTRACTF128 $0x01, Y3, X8
+	VADDPS       X8, X3, X3
+	VHADDPS      X3, X3, X3
+	VHADDPS      X3, X3, X3
+	VEXTRACTF128 $0x01, Y4, X8
+	VADDPS       X8, X4, X4
+	VHADDPS      X4, X4, X4
+	VHADDPS      X4, X4, X4
+	VEXTRACTF128 $0x01, Y5, X8
+	VADDPS       X8, X5, X5
+	VHADDPS      X5, X5, X5
+	VHADDPS      X5, X5, X5
+	VEXTRACTF128 $0x01, Y6, X8
+	VADDPS       X8, X6, X6
+	VHADDPS      X6, X6, X6
+	VHADDPS      X6, X6, X6
+	VEXTRACTF128 $0x01, Y7, X8
+	VADDPS       X8, X7, X7
+	VHADDPS      X7, X7, X7
+	VHADDPS      X7, X7, X7
+	CMPQ         add+88(FP), $0x00
+	JE           store
+	MOVQ         R8, R10
+	VADDSS       (R10), X1, X1
+	ADDQ         DI, R10
+	VADDSS       (R10), X2, X2
+	ADDQ         DI, R10
+	VADDSS       (R10), X3, X3
+	ADDQ         DI, R10
+	VADDSS       (R10), X4, X4
+	ADDQ         DI, R10
+	VADDSS       (R10), X5, X5
+	ADDQ         DI, R10
+	VADDSS       (R10), X6, X6
+	ADDQ         DI, R10
+	VADDSS       (R10), X7, X7
+	ADDQ         DI, R10
+
+store:
+	VMOVSS X1, (R8)
+	ADDQ   DI, R8
+	VMOVSS X2, (R8)
+	ADDQ   DI, R8
+	VMOVSS X3, (R8)
+	ADDQ   DI, R8
+	VMOVSS X4, (R8)
+	ADDQ   DI, R8
+	VMOVSS X5, (R8)
+	ADDQ   DI, R8
+	VMOVSS X6, (R8)
+	ADDQ   DI, R8
+	VMOVSS X7, (R8)
+	ADDQ   DI, R8
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn8AVX2(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, FMA3
+TEXT ·mulColumn8AVX2(SB), NOSPLIT, $0-96
+	MOVQ    rsa+56(FP), AX
+	MOVQ    mask+40(FP), CX
+	VMOVUPS (CX), Y0
+	LEAQ    (AX)(AX*2), BX
+
+place:
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	MOVQ    places+8(FP), SI
+	MOVLQSX (SI), SI
+	SHLQ    $0x02, SI
+	ADDQ    a+48(FP), SI
+	MOVQ    segs+24(FP), R9
+	MOVQ    nseg+16(FP), R10
+
+segment:
+	MOVLQSX (R9), CX
+	MOVLQSX 4(R9), DI
+	ADDQ    $0x08, R9
+	LEAQ    (SI)(CX*4), CX
+	SHLQ    $0x02, DI
+	ADDQ    b+64(FP), DI
+	LEAQ    (CX)(AX*4), DX
+	MOVQ    whole+32(FP), R8
+	TESTQ   R8, R8
+	JZ      tail
+
+whole:
+	VMOVUPS     (DI), Y9
+	ADDQ        $0x00000020, DI
+	VFMADD231PS (CX), Y9, Y1
+	VFMADD231PS (CX)(AX*1), Y9, Y2
+	VFMADD231PS (CX)(AX*2), Y9, Y3
+	VFMADD231PS (CX)(BX*1), Y9, Y4
+	VFMADD231PS (DX), Y9, Y5
+	VFMADD231PS (DX)(AX*1), Y9, Y6
+	VFMADD231PS (DX)(AX*2), Y9, Y7
+	VFMADD231PS (DX)(BX*1), Y9, Y8
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	DECQ        R8
+	JNZ         whole
+
+tail:
+	VMASKMOVPS   (DI), Y0, Y9
+	VMASKMOVPS   (CX), Y0, Y10
+	VFMADD231PS  Y10, Y9, Y1
+	VMASKMOVPS   (CX)(AX*1), Y0, Y10
+	VFMADD231PS  Y10, Y9, Y2
+	VMASKMOVPS   (CX)(AX*2), Y0, Y10
+	VFMADD231PS  Y10, Y9, Y3
+	VMASKMOVPS   (CX)(BX*1), Y0, Y10
+	VFMADD231PS  Y10, Y9, Y4
+	VMASKMOVPS   (DX), Y0, Y10
+	VFMADD231PS  Y10, Y9, Y5
+	VMASKMOVPS   (DX)(AX*1), Y0, Y10
+	VFMADD231PS  Y10, Y9, Y6
+	VMASKMOVPS   (DX)(AX*2), Y0, Y10
+	VFMADD231PS  Y10, Y9, Y7
+	VMASKMOVPS   (DX)(BX*1), Y0, Y10
+	VFMADD231PS  Y10, Y9, Y8
+	DECQ         R10
+	JNZ          segment
+	MOVQ         places+8(FP), R8
+	MOVLQSX      4(R8), R8
+	SHLQ         $0x02, R8
+	ADDQ         c+72(FP), R8
+	MOVQ         ldc+80(FP), DI
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPS       X9, X1, X1
+	VHADDPS      X1, X1, X1
+	VHADDPS      X1, X1, X1
+	VEXTRACTF128 $0x01, Y2, X9
+	VADDPS       X9, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	VEXTRACTF128 $0x01, Y3, X9
+	VADDPS       X9, X3, X3
+	VHADDPS      X3, X3, X3
+	VHADDPS      X3, X3, X3
+	VEXTRACTF128 $0x01, Y4, X9
+	VADDPS       X9, X4, X4
+	VHADDPS      X4, X4, X4
+	VHADDPS      X4, X4, X4
+	VEXTRACTF128 $0x01, Y5, X9
+	VADDPS       X9, X5, X5
+	VHADDPS      X5, X5, X5
+	VHADDPS      X5, X5, X5
+	VEXTRACTF128 $0x01, Y6, X9
+	VADDPS       X9, X6, X6
+	VHADDPS      X6, X6, X6
+	VHADDPS      X6, X6, X6
+	VEXTRACTF128 $0x01, Y7, X9
+	VADDPS       X9, X7, X7
+	VHADDPS      X7, X7, X7
+	VHADDPS      X7, X7, X7
+	VEXTRACTF128 $0x01, Y8, X9
+	VADDPS       X9, X8, X8
+	VHADDPS      X8, X8, X8
+	VHADDPS      X8, X8, X8
+	CMPQ         add+88(FP), $0x00
+	JE           store
+	MOVQ         R8, R10
+	VADDSS       (R10), X1, X1
+	ADDQ         DI, R10
+	VADDSS       (R10), X2, X2
+	ADDQ         DI, R10
+	VADDSS       (R10), X3, X3
+	ADDQ         DI, R10
+	VADDSS       (R10), X4, X4
+	ADDQ         DI, R10
+	VADDSS       (R10), X5, X5
+	ADDQ         DI, R10
+	VADDSS       (R10), X6, X6
+	ADDQ         DI, R10
+	VADDSS       (R10), X7, X7
+	ADDQ         DI, R10
+	VADDSS       (R10), X8, X8
+	ADDQ         DI, R10
+
+store:
+	VMOVSS X1, (R8)
+	ADDQ   DI, R8
+	VMOVSS X2, (R8)
+	ADDQ   DI, R8
+	VMOVSS X3, (R8)
+	ADDQ   DI, R8
+	VMOVSS X4, (R8)
+	ADDQ   DI, R8
+	VMOVSS X5, (R8)
+	ADDQ   DI, R8
+	VMOVSS X6, (R8)
+	ADDQ   DI, R8
+	VMOVSS X7, (R8)
+	ADDQ   DI, R8
+	VMOVSS X8, (R8)
+	ADDQ   DI, R8
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
 // func multiplyAddAVX2(n int)
 // Requires: AVX, FMA3
 TEXT ·multiplyAddAVX2(SB), NOSPLIT, $0-8

@@ -143,6 +143,30 @@ func mulSparse3x80AVX512(n int, counts *int32, v *float32, offs *int32, room int
 func mulSparse3x96AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape
+func mulColumn1AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn2AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn3AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn4AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn5AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn6AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn7AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
+func mulColumn8AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+
+//go:noescape
 func multiplyAddAVX512(n int)
 
 //go:noescape

@@ -5974,6 +5974,958 @@ next:
 	VZEROUPPER
 	RET
 
+// func mulColumn1AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulColumn1AVX512(SB), NOSPLIT, $0-96
+	MOVQ     rsa+56(FP), AX
+	MOVQ     mask+40(FP), CX
+	VMOVUPS  (CX), Z0
+	VPTESTMD Z0, Z0, K1
+	LEAQ     (AX)(AX*2), AX
+
+place:
+	VPXORD  Z1, Z1, Z1
+	MOVQ    places+8(FP), CX
+	MOVLQSX (CX), CX
+	SHLQ    $0x02, CX
+	ADDQ    a+48(FP), CX
+	MOVQ    segs+24(FP), SI
+	MOVQ    nseg+16(FP), DI
+
+segment:
+	MOVLQSX (SI), AX
+	MOVLQSX 4(SI), DX
+	ADDQ    $0x08, SI
+	LEAQ    (CX)(AX*4), AX
+	SHLQ    $0x02, DX
+	ADDQ    b+64(FP), DX
+	MOVQ    whole+32(FP), BX
+	TESTQ   BX, BX
+	JZ      tail
+
+whole:
+	VMOVUPS     (DX), Z0
+	ADDQ        $0x00000040, DX
+	VFMADD231PS (AX), Z0, Z1
+	ADDQ        $0x00000040, AX
+	DECQ        BX
+	JNZ         whole
+
+tail:
+	VMOVUPS.Z     (DX), K1, Z0
+	VMOVUPS.Z     (AX), K1, Z2
+	VFMADD231PS   Z2, Z0, Z1
+	DECQ          DI
+	JNZ           segment
+	MOVQ          places+8(FP), BX
+	MOVLQSX       4(BX), BX
+	SHLQ          $0x02, BX
+	ADDQ          c+72(FP), BX
+	MOVQ          ldc+80(FP), DX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VHADDPS       X1, X1, X1
+	VHADDPS       X1, X1, X1
+	CMPQ          add+88(FP), $0x00
+	JE            store
+	MOVQ          BX, DI
+	VADDSS        (DI), X1, X1
+	ADDQ          DX, DI
+
+store:
+	VMOVSS X1, (BX)
+	ADDQ   DX, BX
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn2AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulColumn2AVX512(SB), NOSPLIT, $0-96
+	MOVQ     rsa+56(FP), AX
+	MOVQ     mask+40(FP), CX
+	VMOVUPS  (CX), Z0
+	VPTESTMD Z0, Z0, K1
+	LEAQ     (AX)(AX*2), CX
+
+place:
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	MOVQ    places+8(FP), DX
+	MOVLQSX (DX), DX
+	SHLQ    $0x02, DX
+	ADDQ    a+48(FP), DX
+	MOVQ    segs+24(FP), DI
+	MOVQ    nseg+16(FP), R8
+
+segment:
+	MOVLQSX (DI), CX
+	MOVLQSX 4(DI), BX
+	ADDQ    $0x08, DI
+	LEAQ    (DX)(CX*4), CX
+	SHLQ    $0x02, BX
+	ADDQ    b+64(FP), BX
+	MOVQ    whole+32(FP), SI
+	TESTQ   SI, SI
+	JZ      tail
+
+whole:
+	VMOVUPS     (BX), Z0
+	ADDQ        $0x00000040, BX
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS (CX)(AX*1), Z0, Z2
+	ADDQ        $0x00000040, CX
+	DECQ        SI
+	JNZ         whole
+
+tail:
+	VMOVUPS.Z     (BX), K1, Z0
+	VMOVUPS.Z     (CX), K1, Z3
+	VFMADD231PS   Z3, Z0, Z1
+	VMOVUPS.Z     (CX)(AX*1), K1, Z3
+	VFMADD231PS   Z3, Z0, Z2
+	DECQ          R8
+	JNZ           segment
+	MOVQ          places+8(FP), SI
+	MOVLQSX       4(SI), SI
+	SHLQ          $0x02, SI
+	ADDQ          c+72(FP), SI
+	MOVQ          ldc+80(FP), BX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VHADDPS       X1, X1, X1
+	VHADDPS       X1, X1, X1
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VHADDPS       X2, X2, X2
+	VHADDPS       X2, X2, X2
+	CMPQ          add+88(FP), $0x00
+	JE            store
+	MOVQ          SI, R8
+	VADDSS        (R8), X1, X1
+	ADDQ          BX, R8
+	VADDSS        (R8), X2, X2
+	ADDQ          BX, R8
+
+store:
+	VMOVSS X1, (SI)
+	ADDQ   BX, SI
+	VMOVSS X2, (SI)
+	ADDQ   BX, SI
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn3AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulColumn3AVX512(SB), NOSPLIT, $0-96
+	MOVQ     rsa+56(FP), AX
+	MOVQ     mask+40(FP), CX
+	VMOVUPS  (CX), Z0
+	VPTESTMD Z0, Z0, K1
+	LEAQ     (AX)(AX*2), CX
+
+place:
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	MOVQ    places+8(FP), DX
+	MOVLQSX (DX), DX
+	SHLQ    $0x02, DX
+	ADDQ    a+48(FP), DX
+	MOVQ    segs+24(FP), DI
+	MOVQ    nseg+16(FP), R8
+
+segment:
+	MOVLQSX (DI), CX
+	MOVLQSX 4(DI), BX
+	ADDQ    $0x08, DI
+	LEAQ    (DX)(CX*4), CX
+	SHLQ    $0x02, BX
+	ADDQ    b+64(FP), BX
+	MOVQ    whole+32(FP), SI
+	TESTQ   SI, SI
+	JZ      tail
+
+whole:
+	VMOVUPS     (BX), Z0
+	ADDQ        $0x00000040, BX
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS (CX)(AX*1), Z0, Z2
+	VFMADD231PS (CX)(AX*2), Z0, Z3
+	ADDQ        $0x00000040, CX
+	DECQ        SI
+	JNZ         whole
+
+tail:
+	VMOVUPS.Z     (BX), K1, Z0
+	VMOVUPS.Z     (CX), K1, Z4
+	VFMADD231PS   Z4, Z0, Z1
+	VMOVUPS.Z     (CX)(AX*1), K1, Z4
+	VFMADD231PS   Z4, Z0, Z2
+	VMOVUPS.Z     (CX)(AX*2), K1, Z4
+	VFMADD231PS   Z4, Z0, Z3
+	DECQ          R8
+	JNZ           segment
+	MOVQ          places+8(FP), SI
+	MOVLQSX       4(SI), SI
+	SHLQ          $0x02, SI
+	ADDQ          c+72(FP), SI
+	MOVQ          ldc+80(FP), BX
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VHADDPS       X1, X1, X1
+	VHADDPS       X1, X1, X1
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VHADDPS       X2, X2, X2
+	VHADDPS       X2, X2, X2
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VHADDPS       X3, X3, X3
+	VHADDPS       X3, X3, X3
+	CMPQ          add+88(FP), $0x00
+	JE            store
+	MOVQ          SI, R8
+	VADDSS        (R8), X1, X1
+	ADDQ          BX, R8
+	VADDSS        (R8), X2, X2
+	ADDQ          BX, R8
+	VADDSS        (R8), X3, X3
+	ADDQ          BX, R8
+
+store:
+	VMOVSS X1, (SI)
+	ADDQ   BX, SI
+	VMOVSS X2, (SI)
+	ADDQ   BX, SI
+	VMOVSS X3, (SI)
+	ADDQ   BX, SI
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn4AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulColumn4AVX512(SB), NOSPLIT, $0-96
+	MOVQ     rsa+56(FP), AX
+	MOVQ     mask+40(FP), CX
+	VMOVUPS  (CX), Z0
+	VPTESTMD Z0, Z0, K1
+	LEAQ     (AX)(AX*2), DX
+
+place:
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	MOVQ    places+8(FP), BX
+	MOVLQSX (BX), BX
+	SHLQ    $0x02, BX
+	ADDQ    a+48(FP), BX
+	MOVQ    segs+24(FP), R8
+	MOVQ    nseg+16(FP), R9
+
+segment:
+	MOVLQSX (R8), CX
+	MOVLQSX 4(R8), SI
+	ADDQ    $0x08, R8
+	LEAQ    (BX)(CX*4), CX
+	SHLQ    $0x02, SI
+	ADDQ    b+64(FP), SI
+	MOVQ    whole+32(FP), DI
+	TESTQ   DI, DI
+	JZ      tail
+
+whole:
+	VMOVUPS     (SI), Z0
+	ADDQ        $0x00000040, SI
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS (CX)(AX*1), Z0, Z2
+	VFMADD231PS (CX)(AX*2), Z0, Z3
+	VFMADD231PS (CX)(DX*1), Z0, Z4
+	ADDQ        $0x00000040, CX
+	DECQ        DI
+	JNZ         whole
+
+tail:
+	VMOVUPS.Z     (SI), K1, Z0
+	VMOVUPS.Z     (CX), K1, Z5
+	VFMADD231PS   Z5, Z0, Z1
+	VMOVUPS.Z     (CX)(AX*1), K1, Z5
+	VFMADD231PS   Z5, Z0, Z2
+	VMOVUPS.Z     (CX)(AX*2), K1, Z5
+	VFMADD231PS   Z5, Z0, Z3
+	VMOVUPS.Z     (CX)(DX*1), K1, Z5
+	VFMADD231PS   Z5, Z0, Z4
+	DECQ          R9
+	JNZ           segment
+	MOVQ          places+8(FP), DI
+	MOVLQSX       4(DI), DI
+	SHLQ          $0x02, DI
+	ADDQ          c+72(FP), DI
+	MOVQ          ldc+80(FP), SI
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VHADDPS       X1, X1, X1
+	VHADDPS       X1, X1, X1
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VHADDPS       X2, X2, X2
+	VHADDPS       X2, X2, X2
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VHADDPS       X3, X3, X3
+	VHADDPS       X3, X3, X3
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPS        X0, X4, X4
+	VHADDPS       X4, X4, X4
+	VHADDPS       X4, X4, X4
+	CMPQ          add+88(FP), $0x00
+	JE            store
+	MOVQ          DI, R9
+	VADDSS        (R9), X1, X1
+	ADDQ          SI, R9
+	VADDSS        (R9), X2, X2
+	ADDQ          SI, R9
+	VADDSS        (R9), X3, X3
+	ADDQ          SI, R9
+	VADDSS        (R9), X4, X4
+	ADDQ          SI, R9
+
+store:
+	VMOVSS X1, (DI)
+	ADDQ   SI, DI
+	VMOVSS X2, (DI)
+	ADDQ   SI, DI
+	VMOVSS X3, (DI)
+	ADDQ   SI, DI
+	VMOVSS X4, (DI)
+	ADDQ   SI, DI
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn5AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulColumn5AVX512(SB), NOSPLIT, $0-96
+	MOVQ     rsa+56(FP), AX
+	MOVQ     mask+40(FP), CX
+	VMOVUPS  (CX), Z0
+	VPTESTMD Z0, Z0, K1
+	LEAQ     (AX)(AX*2), BX
+
+place:
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	MOVQ    places+8(FP), SI
+	MOVLQSX (SI), SI
+	SHLQ    $0x02, SI
+	ADDQ    a+48(FP), SI
+	MOVQ    segs+24(FP), R9
+	MOVQ    nseg+16(FP), R10
+
+segment:
+	MOVLQSX (R9), CX
+	MOVLQSX 4(R9), DI
+	ADDQ    $0x08, R9
+	LEAQ    (SI)(CX*4), CX
+	SHLQ    $0x02, DI
+	ADDQ    b+64(FP), DI
+	LEAQ    (CX)(AX*4), DX
+	MOVQ    whole+32(FP), R8
+	TESTQ   R8, R8
+	JZ      tail
+
+whole:
+	VMOVUPS     (DI), Z0
+	ADDQ        $0x00000040, DI
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS (CX)(AX*1), Z0, Z2
+	VFMADD231PS (CX)(AX*2), Z0, Z3
+	VFMADD231PS (CX)(BX*1), Z0, Z4
+	VFMADD231PS (DX), Z0, Z5
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	DECQ        R8
+	JNZ         whole
+
+tail:
+	VMOVUPS.Z     (DI), K1, Z0
+	VMOVUPS.Z     (CX), K1, Z6
+	VFMADD231PS   Z6, Z0, Z1
+	VMOVUPS.Z     (CX)(AX*1), K1, Z6
+	VFMADD231PS   Z6, Z0, Z2
+	VMOVUPS.Z     (CX)(AX*2), K1, Z6
+	VFMADD231PS   Z6, Z0, Z3
+	VMOVUPS.Z     (CX)(BX*1), K1, Z6
+	VFMADD231PS   Z6, Z0, Z4
+	VMOVUPS.Z     (DX), K1, Z6
+	VFMADD231PS   Z6, Z0, Z5
+	DECQ          R10
+	JNZ           segment
+	MOVQ          places+8(FP), R8
+	MOVLQSX       4(R8), R8
+	SHLQ          $0x02, R8
+	ADDQ          c+72(FP), R8
+	MOVQ          ldc+80(FP), DI
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VHADDPS       X1, X1, X1
+	VHADDPS       X1, X1, X1
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VHADDPS       X2, X2, X2
+	VHADDPS       X2, X2, X2
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VHADDPS       X3, X3, X3
+	VHADDPS       X3, X3, X3
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPS        X0, X4, X4
+	VHADDPS       X4, X4, X4
+	VHADDPS       X4, X4, X4
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPS        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VADDPS        X0, X5, X5
+	VHADDPS       X5, X5, X5
+	VHADDPS       X5, X5, X5
+	CMPQ          add+88(FP), $0x00
+	JE            store
+	MOVQ          R8, R10
+	VADDSS        (R10), X1, X1
+	ADDQ          DI, R10
+	VADDSS        (R10), X2, X2
+	ADDQ          DI, R10
+	VADDSS        (R10), X3, X3
+	ADDQ          DI, R10
+	VADDSS        (R10), X4, X4
+	ADDQ          DI, R10
+	VADDSS        (R10), X5, X5
+	ADDQ          DI, R10
+
+store:
+	VMOVSS X1, (R8)
+	ADDQ   DI, R8
+	VMOVSS X2, (R8)
+	ADDQ   DI, R8
+	VMOVSS X3, (R8)
+	ADDQ   DI, R8
+	VMOVSS X4, (R8)
+	ADDQ   DI, R8
+	VMOVSS X5, (R8)
+	ADDQ   DI, R8
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn6AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulColumn6AVX512(SB), NOSPLIT, $0-96
+	MOVQ     rsa+56(FP), AX
+	MOVQ     mask+40(FP), CX
+	VMOVUPS  (CX), Z0
+	VPTESTMD Z0, Z0, K1
+	LEAQ     (AX)(AX*2), BX
+
+place:
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	MOVQ    places+8(FP), SI
+	MOVLQSX (SI), SI
+	SHLQ    $0x02, SI
+	ADDQ    a+48(FP), SI
+	MOVQ    segs+24(FP), R9
+	MOVQ    nseg+16(FP), R10
+
+segment:
+	MOVLQSX (R9), CX
+	MOVLQSX 4(R9), DI
+	ADDQ    $0x08, R9
+	LEAQ    (SI)(CX*4), CX
+	SHLQ    $0x02, DI
+	ADDQ    b+64(FP), DI
+	LEAQ    (CX)(AX*4), DX
+	MOVQ    whole+32(FP), R8
+	TESTQ   R8, R8
+	JZ      tail
+
+whole:
+	VMOVUPS     (DI), Z0
+	ADDQ        $0x00000040, DI
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS (CX)(AX*1), Z0, Z2
+	VFMADD231PS (CX)(AX*2), Z0, Z3
+	VFMADD231PS (CX)(BX*1), Z0, Z4
+	VFMADD231PS (DX), Z0, Z5
+	VFMADD231PS (DX)(AX*1), Z0, Z6
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	DECQ        R8
+	JNZ         whole
+
+tail:
+	VMOVUPS.Z     (DI), K1, Z0
+	VMOVUPS.Z     (CX), K1, Z7
+	VFMADD231PS   Z7, Z0, Z1
+	VMOVUPS.Z     (CX)(AX*1), K1, Z7
+	VFMADD231PS   Z7, Z0, Z2
+	VMOVUPS.Z     (CX)(AX*2), K1, Z7
+	VFMADD231PS   Z7, Z0, Z3
+	VMOVUPS.Z     (CX)(BX*1), K1, Z7
+	VFMADD231PS   Z7, Z0, Z4
+	VMOVUPS.Z     (DX), K1, Z7
+	VFMADD231PS   Z7, Z0, Z5
+	VMOVUPS.Z     (DX)(AX*1), K1, Z7
+	VFMADD231PS   Z7, Z0, Z6
+	DECQ          R10
+	JNZ           segment
+	MOVQ          places+8(FP), R8
+	MOVLQSX       4(R8), R8
+	SHLQ          $0x02, R8
+	ADDQ          c+72(FP), R8
+	MOVQ          ldc+80(FP), DI
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VHADDPS       X1, X1, X1
+	VHADDPS       X1, X1, X1
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VHADDPS       X2, X2, X2
+	VHADDPS       X2, X2, X2
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VHADDPS       X3, X3, X3
+	VHADDPS       X3, X3, X3
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPS        X0, X4, X4
+	VHADDPS       X4, X4, X4
+	VHADDPS       X4, X4, X4
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPS        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VADDPS        X0, X5, X5
+	VHADDPS       X5, X5, X5
+	VHADDPS       X5, X5, X5
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPS        Y0, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X0
+	VADDPS        X0, X6, X6
+	VHADDPS       X6, X6, X6
+	VHADDPS       X6, X6, X6
+	CMPQ          add+88(FP), $0x00
+	JE            store
+	MOVQ          R8, R10
+	VADDSS        (R10), X1, X1
+	ADDQ          DI, R10
+	VADDSS        (R10), X2, X2
+	ADDQ          DI, R10
+	VADDSS        (R10), X3, X3
+	ADDQ          DI, R10
+	VADDSS        (R10), X4, X4
+	ADDQ          DI, R10
+	VADDSS        (R10), X5, X5
+	ADDQ          DI, R10
+	VADDSS        (R10), X6, X6
+	ADDQ          DI, R10
+
+store:
+	VMOVSS X1, (R8)
+	ADDQ   DI, R8
+	VMOVSS X2, (R8)
+	ADDQ   DI, R8
+	VMOVSS X3, (R8)
+	ADDQ   DI, R8
+	VMOVSS X4, (R8)
+	ADDQ   DI, R8
+	VMOVSS X5, (R8)
+	ADDQ   DI, R8
+	VMOVSS X6, (R8)
+	ADDQ   DI, R8
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn7AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulColumn7AVX512(SB), NOSPLIT, $0-96
+	MOVQ     rsa+56(FP), AX
+	MOVQ     mask+40(FP), CX
+	VMOVUPS  (CX), Z0
+	VPTESTMD Z0, Z0, K1
+	LEAQ     (AX)(AX*2), BX
+
+place:
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	MOVQ    places+8(FP), SI
+	MOVLQSX (SI), SI
+	SHLQ    $0x02, SI
+	ADDQ    a+48(FP), SI
+	MOVQ    segs+24(FP), R9
+	MOVQ    nseg+16(FP), R10
+
+segment:
+	MOVLQSX (R9), CX
+	MOVLQSX 4(R9), DI
+	ADDQ    $0x08, R9
+	LEAQ    (SI)(CX*4), CX
+	SHLQ    $0x02, DI
+	ADDQ    b+64(FP), DI
+	LEAQ    (CX)(AX*4), DX
+	MOVQ    whole+32(FP), R8
+	TESTQ   R8, R8
+	JZ      tail
+
+whole:
+	VMOVUPS     (DI), Z0
+	ADDQ        $0x00000040, DI
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS (CX)(AX*1), Z0, Z2
+	VFMADD231PS (CX)(AX*2), Z0, Z3
+	VFMADD231PS (CX)(BX*1), Z0, Z4
+	VFMADD231PS (DX), Z0, Z5
+	VFMADD231PS (DX)(AX*1), Z0, Z6
+	VFMADD231PS (DX)(AX*2), Z0, Z7
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	DECQ        R8
+	JNZ         whole
+
+tail:
+	VMOVUPS.Z     (DI), K1, Z0
+	VMOVUPS.Z     (CX), K1, Z8
+	VFMADD231PS   Z8, Z0, Z1
+	VMOVUPS.Z     (CX)(AX*1), K1, Z8
+	VFMADD231PS   Z8, Z0, Z2
+	VMOVUPS.Z     (CX)(AX*2), K1, Z8
+	VFMADD231PS   Z8, Z0, Z3
+	VMOVUPS.Z     (CX)(BX*1), K1, Z8
+	VFMADD231PS   Z8, Z0, Z4
+	VMOVUPS.Z     (DX), K1, Z8
+	VFMADD231PS   Z8, Z0, Z5
+	VMOVUPS.Z     (DX)(AX*1), K1, Z8
+	VFMADD231PS   Z8, Z0, Z6
+	VMOVUPS.Z     (DX)(AX*2), K1, Z8
+	VFMADD231PS   Z8, Z0, Z7
+	DECQ          R10
+	JNZ           segment
+	MOVQ          places+8(FP), R8
+	MOVLQSX       4(R8), R8
+	SHLQ          $0x02, R8
+	ADDQ          c+72(FP), R8
+	MOVQ          ldc+80(FP), DI
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VHADDPS       X1, X1, X1
+	VHADDPS       X1, X1, X1
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VHADDPS       X2, X2, X2
+	VHADDPS       X2, X2, X2
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VHADDPS       X3, X3, X3
+	VHADDPS       X3, X3, X3
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPS        X0, X4, X4
+	VHADDPS       X4, X4, X4
+	VHADDPS       X4, X4, X4
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPS        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VADDPS        X0, X5, X5
+	VHADDPS       X5, X5, X5
+	VHADDPS       X5, X5, X5
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPS        Y0, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X0
+	VADDPS        X0, X6, X6
+	VHADDPS       X6, X6, X6
+	VHADDPS       X6, X6, X6
+	VEXTRACTF64X4 $0x01, Z7, Y0
+	VADDPS        Y0, Y7, Y7
+	VEXTRACTF128  $0x01, Y7, X0
+	VADDPS        X0, X7, X7
+	VHADDPS       X7, X7, X7
+	VHADDPS       X7, X7, X7
+	CMPQ          add+88(FP), $0x00
+	JE            store
+	MOVQ          R8, R10
+	VADDSS        (R10), X1, X1
+	ADDQ          DI, R10
+	VADDSS        (R10), X2, X2
+	ADDQ          DI, R10
+	VADDSS        (R10), X3, X3
+	ADDQ          DI, R10
+	VADDSS        (R10), X4, X4
+	ADDQ          DI, R10
+	VADDSS        (R10), X5, X5
+	ADDQ          DI, R10
+	VADDSS        (R10), X6, X6
+	ADDQ          DI, R10
+	VADDSS        (R10), X7, X7
+	ADDQ          DI, R10
+
+store:
+	VMOVSS X1, (R8)
+	ADDQ   DI, R8
+	VMOVSS X2, (R8)
+	ADDQ   DI, R8
+	VMOVSS X3, (R8)
+	ADDQ   DI, R8
+	VMOVSS X4, (R8)
+	ADDQ   DI, R8
+	VMOVSS X5, (R8)
+	ADDQ   DI, R8
+	VMOVSS X6, (R8)
+	ADDQ   DI, R8
+	VMOVSS X7, (R8)
+	ADDQ   DI, R8
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
+// func mulColumn8AVX512(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b *float32, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulColumn8AVX512(SB), NOSPLIT, $0-96
+	MOVQ     rsa+56(FP), AX
+	MOVQ     mask+40(FP), CX
+	VMOVUPS  (CX), Z0
+	VPTESTMD Z0, Z0, K1
+	LEAQ     (AX)(AX*2), BX
+
+place:
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	MOVQ    places+8(FP), SI
+	MOVLQSX (SI), SI
+	SHLQ    $0x02, SI
+	ADDQ    a+48(FP), SI
+	MOVQ    segs+24(FP), R9
+	MOVQ    nseg+16(FP), R10
+
+segment:
+	MOVLQSX (R9), CX
+	MOVLQSX 4(R9), DI
+	ADDQ    $0x08, R9
+	LEAQ    (SI)(CX*4), CX
+	SHLQ    $0x02, DI
+	ADDQ    b+64(FP), DI
+	LEAQ    (CX)(AX*4), DX
+	MOVQ    whole+32(FP), R8
+	TESTQ   R8, R8
+	JZ      tail
+
+whole:
+	VMOVUPS     (DI), Z0
+	ADDQ        $0x00000040, DI
+	VFMADD231PS (CX), Z0, Z1
+	VFMADD231PS (CX)(AX*1), Z0, Z2
+	VFMADD231PS (CX)(AX*2), Z0, Z3
+	VFMADD231PS (CX)(BX*1), Z0, Z4
+	VFMADD231PS (DX), Z0, Z5
+	VFMADD231PS (DX)(AX*1), Z0, Z6
+	VFMADD231PS (DX)(AX*2), Z0, Z7
+	VFMADD231PS (DX)(BX*1), Z0, Z8
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	DECQ        R8
+	JNZ         whole
+
+tail:
+	VMOVUPS.Z     (DI), K1, Z0
+	VMOVUPS.Z     (CX), K1, Z9
+	VFMADD231PS   Z9, Z0, Z1
+	VMOVUPS.Z     (CX)(AX*1), K1, Z9
+	VFMADD231PS   Z9, Z0, Z2
+	VMOVUPS.Z     (CX)(AX*2), K1, Z9
+	VFMADD231PS   Z9, Z0, Z3
+	VMOVUPS.Z     (CX)(BX*1), K1, Z9
+	VFMADD231PS   Z9, Z0, Z4
+	VMOVUPS.Z     (DX), K1, Z9
+	VFMADD231PS   Z9, Z0, Z5
+	VMOVUPS.Z     (DX)(AX*1), K1, Z9
+	VFMADD231PS   Z9, Z0, Z6
+	VMOVUPS.Z     (DX)(AX*2), K1, Z9
+	VFMADD231PS   Z9, Z0, Z7
+	VMOVUPS.Z     (DX)(BX*1), K1, Z9
+	VFMADD231PS   Z9, Z0, Z8
+	DECQ          R10
+	JNZ           segment
+	MOVQ          places+8(FP), R8
+	MOVLQSX       4(R8), R8
+	SHLQ          $0x02, R8
+	ADDQ          c+72(FP), R8
+	MOVQ          ldc+80(FP), DI
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VHADDPS       X1, X1, X1
+	VHADDPS       X1, X1, X1
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VHADDPS       X2, X2, X2
+	VHADDPS       X2, X2, X2
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VHADDPS       X3, X3, X3
+	VHADDPS       X3, X3, X3
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPS        X0, X4, X4
+	VHADDPS       X4, X4, X4
+	VHADDPS       X4, X4, X4
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPS        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VADDPS        X0, X5, X5
+	VHADDPS       X5, X5, X5
+	VHADDPS       X5, X5, X5
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPS        Y0, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X0
+	VADDPS        X0, X6, X6
+	VHADDPS       X6, X6, X6
+	VHADDPS       X6, X6, X6
+	VEXTRACTF64X4 $0x01, Z7, Y0
+	VADDPS        Y0, Y7, Y7
+	VEXTRACTF128  $0x01, Y7, X0
+	VADDPS        X0, X7, X7
+	VHADDPS       X7, X7, X7
+	VHADDPS       X7, X7, X7
+	VEXTRACTF64X4 $0x01, Z8, Y0
+	VADDPS        Y0, Y8, Y8
+	VEXTRACTF128  $0x01, Y8, X0
+	VADDPS        X0, X8, X8
+	VHADDPS       X8, X8, X8
+	VHADDPS       X8, X8, X8
+	CMPQ          add+88(FP), $0x00
+	JE            store
+	MOVQ          R8, R10
+	VADDSS        (R10), X1, X1
+	ADDQ          DI, R10
+	VADDSS        (R10), X2, X2
+	ADDQ          DI, R10
+	VADDSS        (R10), X3, X3
+	ADDQ          DI, R10
+	VADDSS        (R10), X4, X4
+	ADDQ          DI, R10
+	VADDSS        (R10), X5, X5
+	ADDQ          DI, R10
+	VADDSS        (R10), X6, X6
+	ADDQ          DI, R10
+	VADDSS        (R10), X7, X7
+	ADDQ          DI, R10
+	VADDSS        (R10), X8, X8
+	ADDQ          DI, R10
+
+store:
+	VMOVSS X1, (R8)
+	ADDQ   DI, R8
+	VMOVSS X2, (R8)
+	ADDQ   DI, R8
+	VMOVSS X3, (R8)
+	ADDQ   DI, R8
+	VMOVSS X4, (R8)
+	ADDQ   DI, R8
+	VMOVSS X5, (R8)
+	ADDQ   DI, R8
+	VMOVSS X6, (R8)
+	ADDQ   DI, R8
+	VMOVSS X7, (R8)
+	ADDQ   DI, R8
+	VMOVSS X8, (R8)
+	ADDQ   DI, R8
+	ADDQ   $0x08, places+8(FP)
+	DECQ   nplaces+0(FP)
+	JNZ    place
+	VZEROUPPER
+	RET
+
 // func multiplyAddAVX512(n int)
 // Requires: AVX, AVX512F
 TEXT ·multiplyAddAVX512(SB), NOSPLIT, $0-8

@@ -15,6 +15,7 @@ const Environment = "ACCORD_KERNEL"
 type family struct {
 	name      string
 	mul       func(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, p *Places, add bool)
+	mulColumn func(c []float32, cRow, m, k int, a []float32, aRow int, b []float32, w *Walk, p *Places, add bool)
 	mulSparse func(c []float32, cRow int, places []int32, l *Lists, b []float32, bRow, rows, width int)
 	collect   func(k *Collector, dy []float32, arg []uint8, width int)
 	transpose func(dst []float32, dRow int, src []float32, sRow, rows, cols int)
@@ -38,6 +39,7 @@ type family struct {
 var portable = family{
 	name:      "portable",
 	mul:       mulPortable,
+	mulColumn: mulColumnPortable,
 	mulSparse: mulSparsePortable,
 	collect:   collectPortable,
 	transpose: transposePortable,

@@ -16,6 +16,9 @@ func families() []*family {
 
 func newAVX2() *family {
 	tiles := []mulFunc{mul1x16AVX2, mul2x16AVX2, mul3x16AVX2, mul4x16AVX2, mul5x16AVX2, mul6x16AVX2}
+	column := []columnFunc{
+		mulColumn1AVX2, mulColumn2AVX2, mulColumn3AVX2, mulColumn4AVX2, mulColumn5AVX2, mulColumn6AVX2, mulColumn7AVX2, mulColumn8AVX2,
+	}
 	windows := [][]mulSparseFunc{
 		{mulSparse1x16AVX2, mulSparse1x32AVX2},
 		{mulSparse2x16AVX2, mulSparse2x32AVX2},
@@ -24,6 +27,7 @@ func newAVX2() *family {
 	f := &family{
 		name:      "avx2",
 		mul:       tiling{tiles}.mul,
+		mulColumn: columns{column, octet}.mul,
 		mulSparse: windowing(windows).mul,
 		collect:   collectPortable,
 		transpose: transposeAVX2,
@@ -62,6 +66,9 @@ func newAVX512() *family {
 			mul8x32AVX512, mul9x32AVX512, mul10x32AVX512, mul11x32AVX512, mul12x32AVX512, mul13x32AVX512, mul14x32AVX512,
 		},
 	}.mul
+	f.mulColumn = columns{[]columnFunc{
+		mulColumn1AVX512, mulColumn2AVX512, mulColumn3AVX512, mulColumn4AVX512, mulColumn5AVX512, mulColumn6AVX512, mulColumn7AVX512, mulColumn8AVX512,
+	}, Lanes}.mul
 	f.mulSparse = windowing{
 		{mulSparse1x16AVX512, mulSparse1x32AVX512, mulSparse1x48AVX512, mulSparse1x64AVX512, mulSparse1x80AVX512, mulSparse1x96AVX512},
 		{mulSparse2x16AVX512, mulSparse2x32AVX512, mulSparse2x48AVX512, mulSparse2x64AVX512, mulSparse2x80AVX512, mulSparse2x96AVX512},

@@ -26,6 +26,7 @@ func main() {
 	case "avx2":
 		build.ConstraintExpr("amd64")
 		products(avx2)
+		columns(avx2)
 		multiplyAdd(avx2)
 		elementwise()
 		pooling(avx2)
@@ -35,6 +36,7 @@ func main() {
 	case "avx512":
 		build.ConstraintExpr("amd64")
 		products(avx512)
+		columns(avx512)
 		multiplyAdd(avx512)
 		collect()
 		pooling(avx512)
