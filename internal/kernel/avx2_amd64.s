@@ -1154,22 +1154,24 @@ tail:
 	SHLQ         $0x02, BX
 	ADDQ         c+72(FP), BX
 	MOVQ         ldc+80(FP), DX
+	VHADDPS      Y1, Y1, Y2
+	VHADDPS      Y1, Y1, Y1
+	VHADDPS      Y1, Y2, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
-	VHADDPS      X1, X1, X1
-	VHADDPS      X1, X1, X1
 	CMPQ         add+88(FP), $0x00
 	JE           store
 	MOVQ         BX, DI
-	VADDSS       (DI), X1, X1
+	VMOVSS       (DI), X2
 	ADDQ         DX, DI
+	VADDPS       X2, X1, X1
 
 store:
-	VMOVSS X1, (BX)
-	ADDQ   DX, BX
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X1, (BX)
+	ADDQ       DX, BX
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -1224,30 +1226,28 @@ tail:
 	SHLQ         $0x02, SI
 	ADDQ         c+72(FP), SI
 	MOVQ         ldc+80(FP), BX
-	VEXTRACTF128 $0x01, Y1, X3
-	VADDPS       X3, X1, X1
-	VHADDPS      X1, X1, X1
-	VHADDPS      X1, X1, X1
-	VEXTRACTF128 $0x01, Y2, X3
-	VADDPS       X3, X2, X2
-	VHADDPS      X2, X2, X2
-	VHADDPS      X2, X2, X2
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y2, Y2, Y2
+	VHADDPS      Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
 	CMPQ         add+88(FP), $0x00
 	JE           store
 	MOVQ         SI, R8
-	VADDSS       (R8), X1, X1
+	VMOVSS       (R8), X2
 	ADDQ         BX, R8
-	VADDSS       (R8), X2, X2
+	VINSERTPS    $0x10, (R8), X2, X2
 	ADDQ         BX, R8
+	VADDPS       X2, X1, X1
 
 store:
-	VMOVSS X1, (SI)
-	ADDQ   BX, SI
-	VMOVSS X2, (SI)
-	ADDQ   BX, SI
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X1, (SI)
+	ADDQ       BX, SI
+	VEXTRACTPS $0x01, X1, (SI)
+	ADDQ       BX, SI
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -1306,38 +1306,32 @@ tail:
 	SHLQ         $0x02, SI
 	ADDQ         c+72(FP), SI
 	MOVQ         ldc+80(FP), BX
-	VEXTRACTF128 $0x01, Y1, X4
-	VADDPS       X4, X1, X1
-	VHADDPS      X1, X1, X1
-	VHADDPS      X1, X1, X1
-	VEXTRACTF128 $0x01, Y2, X4
-	VADDPS       X4, X2, X2
-	VHADDPS      X2, X2, X2
-	VHADDPS      X2, X2, X2
-	VEXTRACTF128 $0x01, Y3, X4
-	VADDPS       X4, X3, X3
-	VHADDPS      X3, X3, X3
-	VHADDPS      X3, X3, X3
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y3, Y3, Y2
+	VHADDPS      Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
 	CMPQ         add+88(FP), $0x00
 	JE           store
 	MOVQ         SI, R8
-	VADDSS       (R8), X1, X1
+	VMOVSS       (R8), X2
 	ADDQ         BX, R8
-	VADDSS       (R8), X2, X2
+	VINSERTPS    $0x10, (R8), X2, X2
 	ADDQ         BX, R8
-	VADDSS       (R8), X3, X3
+	VINSERTPS    $0x20, (R8), X2, X2
 	ADDQ         BX, R8
+	VADDPS       X2, X1, X1
 
 store:
-	VMOVSS X1, (SI)
-	ADDQ   BX, SI
-	VMOVSS X2, (SI)
-	ADDQ   BX, SI
-	VMOVSS X3, (SI)
-	ADDQ   BX, SI
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X1, (SI)
+	ADDQ       BX, SI
+	VEXTRACTPS $0x01, X1, (SI)
+	ADDQ       BX, SI
+	VEXTRACTPS $0x02, X1, (SI)
+	ADDQ       BX, SI
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -1400,46 +1394,36 @@ tail:
 	SHLQ         $0x02, DI
 	ADDQ         c+72(FP), DI
 	MOVQ         ldc+80(FP), SI
-	VEXTRACTF128 $0x01, Y1, X5
-	VADDPS       X5, X1, X1
-	VHADDPS      X1, X1, X1
-	VHADDPS      X1, X1, X1
-	VEXTRACTF128 $0x01, Y2, X5
-	VADDPS       X5, X2, X2
-	VHADDPS      X2, X2, X2
-	VHADDPS      X2, X2, X2
-	VEXTRACTF128 $0x01, Y3, X5
-	VADDPS       X5, X3, X3
-	VHADDPS      X3, X3, X3
-	VHADDPS      X3, X3, X3
-	VEXTRACTF128 $0x01, Y4, X5
-	VADDPS       X5, X4, X4
-	VHADDPS      X4, X4, X4
-	VHADDPS      X4, X4, X4
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y4, Y3, Y2
+	VHADDPS      Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
 	CMPQ         add+88(FP), $0x00
 	JE           store
 	MOVQ         DI, R9
-	VADDSS       (R9), X1, X1
+	VMOVSS       (R9), X2
 	ADDQ         SI, R9
-	VADDSS       (R9), X2, X2
+	VINSERTPS    $0x10, (R9), X2, X2
 	ADDQ         SI, R9
-	VADDSS       (R9), X3, X3
+	VINSERTPS    $0x20, (R9), X2, X2
 	ADDQ         SI, R9
-	VADDSS       (R9), X4, X4
+	VINSERTPS    $0x30, (R9), X2, X2
 	ADDQ         SI, R9
+	VADDPS       X2, X1, X1
 
 store:
-	VMOVSS X1, (DI)
-	ADDQ   SI, DI
-	VMOVSS X2, (DI)
-	ADDQ   SI, DI
-	VMOVSS X3, (DI)
-	ADDQ   SI, DI
-	VMOVSS X4, (DI)
-	ADDQ   SI, DI
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X1, (DI)
+	ADDQ       SI, DI
+	VEXTRACTPS $0x01, X1, (DI)
+	ADDQ       SI, DI
+	VEXTRACTPS $0x02, X1, (DI)
+	ADDQ       SI, DI
+	VEXTRACTPS $0x03, X1, (DI)
+	ADDQ       SI, DI
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -1508,54 +1492,46 @@ tail:
 	SHLQ         $0x02, R8
 	ADDQ         c+72(FP), R8
 	MOVQ         ldc+80(FP), DI
-	VEXTRACTF128 $0x01, Y1, X6
-	VADDPS       X6, X1, X1
-	VHADDPS      X1, X1, X1
-	VHADDPS      X1, X1, X1
-	VEXTRACTF128 $0x01, Y2, X6
-	VADDPS       X6, X2, X2
-	VHADDPS      X2, X2, X2
-	VHADDPS      X2, X2, X2
-	VEXTRACTF128 $0x01, Y3, X6
-	VADDPS       X6, X3, X3
-	VHADDPS      X3, X3, X3
-	VHADDPS      X3, X3, X3
-	VEXTRACTF128 $0x01, Y4, X6
-	VADDPS       X6, X4, X4
-	VHADDPS      X4, X4, X4
-	VHADDPS      X4, X4, X4
-	VEXTRACTF128 $0x01, Y5, X6
-	VADDPS       X6, X5, X5
-	VHADDPS      X5, X5, X5
-	VHADDPS      X5, X5, X5
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y4, Y3, Y2
+	VHADDPS      Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
+	VHADDPS      Y5, Y5, Y2
+	VHADDPS      Y5, Y5, Y3
+	VHADDPS      Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X2
 	CMPQ         add+88(FP), $0x00
 	JE           store
 	MOVQ         R8, R10
-	VADDSS       (R10), X1, X1
+	VMOVSS       (R10), X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X2, X2
+	VINSERTPS    $0x10, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X3, X3
+	VINSERTPS    $0x20, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X4, X4
+	VINSERTPS    $0x30, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X5, X5
+	VADDPS       X3, X1, X1
+	VMOVSS       (R10), X3
 	ADDQ         DI, R10
+	VADDPS       X3, X2, X2
 
 store:
-	VMOVSS X1, (R8)
-	ADDQ   DI, R8
-	VMOVSS X2, (R8)
-	ADDQ   DI, R8
-	VMOVSS X3, (R8)
-	ADDQ   DI, R8
-	VMOVSS X4, (R8)
-	ADDQ   DI, R8
-	VMOVSS X5, (R8)
-	ADDQ   DI, R8
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x03, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x00, X2, (R8)
+	ADDQ       DI, R8
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -1628,62 +1604,50 @@ tail:
 	SHLQ         $0x02, R8
 	ADDQ         c+72(FP), R8
 	MOVQ         ldc+80(FP), DI
-	VEXTRACTF128 $0x01, Y1, X7
-	VADDPS       X7, X1, X1
-	VHADDPS      X1, X1, X1
-	VHADDPS      X1, X1, X1
-	VEXTRACTF128 $0x01, Y2, X7
-	VADDPS       X7, X2, X2
-	VHADDPS      X2, X2, X2
-	VHADDPS      X2, X2, X2
-	VEXTRACTF128 $0x01, Y3, X7
-	VADDPS       X7, X3, X3
-	VHADDPS      X3, X3, X3
-	VHADDPS      X3, X3, X3
-	VEXTRACTF128 $0x01, Y4, X7
-	VADDPS       X7, X4, X4
-	VHADDPS      X4, X4, X4
-	VHADDPS      X4, X4, X4
-	VEXTRACTF128 $0x01, Y5, X7
-	VADDPS       X7, X5, X5
-	VHADDPS      X5, X5, X5
-	VHADDPS      X5, X5, X5
-	VEXTRACTF128 $0x01, Y6, X7
-	VADDPS       X7, X6, X6
-	VHADDPS      X6, X6, X6
-	VHADDPS      X6, X6, X6
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y4, Y3, Y2
+	VHADDPS      Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
+	VHADDPS      Y6, Y5, Y2
+	VHADDPS      Y6, Y6, Y3
+	VHADDPS      Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X2
 	CMPQ         add+88(FP), $0x00
 	JE           store
 	MOVQ         R8, R10
-	VADDSS       (R10), X1, X1
+	VMOVSS       (R10), X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X2, X2
+	VINSERTPS    $0x10, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X3, X3
+	VINSERTPS    $0x20, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X4, X4
+	VINSERTPS    $0x30, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X5, X5
+	VADDPS       X3, X1, X1
+	VMOVSS       (R10), X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X6, X6
+	VINSERTPS    $0x10, (R10), X3, X3
 	ADDQ         DI, R10
+	VADDPS       X3, X2, X2
 
 store:
-	VMOVSS X1, (R8)
-	ADDQ   DI, R8
-	VMOVSS X2, (R8)
-	ADDQ   DI, R8
-	VMOVSS X3, (R8)
-	ADDQ   DI, R8
-	VMOVSS X4, (R8)
-	ADDQ   DI, R8
-	VMOVSS X5, (R8)
-	ADDQ   DI, R8
-	VMOVSS X6, (R8)
-	ADDQ   DI, R8
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x03, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x00, X2, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X2, (R8)
+	ADDQ       DI, R8
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -1760,70 +1724,54 @@ tail:
 	SHLQ         $0x02, R8
 	ADDQ         c+72(FP), R8
 	MOVQ         ldc+80(FP), DI
-	VEXTRACTF128 $0x01, Y1, X8
-	VADDPS       X8, X1, X1
-	VHADDPS      X1, X1, X1
-	VHADDPS      X1, X1, X1
-	VEXTRACTF128 $0x01, Y2, X8
-	VADDPS       X8, X2, X2
-	VHADDPS      X2, X2, X2
-	VHADDPS      X2, X2, X2
-	VEXTRACTF128 $0x01, Y3, X8
-	VADDPS       X8, X3, X3
-	VHADDPS      X3, X3, X3
-	VHADDPS      X3, X3, X3
-	VEXTRACTF128 $0x01, Y4, X8
-	VADDPS       X8, X4, X4
-	VHADDPS      X4, X4, X4
-	VHADDPS      X4, X4, X4
-	VEXTRACTF128 $0x01, Y5, X8
-	VADDPS       X8, X5, X5
-	VHADDPS      X5, X5, X5
-	VHADDPS      X5, X5, X5
-	VEXTRACTF128 $0x01, Y6, X8
-	VADDPS       X8, X6, X6
-	VHADDPS      X6, X6, X6
-	VHADDPS      X6, X6, X6
-	VEXTRACTF128 $0x01, Y7, X8
-	VADDPS       X8, X7, X7
-	VHADDPS      X7, X7, X7
-	VHADDPS      X7, X7, X7
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y4, Y3, Y2
+	VHADDPS      Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
+	VHADDPS      Y6, Y5, Y2
+	VHADDPS      Y7, Y7, Y3
+	VHADDPS      Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X2
 	CMPQ         add+88(FP), $0x00
 	JE           store
 	MOVQ         R8, R10
-	VADDSS       (R10), X1, X1
+	VMOVSS       (R10), X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X2, X2
+	VINSERTPS    $0x10, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X3, X3
+	VINSERTPS    $0x20, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X4, X4
+	VINSERTPS    $0x30, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X5, X5
+	VADDPS       X3, X1, X1
+	VMOVSS       (R10), X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X6, X6
+	VINSERTPS    $0x10, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X7, X7
+	VINSERTPS    $0x20, (R10), X3, X3
 	ADDQ         DI, R10
+	VADDPS       X3, X2, X2
 
 store:
-	VMOVSS X1, (R8)
-	ADDQ   DI, R8
-	VMOVSS X2, (R8)
-	ADDQ   DI, R8
-	VMOVSS X3, (R8)
-	ADDQ   DI, R8
-	VMOVSS X4, (R8)
-	ADDQ   DI, R8
-	VMOVSS X5, (R8)
-	ADDQ   DI, R8
-	VMOVSS X6, (R8)
-	ADDQ   DI, R8
-	VMOVSS X7, (R8)
-	ADDQ   DI, R8
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x03, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x00, X2, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X2, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X2, (R8)
+	ADDQ       DI, R8
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -1904,78 +1852,58 @@ tail:
 	SHLQ         $0x02, R8
 	ADDQ         c+72(FP), R8
 	MOVQ         ldc+80(FP), DI
-	VEXTRACTF128 $0x01, Y1, X9
-	VADDPS       X9, X1, X1
-	VHADDPS      X1, X1, X1
-	VHADDPS      X1, X1, X1
-	VEXTRACTF128 $0x01, Y2, X9
-	VADDPS       X9, X2, X2
-	VHADDPS      X2, X2, X2
-	VHADDPS      X2, X2, X2
-	VEXTRACTF128 $0x01, Y3, X9
-	VADDPS       X9, X3, X3
-	VHADDPS      X3, X3, X3
-	VHADDPS      X3, X3, X3
-	VEXTRACTF128 $0x01, Y4, X9
-	VADDPS       X9, X4, X4
-	VHADDPS      X4, X4, X4
-	VHADDPS      X4, X4, X4
-	VEXTRACTF128 $0x01, Y5, X9
-	VADDPS       X9, X5, X5
-	VHADDPS      X5, X5, X5
-	VHADDPS      X5, X5, X5
-	VEXTRACTF128 $0x01, Y6, X9
-	VADDPS       X9, X6, X6
-	VHADDPS      X6, X6, X6
-	VHADDPS      X6, X6, X6
-	VEXTRACTF128 $0x01, Y7, X9
-	VADDPS       X9, X7, X7
-	VHADDPS      X7, X7, X7
-	VHADDPS      X7, X7, X7
-	VEXTRACTF128 $0x01, Y8, X9
-	VADDPS       X9, X8, X8
-	VHADDPS      X8, X8, X8
-	VHADDPS      X8, X8, X8
+	VHADDPS      Y2, Y1, Y1
+	VHADDPS      Y4, Y3, Y2
+	VHADDPS      Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X1
+	VHADDPS      Y6, Y5, Y2
+	VHADDPS      Y8, Y7, Y3
+	VHADDPS      Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X2
 	CMPQ         add+88(FP), $0x00
 	JE           store
 	MOVQ         R8, R10
-	VADDSS       (R10), X1, X1
+	VMOVSS       (R10), X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X2, X2
+	VINSERTPS    $0x10, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X3, X3
+	VINSERTPS    $0x20, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X4, X4
+	VINSERTPS    $0x30, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X5, X5
+	VADDPS       X3, X1, X1
+	VMOVSS       (R10), X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X6, X6
+	VINSERTPS    $0x10, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X7, X7
+	VINSERTPS    $0x20, (R10), X3, X3
 	ADDQ         DI, R10
-	VADDSS       (R10), X8, X8
+	VINSERTPS    $0x30, (R10), X3, X3
 	ADDQ         DI, R10
+	VADDPS       X3, X2, X2
 
 store:
-	VMOVSS X1, (R8)
-	ADDQ   DI, R8
-	VMOVSS X2, (R8)
-	ADDQ   DI, R8
-	VMOVSS X3, (R8)
-	ADDQ   DI, R8
-	VMOVSS X4, (R8)
-	ADDQ   DI, R8
-	VMOVSS X5, (R8)
-	ADDQ   DI, R8
-	VMOVSS X6, (R8)
-	ADDQ   DI, R8
-	VMOVSS X7, (R8)
-	ADDQ   DI, R8
-	VMOVSS X8, (R8)
-	ADDQ   DI, R8
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x03, X1, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x00, X2, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X2, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X2, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x03, X2, (R8)
+	ADDQ       DI, R8
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 

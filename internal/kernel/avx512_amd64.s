@@ -6024,22 +6024,24 @@ tail:
 	MOVQ          ldc+80(FP), DX
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X0, X1, X1
-	VHADDPS       X1, X1, X1
-	VHADDPS       X1, X1, X1
+	VHADDPS       Y1, Y1, Y0
+	VHADDPS       Y1, Y1, Y2
+	VHADDPS       Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPS        X2, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JE            store
 	MOVQ          BX, DI
-	VADDSS        (DI), X1, X1
+	VMOVSS        (DI), X2
 	ADDQ          DX, DI
+	VADDPS        X2, X0, X0
 
 store:
-	VMOVSS X1, (BX)
-	ADDQ   DX, BX
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X0, (BX)
+	ADDQ       DX, BX
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -6097,32 +6099,30 @@ tail:
 	MOVQ          ldc+80(FP), BX
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X0, X1, X1
-	VHADDPS       X1, X1, X1
-	VHADDPS       X1, X1, X1
 	VEXTRACTF64X4 $0x01, Z2, Y0
 	VADDPS        Y0, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X0
-	VADDPS        X0, X2, X2
-	VHADDPS       X2, X2, X2
-	VHADDPS       X2, X2, X2
+	VHADDPS       Y2, Y1, Y0
+	VHADDPS       Y2, Y2, Y3
+	VHADDPS       Y3, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X3
+	VADDPS        X3, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JE            store
 	MOVQ          SI, R8
-	VADDSS        (R8), X1, X1
+	VMOVSS        (R8), X3
 	ADDQ          BX, R8
-	VADDSS        (R8), X2, X2
+	VINSERTPS     $0x10, (R8), X3, X3
 	ADDQ          BX, R8
+	VADDPS        X3, X0, X0
 
 store:
-	VMOVSS X1, (SI)
-	ADDQ   BX, SI
-	VMOVSS X2, (SI)
-	ADDQ   BX, SI
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X0, (SI)
+	ADDQ       BX, SI
+	VEXTRACTPS $0x01, X0, (SI)
+	ADDQ       BX, SI
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -6184,42 +6184,36 @@ tail:
 	MOVQ          ldc+80(FP), BX
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X0, X1, X1
-	VHADDPS       X1, X1, X1
-	VHADDPS       X1, X1, X1
 	VEXTRACTF64X4 $0x01, Z2, Y0
 	VADDPS        Y0, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X0
-	VADDPS        X0, X2, X2
-	VHADDPS       X2, X2, X2
-	VHADDPS       X2, X2, X2
 	VEXTRACTF64X4 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y3
-	VEXTRACTF128  $0x01, Y3, X0
-	VADDPS        X0, X3, X3
-	VHADDPS       X3, X3, X3
-	VHADDPS       X3, X3, X3
+	VHADDPS       Y2, Y1, Y0
+	VHADDPS       Y3, Y3, Y4
+	VHADDPS       Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JE            store
 	MOVQ          SI, R8
-	VADDSS        (R8), X1, X1
+	VMOVSS        (R8), X4
 	ADDQ          BX, R8
-	VADDSS        (R8), X2, X2
+	VINSERTPS     $0x10, (R8), X4, X4
 	ADDQ          BX, R8
-	VADDSS        (R8), X3, X3
+	VINSERTPS     $0x20, (R8), X4, X4
 	ADDQ          BX, R8
+	VADDPS        X4, X0, X0
 
 store:
-	VMOVSS X1, (SI)
-	ADDQ   BX, SI
-	VMOVSS X2, (SI)
-	ADDQ   BX, SI
-	VMOVSS X3, (SI)
-	ADDQ   BX, SI
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X0, (SI)
+	ADDQ       BX, SI
+	VEXTRACTPS $0x01, X0, (SI)
+	ADDQ       BX, SI
+	VEXTRACTPS $0x02, X0, (SI)
+	ADDQ       BX, SI
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -6285,52 +6279,42 @@ tail:
 	MOVQ          ldc+80(FP), SI
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X0, X1, X1
-	VHADDPS       X1, X1, X1
-	VHADDPS       X1, X1, X1
 	VEXTRACTF64X4 $0x01, Z2, Y0
 	VADDPS        Y0, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X0
-	VADDPS        X0, X2, X2
-	VHADDPS       X2, X2, X2
-	VHADDPS       X2, X2, X2
 	VEXTRACTF64X4 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y3
-	VEXTRACTF128  $0x01, Y3, X0
-	VADDPS        X0, X3, X3
-	VHADDPS       X3, X3, X3
-	VHADDPS       X3, X3, X3
 	VEXTRACTF64X4 $0x01, Z4, Y0
 	VADDPS        Y0, Y4, Y4
-	VEXTRACTF128  $0x01, Y4, X0
-	VADDPS        X0, X4, X4
-	VHADDPS       X4, X4, X4
-	VHADDPS       X4, X4, X4
+	VHADDPS       Y2, Y1, Y0
+	VHADDPS       Y4, Y3, Y5
+	VHADDPS       Y5, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X5
+	VADDPS        X5, X0, X0
 	CMPQ          add+88(FP), $0x00
 	JE            store
 	MOVQ          DI, R9
-	VADDSS        (R9), X1, X1
+	VMOVSS        (R9), X5
 	ADDQ          SI, R9
-	VADDSS        (R9), X2, X2
+	VINSERTPS     $0x10, (R9), X5, X5
 	ADDQ          SI, R9
-	VADDSS        (R9), X3, X3
+	VINSERTPS     $0x20, (R9), X5, X5
 	ADDQ          SI, R9
-	VADDSS        (R9), X4, X4
+	VINSERTPS     $0x30, (R9), X5, X5
 	ADDQ          SI, R9
+	VADDPS        X5, X0, X0
 
 store:
-	VMOVSS X1, (DI)
-	ADDQ   SI, DI
-	VMOVSS X2, (DI)
-	ADDQ   SI, DI
-	VMOVSS X3, (DI)
-	ADDQ   SI, DI
-	VMOVSS X4, (DI)
-	ADDQ   SI, DI
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X0, (DI)
+	ADDQ       SI, DI
+	VEXTRACTPS $0x01, X0, (DI)
+	ADDQ       SI, DI
+	VEXTRACTPS $0x02, X0, (DI)
+	ADDQ       SI, DI
+	VEXTRACTPS $0x03, X0, (DI)
+	ADDQ       SI, DI
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -6402,62 +6386,54 @@ tail:
 	MOVQ          ldc+80(FP), DI
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X0, X1, X1
-	VHADDPS       X1, X1, X1
-	VHADDPS       X1, X1, X1
 	VEXTRACTF64X4 $0x01, Z2, Y0
 	VADDPS        Y0, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X0
-	VADDPS        X0, X2, X2
-	VHADDPS       X2, X2, X2
-	VHADDPS       X2, X2, X2
 	VEXTRACTF64X4 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y3
-	VEXTRACTF128  $0x01, Y3, X0
-	VADDPS        X0, X3, X3
-	VHADDPS       X3, X3, X3
-	VHADDPS       X3, X3, X3
 	VEXTRACTF64X4 $0x01, Z4, Y0
 	VADDPS        Y0, Y4, Y4
-	VEXTRACTF128  $0x01, Y4, X0
-	VADDPS        X0, X4, X4
-	VHADDPS       X4, X4, X4
-	VHADDPS       X4, X4, X4
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VADDPS        Y0, Y5, Y5
-	VEXTRACTF128  $0x01, Y5, X0
-	VADDPS        X0, X5, X5
-	VHADDPS       X5, X5, X5
-	VHADDPS       X5, X5, X5
+	VHADDPS       Y2, Y1, Y0
+	VHADDPS       Y4, Y3, Y6
+	VHADDPS       Y6, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X6
+	VADDPS        X6, X0, X0
+	VEXTRACTF64X4 $0x01, Z5, Y6
+	VADDPS        Y6, Y5, Y5
+	VHADDPS       Y5, Y5, Y6
+	VHADDPS       Y5, Y5, Y7
+	VHADDPS       Y7, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X7
+	VADDPS        X7, X6, X6
 	CMPQ          add+88(FP), $0x00
 	JE            store
 	MOVQ          R8, R10
-	VADDSS        (R10), X1, X1
+	VMOVSS        (R10), X7
 	ADDQ          DI, R10
-	VADDSS        (R10), X2, X2
+	VINSERTPS     $0x10, (R10), X7, X7
 	ADDQ          DI, R10
-	VADDSS        (R10), X3, X3
+	VINSERTPS     $0x20, (R10), X7, X7
 	ADDQ          DI, R10
-	VADDSS        (R10), X4, X4
+	VINSERTPS     $0x30, (R10), X7, X7
 	ADDQ          DI, R10
-	VADDSS        (R10), X5, X5
+	VADDPS        X7, X0, X0
+	VMOVSS        (R10), X7
 	ADDQ          DI, R10
+	VADDPS        X7, X6, X6
 
 store:
-	VMOVSS X1, (R8)
-	ADDQ   DI, R8
-	VMOVSS X2, (R8)
-	ADDQ   DI, R8
-	VMOVSS X3, (R8)
-	ADDQ   DI, R8
-	VMOVSS X4, (R8)
-	ADDQ   DI, R8
-	VMOVSS X5, (R8)
-	ADDQ   DI, R8
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x03, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x00, X6, (R8)
+	ADDQ       DI, R8
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -6533,72 +6509,60 @@ tail:
 	MOVQ          ldc+80(FP), DI
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X0, X1, X1
-	VHADDPS       X1, X1, X1
-	VHADDPS       X1, X1, X1
 	VEXTRACTF64X4 $0x01, Z2, Y0
 	VADDPS        Y0, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X0
-	VADDPS        X0, X2, X2
-	VHADDPS       X2, X2, X2
-	VHADDPS       X2, X2, X2
 	VEXTRACTF64X4 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y3
-	VEXTRACTF128  $0x01, Y3, X0
-	VADDPS        X0, X3, X3
-	VHADDPS       X3, X3, X3
-	VHADDPS       X3, X3, X3
 	VEXTRACTF64X4 $0x01, Z4, Y0
 	VADDPS        Y0, Y4, Y4
-	VEXTRACTF128  $0x01, Y4, X0
-	VADDPS        X0, X4, X4
-	VHADDPS       X4, X4, X4
-	VHADDPS       X4, X4, X4
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VADDPS        Y0, Y5, Y5
-	VEXTRACTF128  $0x01, Y5, X0
-	VADDPS        X0, X5, X5
-	VHADDPS       X5, X5, X5
-	VHADDPS       X5, X5, X5
-	VEXTRACTF64X4 $0x01, Z6, Y0
-	VADDPS        Y0, Y6, Y6
-	VEXTRACTF128  $0x01, Y6, X0
-	VADDPS        X0, X6, X6
-	VHADDPS       X6, X6, X6
-	VHADDPS       X6, X6, X6
+	VHADDPS       Y2, Y1, Y0
+	VHADDPS       Y4, Y3, Y7
+	VHADDPS       Y7, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X7
+	VADDPS        X7, X0, X0
+	VEXTRACTF64X4 $0x01, Z5, Y7
+	VADDPS        Y7, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z6, Y7
+	VADDPS        Y7, Y6, Y6
+	VHADDPS       Y6, Y5, Y7
+	VHADDPS       Y6, Y6, Y8
+	VHADDPS       Y8, Y7, Y7
+	VEXTRACTF128  $0x01, Y7, X8
+	VADDPS        X8, X7, X7
 	CMPQ          add+88(FP), $0x00
 	JE            store
 	MOVQ          R8, R10
-	VADDSS        (R10), X1, X1
+	VMOVSS        (R10), X8
 	ADDQ          DI, R10
-	VADDSS        (R10), X2, X2
+	VINSERTPS     $0x10, (R10), X8, X8
 	ADDQ          DI, R10
-	VADDSS        (R10), X3, X3
+	VINSERTPS     $0x20, (R10), X8, X8
 	ADDQ          DI, R10
-	VADDSS        (R10), X4, X4
+	VINSERTPS     $0x30, (R10), X8, X8
 	ADDQ          DI, R10
-	VADDSS        (R10), X5, X5
+	VADDPS        X8, X0, X0
+	VMOVSS        (R10), X8
 	ADDQ          DI, R10
-	VADDSS        (R10), X6, X6
+	VINSERTPS     $0x10, (R10), X8, X8
 	ADDQ          DI, R10
+	VADDPS        X8, X7, X7
 
 store:
-	VMOVSS X1, (R8)
-	ADDQ   DI, R8
-	VMOVSS X2, (R8)
-	ADDQ   DI, R8
-	VMOVSS X3, (R8)
-	ADDQ   DI, R8
-	VMOVSS X4, (R8)
-	ADDQ   DI, R8
-	VMOVSS X5, (R8)
-	ADDQ   DI, R8
-	VMOVSS X6, (R8)
-	ADDQ   DI, R8
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x03, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x00, X7, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X7, (R8)
+	ADDQ       DI, R8
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -6678,82 +6642,66 @@ tail:
 	MOVQ          ldc+80(FP), DI
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X0, X1, X1
-	VHADDPS       X1, X1, X1
-	VHADDPS       X1, X1, X1
 	VEXTRACTF64X4 $0x01, Z2, Y0
 	VADDPS        Y0, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X0
-	VADDPS        X0, X2, X2
-	VHADDPS       X2, X2, X2
-	VHADDPS       X2, X2, X2
 	VEXTRACTF64X4 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y3
-	VEXTRACTF128  $0x01, Y3, X0
-	VADDPS        X0, X3, X3
-	VHADDPS       X3, X3, X3
-	VHADDPS       X3, X3, X3
 	VEXTRACTF64X4 $0x01, Z4, Y0
 	VADDPS        Y0, Y4, Y4
-	VEXTRACTF128  $0x01, Y4, X0
-	VADDPS        X0, X4, X4
-	VHADDPS       X4, X4, X4
-	VHADDPS       X4, X4, X4
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VADDPS        Y0, Y5, Y5
-	VEXTRACTF128  $0x01, Y5, X0
-	VADDPS        X0, X5, X5
-	VHADDPS       X5, X5, X5
-	VHADDPS       X5, X5, X5
-	VEXTRACTF64X4 $0x01, Z6, Y0
-	VADDPS        Y0, Y6, Y6
-	VEXTRACTF128  $0x01, Y6, X0
-	VADDPS        X0, X6, X6
-	VHADDPS       X6, X6, X6
-	VHADDPS       X6, X6, X6
-	VEXTRACTF64X4 $0x01, Z7, Y0
-	VADDPS        Y0, Y7, Y7
-	VEXTRACTF128  $0x01, Y7, X0
-	VADDPS        X0, X7, X7
-	VHADDPS       X7, X7, X7
-	VHADDPS       X7, X7, X7
+	VHADDPS       Y2, Y1, Y0
+	VHADDPS       Y4, Y3, Y8
+	VHADDPS       Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VEXTRACTF64X4 $0x01, Z5, Y8
+	VADDPS        Y8, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z6, Y8
+	VADDPS        Y8, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y8
+	VADDPS        Y8, Y7, Y7
+	VHADDPS       Y6, Y5, Y8
+	VHADDPS       Y7, Y7, Y9
+	VHADDPS       Y9, Y8, Y8
+	VEXTRACTF128  $0x01, Y8, X9
+	VADDPS        X9, X8, X8
 	CMPQ          add+88(FP), $0x00
 	JE            store
 	MOVQ          R8, R10
-	VADDSS        (R10), X1, X1
+	VMOVSS        (R10), X9
 	ADDQ          DI, R10
-	VADDSS        (R10), X2, X2
+	VINSERTPS     $0x10, (R10), X9, X9
 	ADDQ          DI, R10
-	VADDSS        (R10), X3, X3
+	VINSERTPS     $0x20, (R10), X9, X9
 	ADDQ          DI, R10
-	VADDSS        (R10), X4, X4
+	VINSERTPS     $0x30, (R10), X9, X9
 	ADDQ          DI, R10
-	VADDSS        (R10), X5, X5
+	VADDPS        X9, X0, X0
+	VMOVSS        (R10), X9
 	ADDQ          DI, R10
-	VADDSS        (R10), X6, X6
+	VINSERTPS     $0x10, (R10), X9, X9
 	ADDQ          DI, R10
-	VADDSS        (R10), X7, X7
+	VINSERTPS     $0x20, (R10), X9, X9
 	ADDQ          DI, R10
+	VADDPS        X9, X8, X8
 
 store:
-	VMOVSS X1, (R8)
-	ADDQ   DI, R8
-	VMOVSS X2, (R8)
-	ADDQ   DI, R8
-	VMOVSS X3, (R8)
-	ADDQ   DI, R8
-	VMOVSS X4, (R8)
-	ADDQ   DI, R8
-	VMOVSS X5, (R8)
-	ADDQ   DI, R8
-	VMOVSS X6, (R8)
-	ADDQ   DI, R8
-	VMOVSS X7, (R8)
-	ADDQ   DI, R8
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x03, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x00, X8, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X8, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X8, (R8)
+	ADDQ       DI, R8
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 
@@ -6837,92 +6785,72 @@ tail:
 	MOVQ          ldc+80(FP), DI
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
-	VEXTRACTF128  $0x01, Y1, X0
-	VADDPS        X0, X1, X1
-	VHADDPS       X1, X1, X1
-	VHADDPS       X1, X1, X1
 	VEXTRACTF64X4 $0x01, Z2, Y0
 	VADDPS        Y0, Y2, Y2
-	VEXTRACTF128  $0x01, Y2, X0
-	VADDPS        X0, X2, X2
-	VHADDPS       X2, X2, X2
-	VHADDPS       X2, X2, X2
 	VEXTRACTF64X4 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y3
-	VEXTRACTF128  $0x01, Y3, X0
-	VADDPS        X0, X3, X3
-	VHADDPS       X3, X3, X3
-	VHADDPS       X3, X3, X3
 	VEXTRACTF64X4 $0x01, Z4, Y0
 	VADDPS        Y0, Y4, Y4
-	VEXTRACTF128  $0x01, Y4, X0
-	VADDPS        X0, X4, X4
-	VHADDPS       X4, X4, X4
-	VHADDPS       X4, X4, X4
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VADDPS        Y0, Y5, Y5
-	VEXTRACTF128  $0x01, Y5, X0
-	VADDPS        X0, X5, X5
-	VHADDPS       X5, X5, X5
-	VHADDPS       X5, X5, X5
-	VEXTRACTF64X4 $0x01, Z6, Y0
-	VADDPS        Y0, Y6, Y6
-	VEXTRACTF128  $0x01, Y6, X0
-	VADDPS        X0, X6, X6
-	VHADDPS       X6, X6, X6
-	VHADDPS       X6, X6, X6
-	VEXTRACTF64X4 $0x01, Z7, Y0
-	VADDPS        Y0, Y7, Y7
-	VEXTRACTF128  $0x01, Y7, X0
-	VADDPS        X0, X7, X7
-	VHADDPS       X7, X7, X7
-	VHADDPS       X7, X7, X7
-	VEXTRACTF64X4 $0x01, Z8, Y0
-	VADDPS        Y0, Y8, Y8
-	VEXTRACTF128  $0x01, Y8, X0
-	VADDPS        X0, X8, X8
-	VHADDPS       X8, X8, X8
-	VHADDPS       X8, X8, X8
+	VHADDPS       Y2, Y1, Y0
+	VHADDPS       Y4, Y3, Y9
+	VHADDPS       Y9, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X9
+	VADDPS        X9, X0, X0
+	VEXTRACTF64X4 $0x01, Z5, Y9
+	VADDPS        Y9, Y5, Y5
+	VEXTRACTF64X4 $0x01, Z6, Y9
+	VADDPS        Y9, Y6, Y6
+	VEXTRACTF64X4 $0x01, Z7, Y9
+	VADDPS        Y9, Y7, Y7
+	VEXTRACTF64X4 $0x01, Z8, Y9
+	VADDPS        Y9, Y8, Y8
+	VHADDPS       Y6, Y5, Y9
+	VHADDPS       Y8, Y7, Y10
+	VHADDPS       Y10, Y9, Y9
+	VEXTRACTF128  $0x01, Y9, X10
+	VADDPS        X10, X9, X9
 	CMPQ          add+88(FP), $0x00
 	JE            store
 	MOVQ          R8, R10
-	VADDSS        (R10), X1, X1
+	VMOVSS        (R10), X10
 	ADDQ          DI, R10
-	VADDSS        (R10), X2, X2
+	VINSERTPS     $0x10, (R10), X10, X10
 	ADDQ          DI, R10
-	VADDSS        (R10), X3, X3
+	VINSERTPS     $0x20, (R10), X10, X10
 	ADDQ          DI, R10
-	VADDSS        (R10), X4, X4
+	VINSERTPS     $0x30, (R10), X10, X10
 	ADDQ          DI, R10
-	VADDSS        (R10), X5, X5
+	VADDPS        X10, X0, X0
+	VMOVSS        (R10), X10
 	ADDQ          DI, R10
-	VADDSS        (R10), X6, X6
+	VINSERTPS     $0x10, (R10), X10, X10
 	ADDQ          DI, R10
-	VADDSS        (R10), X7, X7
+	VINSERTPS     $0x20, (R10), X10, X10
 	ADDQ          DI, R10
-	VADDSS        (R10), X8, X8
+	VINSERTPS     $0x30, (R10), X10, X10
 	ADDQ          DI, R10
+	VADDPS        X10, X9, X9
 
 store:
-	VMOVSS X1, (R8)
-	ADDQ   DI, R8
-	VMOVSS X2, (R8)
-	ADDQ   DI, R8
-	VMOVSS X3, (R8)
-	ADDQ   DI, R8
-	VMOVSS X4, (R8)
-	ADDQ   DI, R8
-	VMOVSS X5, (R8)
-	ADDQ   DI, R8
-	VMOVSS X6, (R8)
-	ADDQ   DI, R8
-	VMOVSS X7, (R8)
-	ADDQ   DI, R8
-	VMOVSS X8, (R8)
-	ADDQ   DI, R8
-	ADDQ   $0x08, places+8(FP)
-	DECQ   nplaces+0(FP)
-	JNZ    place
+	VEXTRACTPS $0x00, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x03, X0, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x00, X9, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x01, X9, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x02, X9, (R8)
+	ADDQ       DI, R8
+	VEXTRACTPS $0x03, X9, (R8)
+	ADDQ       DI, R8
+	ADDQ       $0x08, places+8(FP)
+	DECQ       nplaces+0(FP)
+	JNZ        place
 	VZEROUPPER
 	RET
 

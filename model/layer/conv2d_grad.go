@@ -121,10 +121,12 @@ func (p *convPass) inputGrad(dz []float32, s, m int) {
 	}
 	dx := p.grad.dx[s*p.input.Size():][:m*p.input.Size()]
 	clear(dx)
+	n, row := p.backTail.vectors(), p.cols.stride*p.input.Stride
 	for i := range p.spreads {
-		e := &p.spreads[i]
-		kernel.Mul(kernel.Rows(dx, p.cols.stride*p.input.Stride, p.input.Stride), e.n, p.input.Stride, p.units,
-			kernel.Strided{Data: dz, Row: p.pre.Stride, Col: 1}, p.back.matrix(), e.taps, p.grad.rows[i][m-1], true)
+		e, rows := &p.spreads[i], p.grad.rows[i][m-1]
+		kernel.Mul(kernel.Rows(dx, row, n), e.n, n, p.units, kernel.Strided{Data: dz, Row: p.pre.Stride, Col: 1},
+			p.back.matrix(), e.taps, rows, true)
+		p.backTail.mul(dx, row, e.n, p.units, dz, p.pre.Stride, e.along, rows, true)
 	}
 }
 

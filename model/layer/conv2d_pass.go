@@ -91,10 +91,7 @@ func (b *convBound) pack(framed, row []float32) {
 		copy(framed, row)
 		return
 	}
-	for len(framed) > 0 {
-		copy(framed[:b.framed.Stride], row)
-		framed, row = framed[b.framed.Stride:], row[b.input.Stride:]
-	}
+	copyRuns(framed, b.framed.Stride, row, b.input.Stride, b.framed.C, b.input.W)
 }
 
 // forwardRows computes all samples together, or with a pool sample after sample,
@@ -119,7 +116,9 @@ func (p *convPass) forwardRows(w []float32, n int) {
 // s in the input.
 func (p *convPass) rowsOf(z, w []float32, s int, starts *kernel.Places) {
 	a := kernel.Strided{Data: p.x[s*p.framed.Size():], Row: p.cols.stride * p.framed.Stride, Col: 1}
-	kernel.Mul(kernel.Rows(z, p.pre.Stride, p.wide), p.pre.W, p.wide, p.lineRows(), a, p.kernel(w), p.forward, starts, false)
+	n := p.tail.vectors()
+	kernel.Mul(kernel.Rows(z, p.pre.Stride, n), p.pre.W, n, p.lineRows(), a, p.kernel(w), p.forward, starts, false)
+	p.tail.mul(z, p.pre.Stride, p.pre.W, p.lineRows(), a.Data, a.Row, p.along, starts, false)
 }
 
 // forwardSamples computes position after position for all samples.

@@ -24,18 +24,21 @@ type convBound struct {
 	byFilters bool
 
 	forward *kernel.Walk   // over the lines of a window
+	tail    columns        // the last filters; by rows
+	along   *kernel.Walk   // as forward, in one of tail
 	lines   *kernel.Places // in the input and in the weights
 	sources []int32        // where each position's window starts in the framed input
 	ahead   []band         // what Forward holds at a time,
 	behind  []band         // and Backward
 
 	// For the gradient of the input, unless the layer is first:
-	back    *turned
-	sparse  bool
-	places  []int32        // sparse: where each filter's weights start
-	reads   []int32        // sparse: positions that each cell's taps read
-	spreads []spread       // dense by rows
-	pixels  []*kernel.Walk // dense by samples: what reaches each pixel
+	back     *turned
+	sparse   bool
+	places   []int32        // sparse: where each filter's weights start
+	reads    []int32        // sparse: positions that each cell's taps read
+	spreads  []spread       // dense by rows
+	backTail columns        // dense by rows: the last channels
+	pixels   []*kernel.Walk // dense by samples: what reaches each pixel
 }
 
 // band is the rows of the image, or all of it, that are held at a time before the
@@ -50,9 +53,10 @@ type band struct {
 // spread is the part of a dense input gradient that one column of taps brings to
 // rows of the input which it covers alike.
 type spread struct {
-	taps *kernel.Walk   // rows of the gradient that meet in one of the input, and their taps
-	rows *kernel.Places // where the gradient and the input begin
-	n    int            // positions in a row
+	taps  *kernel.Walk   // rows of the gradient that meet in one of the input, and their taps
+	along *kernel.Walk   // the same in one of backTail
+	rows  *kernel.Places // where the gradient and the input begin
+	n     int            // positions in a row
 }
 
 // fewPositions is the number of positions in a row from which on a product's
@@ -76,6 +80,9 @@ func (l *Conv2D) Bind(p Plan) Bound {
 		b.floor = 0
 	}
 	b.byFilters = b.byRows && b.framed != b.input && b.filtersPay()
+	if b.byRows {
+		b.tail = newColumns(b.units, b.lineRows(), b.depth())
+	}
 	b.planLines()
 	b.planSources()
 	if !b.byRows || l.pool == nil || l.pool.rows.stride < l.pool.rows.size {
@@ -94,6 +101,7 @@ func (l *Conv2D) Bind(p Plan) Bound {
 	if b.sparse = !p.Dense && b.sparsePays(); b.sparse {
 		b.planSparse()
 	} else if b.back = b.panels(); b.byRows {
+		b.backTail = newColumns(b.channels, b.units, b.taps*b.units)
 		b.planSpreads()
 	} else {
 		b.planPixels()
@@ -103,11 +111,17 @@ func (l *Conv2D) Bind(p Plan) Bound {
 
 func (b *convBound) Out() Layout { return b.out }
 
-// Refresh copies a block of weights to where the gradient of the input wants it.
+// Refresh copies a block of weights to where columns, and the gradient of the input,
+// want it.
 func (b *convBound) Refresh(w []float32, block Block) {
+	if !b.ofKernel(block) {
+		return
+	}
+	b.tail.copyUnits(&b.weights, w, block)
 	if b.back != nil {
 		b.back.refresh(w, block)
 	}
+	b.backTail.copyChannels(&b.weights, w, block)
 }
 
 // frame is how the convolution reads its input. Zeros between the positions of a
@@ -134,11 +148,12 @@ func (b *convBound) filtersPay() bool {
 }
 
 func (b *convBound) planLines() {
-	b.forward, b.lines = new(kernel.Walk), new(kernel.Places)
+	b.forward, b.along, b.lines = new(kernel.Walk), new(kernel.Walk), new(kernel.Places)
 	for row := 0; row < b.depth(); row += b.lineRows() {
 		from := row / b.lineRows() * b.framed.W * b.framed.Stride
 		to := row * kernel.PanelWidth(b.wide)
 		b.forward.Then(from, to)
+		b.along.Then(from, row)
 		b.lines.Then(from, to)
 	}
 }
@@ -238,7 +253,7 @@ func (b *convBound) planSpreads() {
 		x := first*b.cols.stride + kx - b.cols.before
 		alike := map[string]int{} // number of the spread with the same taps
 		for y := range b.input.H {
-			taps, from := new(kernel.Walk), 0
+			taps, along, from := new(kernel.Walk), new(kernel.Walk), 0
 			for ky := b.rows.size - 1; ky >= 0; ky-- {
 				oy, ok := b.rows.position(y, ky)
 				if !ok {
@@ -248,7 +263,9 @@ func (b *convBound) planSpreads() {
 				if taps.Len() == 0 {
 					from = at // the lowest, since oy grows as ky falls
 				}
-				taps.Then(at-from, (ky*b.cols.size+kx)*b.back.tap)
+				tap := ky*b.cols.size + kx
+				taps.Then(at-from, tap*b.back.tap)
+				along.Then(at-from, tap*b.units)
 			}
 			if taps.Len() == 0 {
 				continue
@@ -258,7 +275,7 @@ func (b *convBound) planSpreads() {
 			if !ok {
 				i = len(b.spreads)
 				alike[key] = i
-				b.spreads = append(b.spreads, spread{taps: taps, rows: new(kernel.Places), n: n})
+				b.spreads = append(b.spreads, spread{taps: taps, along: along, rows: new(kernel.Places), n: n})
 			}
 			b.spreads[i].rows.Then(from, (y*b.input.W+x)*b.input.Stride)
 		}

@@ -64,13 +64,28 @@ func (p *repackPass) Backward(_, dy []float32, n int, _ []float32, _ bool) []flo
 // touched.
 func repack(dst []float32, to Layout, src []float32, from Layout, n int) {
 	// The smaller number of channels divides the larger.
-	run := min(to.C, from.C)
+	run, long := min(to.C, from.C), max(to.C, from.C)
 	for s := range n {
-		for at := 0; at < to.Shape.Size(); at += run {
-			copy(dst[s*to.Size()+to.at(at):][:run], src[s*from.Size()+from.at(at):])
+		for at := 0; at < to.Shape.Size(); at += long {
+			copyRuns(dst[s*to.Size()+to.at(at):], to.apart(run), src[s*from.Size()+from.at(at):], from.apart(run), run, long/run)
 		}
+	}
+}
+
+// copyRuns copies n runs of elements between places where they lie so far apart.
+func copyRuns(dst []float32, to int, src []float32, from, run, n int) {
+	for i := range n {
+		copy(dst[i*to:][:run], src[i*from:])
 	}
 }
 
 // at is where element i of a sample lies, counted without zeros.
 func (l Layout) at(i int) int { return i/l.C*l.Stride + i%l.C }
+
+// apart is the distance of runs that channels are cut into.
+func (l Layout) apart(run int) int {
+	if run == l.C {
+		return l.Stride
+	}
+	return run
+}

@@ -73,8 +73,8 @@ type Bound interface {
 	Export(flat, w []float32)
 	// Blocks cuts the vector into pieces, in order and without gaps.
 	Blocks() []Block
-	// Refresh derives from a block of w what Backward needs of it. It can run
-	// for several blocks at once.
+	// Refresh derives from a block of w what passes need of it. It can run for
+	// several blocks at once.
 	Refresh(w []float32, b Block)
 	// NewPass takes the memory of one worker for at most so many samples.
 	NewPass(samples int) Pass

@@ -46,6 +46,16 @@ func (g *weights) Blocks() []Block {
 	return append(blocks, Block{g.depth() * g.wide, g.Size()})
 }
 
+// ofKernel tells blocks of the kernel from that of the bias.
+func (g *weights) ofKernel(b Block) bool { return b.End <= g.depth()*g.wide }
+
+// rowsOf is what a block has of the kernel: rows [first, end) of a panel.
+func (g *weights) rowsOf(b Block) (panel, first, end int) {
+	row := kernel.PanelWidth(g.wide)
+	size := g.depth() * row
+	return b.Begin / size, b.Begin % size / row, (b.End-1)%size/row + 1
+}
+
 // turned is a copy of the kernel with channels as columns: weights of
 // unit u and tap t for channel c lie at t·tap + u·row + c/cut·next + c%cut.
 type turned struct {
@@ -78,15 +88,11 @@ func (g *weights) windows() *turned {
 	}
 }
 
-// refresh copies the weights of a block.
+// refresh copies the weights of a block of the kernel.
 func (t *turned) refresh(w []float32, b Block) {
-	if b.End > t.depth()*t.wide {
-		return // the bias
-	}
 	m := t.kernel(w)
-	panel := b.Begin / m.Panel
+	panel, first, end := t.rowsOf(b)
 	units := min(m.Width, t.units-panel*m.Width)
-	first, end := b.Begin%m.Panel/m.Row, ((b.End-1)%m.Panel)/m.Row+1
 	for row := first; row < end; {
 		tap, c := row/t.channels, row%t.channels
 		rows := min(end-row, t.channels-c, t.cut-c%t.cut)

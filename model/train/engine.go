@@ -84,12 +84,9 @@ func New(net *model.Network, o Options) (*Engine, error) {
 // during other calls.
 func (e *Engine) Close() { e.team.close() }
 
-// load takes over weights, for Backward too where wanted.
-func (e *Engine) load(p *model.Params, backward bool) {
+// load takes over weights.
+func (e *Engine) load(p *model.Params) {
 	e.bound.Import(e.weights, p.Flat())
-	if !backward {
-		return
-	}
 	for _, b := range e.blocks {
 		e.bound.Refresh(e.weights, b)
 	}

@@ -19,7 +19,7 @@ func (e *Engine) Evaluate(ctx context.Context, p *model.Params, d Data) (Evaluat
 	if err := e.fits(p, d); err != nil {
 		return Evaluation{}, err
 	}
-	e.load(p, false)
+	e.load(p)
 	n := d.Len()
 	t := &measurement{engine: e, ctx: ctx, data: d, outcomes: make([]outcome, n), idx: make([]int, n)}
 	for i := range t.idx {
@@ -102,7 +102,7 @@ func (e *Engine) Predict(p *model.Params, x, probs []float32) error {
 		return fault.Inputf("predict: %d inputs of %d elements give %d probabilities of %d classes, got room for %d",
 			n, t.size, n*classes, classes, len(probs))
 	}
-	e.load(p, false)
+	e.load(p)
 	e.team.run(t, (n+shardSize-1)/shardSize)
 	return nil
 }

@@ -84,7 +84,7 @@ type fit struct {
 
 func (f *fit) run(ctx context.Context) (Result, error) {
 	begin := time.Now()
-	f.engine.load(f.params, true)
+	f.engine.load(f.params)
 	defer f.store()
 	for i := range f.order {
 		f.order[i] = i

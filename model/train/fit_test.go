@@ -184,7 +184,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := &fit{engine: e, params: p, data: d, opt: opt}
-		e.load(p, true)
+		e.load(p)
 		idx := make([]int, d.Len())
 		for i := range idx {
 			idx[i] = i

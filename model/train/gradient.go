@@ -122,7 +122,7 @@ func (e *Engine) Gradient(p *model.Params, d Data, idx []int, grad []float32) (f
 	if len(grad) != len(p.Flat()) || len(idx) < 1 {
 		return 0, fault.Inputf("a gradient of %d elements over %d samples does not fit %d weights", len(grad), len(idx), len(p.Flat()))
 	}
-	e.load(p, true)
+	e.load(p)
 	mean, err := e.batch.run(d, idx)
 	if err != nil {
 		return 0, err

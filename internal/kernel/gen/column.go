@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -99,19 +100,26 @@ func mulColumn(set isa, rows int) {
 	SHLQ(Imm(2), c)
 	ADDQ(argument("c"), c)
 	MOVQ(argument("ldc"), ldc)
-	for _, sum := range sums {
-		set.sumLanes(sum)
+	var totals []reg.VecVirtual // of up to four rows each
+	for four := range slices.Chunk(sums, 4) {
+		totals = append(totals, set.sumLanes(four))
 	}
 	CMPQ(argument("add"), Imm(0))
 	JE(LabelRef("store"))
 	MOVQ(c, left)
-	for _, sum := range sums {
-		VADDSS(Mem{Base: left}, sum.AsX(), sum.AsX())
+	for i, total := range totals {
+		old := XMM()
+		VMOVSS(Mem{Base: left}, old)
 		ADDQ(ldc, left)
+		for lane := 1; lane < min(4, rows-4*i); lane++ {
+			VINSERTPS(Imm(uint64(lane)<<4), Mem{Base: left}, old, old)
+			ADDQ(ldc, left)
+		}
+		VADDPS(old, total, total)
 	}
 	Label("store")
-	for _, sum := range sums {
-		VMOVSS(sum.AsX(), Mem{Base: c})
+	for i := range rows {
+		VEXTRACTPS(Imm(uint64(i%4)), totals[i/4], Mem{Base: c})
 		ADDQ(ldc, c)
 	}
 	ADDQ(Imm(8), argument("places"))
@@ -143,16 +151,28 @@ func (set isa) loadLanes(m mask, from Mem) reg.VecVirtual {
 	return v
 }
 
-// sumLanes adds up the lanes of v in its first.
-func (set isa) sumLanes(v reg.VecVirtual) {
-	if set.wide() {
-		high := YMM()
-		VEXTRACTF64X4(Imm(1), v, high)
-		VADDPS(high, v.AsY(), v.AsY())
+// sumLanes adds up the lanes of each of up to four vectors: those of the first in
+// lane 0, and so on.
+func (set isa) sumLanes(v []reg.VecVirtual) reg.VecVirtual {
+	halves := make([]reg.VecVirtual, 4)
+	for i := range halves {
+		if i >= len(v) {
+			halves[i] = halves[i-1] // whose sums nobody reads twice
+			continue
+		}
+		halves[i] = v[i].AsY().(reg.VecVirtual)
+		if set.wide() {
+			high := YMM()
+			VEXTRACTF64X4(Imm(1), v[i], high)
+			VADDPS(high, halves[i], halves[i])
+		}
 	}
-	high, x := XMM(), v.AsX()
-	VEXTRACTF128(Imm(1), v.AsY(), high)
-	VADDPS(high, x, x)
-	VHADDPS(x, x, x)
-	VHADDPS(x, x, x)
+	left, right, sums, high := YMM(), YMM(), YMM(), XMM()
+	VHADDPS(halves[1], halves[0], left)
+	VHADDPS(halves[3], halves[2], right)
+	VHADDPS(right, left, sums)
+	VEXTRACTF128(Imm(1), sums, high)
+	total := sums.AsX().(reg.VecVirtual)
+	VADDPS(high, total, total)
+	return total
 }
