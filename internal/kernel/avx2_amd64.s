@@ -71,18 +71,18 @@ next:
 	ADDQ    c+80(FP), DI
 	MOVQ    ldc+88(FP), SI
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    DI, R9
 	VADDPS  (R9), Y0, Y0
 	VADDPS  32(R9), Y1, Y1
 	ADDQ    SI, R9
 
-store:
+store0:
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	ADDQ    SI, DI
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -165,7 +165,7 @@ next:
 	ADDQ    c+80(FP), R8
 	MOVQ    ldc+88(FP), DI
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R8, R10
 	VADDPS  (R10), Y0, Y0
 	VADDPS  32(R10), Y1, Y1
@@ -174,7 +174,7 @@ next:
 	VADDPS  32(R10), Y3, Y3
 	ADDQ    DI, R10
 
-store:
+store0:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    DI, R8
@@ -182,7 +182,7 @@ store:
 	VMOVUPS Y3, 32(R8)
 	ADDQ    DI, R8
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -276,7 +276,7 @@ next:
 	ADDQ    c+80(FP), R8
 	MOVQ    ldc+88(FP), DI
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R8, R10
 	VADDPS  (R10), Y0, Y0
 	VADDPS  32(R10), Y1, Y1
@@ -288,7 +288,7 @@ next:
 	VADDPS  32(R10), Y5, Y5
 	ADDQ    DI, R10
 
-store:
+store0:
 	VMOVUPS Y0, (R8)
 	VMOVUPS Y1, 32(R8)
 	ADDQ    DI, R8
@@ -299,7 +299,7 @@ store:
 	VMOVUPS Y5, 32(R8)
 	ADDQ    DI, R8
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -404,7 +404,7 @@ next:
 	ADDQ    c+80(FP), R9
 	MOVQ    ldc+88(FP), R8
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R9, R11
 	VADDPS  (R11), Y0, Y0
 	VADDPS  32(R11), Y1, Y1
@@ -419,7 +419,7 @@ next:
 	VADDPS  32(R11), Y7, Y7
 	ADDQ    R8, R11
 
-store:
+store0:
 	VMOVUPS Y0, (R9)
 	VMOVUPS Y1, 32(R9)
 	ADDQ    R8, R9
@@ -433,7 +433,7 @@ store:
 	VMOVUPS Y7, 32(R9)
 	ADDQ    R8, R9
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -553,7 +553,7 @@ next:
 	ADDQ    c+80(FP), R10
 	MOVQ    ldc+88(FP), R9
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R10, R12
 	VADDPS  (R12), Y0, Y0
 	VADDPS  32(R12), Y1, Y1
@@ -571,7 +571,7 @@ next:
 	VADDPS  32(R12), Y9, Y9
 	ADDQ    R9, R12
 
-store:
+store0:
 	VMOVUPS Y0, (R10)
 	VMOVUPS Y1, 32(R10)
 	ADDQ    R9, R10
@@ -588,7 +588,7 @@ store:
 	VMOVUPS Y9, 32(R10)
 	ADDQ    R9, R10
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -719,7 +719,7 @@ next:
 	ADDQ    c+80(FP), R10
 	MOVQ    ldc+88(FP), R9
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R10, R12
 	VADDPS  (R12), Y0, Y0
 	VADDPS  32(R12), Y1, Y1
@@ -740,7 +740,7 @@ next:
 	VADDPS  32(R12), Y11, Y11
 	ADDQ    R9, R12
 
-store:
+store0:
 	VMOVUPS Y0, (R10)
 	VMOVUPS Y1, 32(R10)
 	ADDQ    R9, R10
@@ -760,7 +760,7 @@ store:
 	VMOVUPS Y11, 32(R10)
 	ADDQ    R9, R10
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET

@@ -89,6 +89,27 @@ func mul13x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a
 func mul14x32AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
 
 //go:noescape
+func mulPair1x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+
+//go:noescape
+func mulPair2x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+
+//go:noescape
+func mulPair3x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+
+//go:noescape
+func mulPair4x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+
+//go:noescape
+func mulPair5x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+
+//go:noescape
+func mulPair6x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+
+//go:noescape
+func mulPair7x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+
+//go:noescape
 func mulSparse1x16AVX512(n int, counts *int32, v *float32, offs *int32, room int, b *float32, bs int, c *float32, cs int, places *int32)
 
 //go:noescape

@@ -64,16 +64,16 @@ next:
 	ADDQ    c+80(FP), DI
 	MOVQ    ldc+88(FP), SI
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    DI, R9
 	VADDPS  (R9), Z0, Z0
 	ADDQ    SI, R9
 
-store:
+store0:
 	VMOVUPS Z0, (DI)
 	ADDQ    SI, DI
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -145,20 +145,20 @@ next:
 	ADDQ    c+80(FP), R8
 	MOVQ    ldc+88(FP), DI
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R8, R10
 	VADDPS  (R10), Z0, Z0
 	ADDQ    DI, R10
 	VADDPS  (R10), Z1, Z1
 	ADDQ    DI, R10
 
-store:
+store0:
 	VMOVUPS Z0, (R8)
 	ADDQ    DI, R8
 	VMOVUPS Z1, (R8)
 	ADDQ    DI, R8
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -237,7 +237,7 @@ next:
 	ADDQ    c+80(FP), R8
 	MOVQ    ldc+88(FP), DI
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R8, R10
 	VADDPS  (R10), Z0, Z0
 	ADDQ    DI, R10
@@ -246,7 +246,7 @@ next:
 	VADDPS  (R10), Z2, Z2
 	ADDQ    DI, R10
 
-store:
+store0:
 	VMOVUPS Z0, (R8)
 	ADDQ    DI, R8
 	VMOVUPS Z1, (R8)
@@ -254,7 +254,7 @@ store:
 	VMOVUPS Z2, (R8)
 	ADDQ    DI, R8
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -340,7 +340,7 @@ next:
 	ADDQ    c+80(FP), R9
 	MOVQ    ldc+88(FP), R8
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R9, R11
 	VADDPS  (R11), Z0, Z0
 	ADDQ    R8, R11
@@ -351,7 +351,7 @@ next:
 	VADDPS  (R11), Z3, Z3
 	ADDQ    R8, R11
 
-store:
+store0:
 	VMOVUPS Z0, (R9)
 	ADDQ    R8, R9
 	VMOVUPS Z1, (R9)
@@ -361,7 +361,7 @@ store:
 	VMOVUPS Z3, (R9)
 	ADDQ    R8, R9
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -458,7 +458,7 @@ next:
 	ADDQ    c+80(FP), R10
 	MOVQ    ldc+88(FP), R9
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R10, R12
 	VADDPS  (R12), Z0, Z0
 	ADDQ    R9, R12
@@ -471,7 +471,7 @@ next:
 	VADDPS  (R12), Z4, Z4
 	ADDQ    R9, R12
 
-store:
+store0:
 	VMOVUPS Z0, (R10)
 	ADDQ    R9, R10
 	VMOVUPS Z1, (R10)
@@ -483,7 +483,7 @@ store:
 	VMOVUPS Z4, (R10)
 	ADDQ    R9, R10
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -587,7 +587,7 @@ next:
 	ADDQ    c+80(FP), R10
 	MOVQ    ldc+88(FP), R9
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R10, R12
 	VADDPS  (R12), Z0, Z0
 	ADDQ    R9, R12
@@ -602,7 +602,7 @@ next:
 	VADDPS  (R12), Z5, Z5
 	ADDQ    R9, R12
 
-store:
+store0:
 	VMOVUPS Z0, (R10)
 	ADDQ    R9, R10
 	VMOVUPS Z1, (R10)
@@ -616,7 +616,7 @@ store:
 	VMOVUPS Z5, (R10)
 	ADDQ    R9, R10
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -727,7 +727,7 @@ next:
 	ADDQ    c+80(FP), R10
 	MOVQ    ldc+88(FP), R9
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R10, R12
 	VADDPS  (R12), Z0, Z0
 	ADDQ    R9, R12
@@ -744,7 +744,7 @@ next:
 	VADDPS  (R12), Z6, Z6
 	ADDQ    R9, R12
 
-store:
+store0:
 	VMOVUPS Z0, (R10)
 	ADDQ    R9, R10
 	VMOVUPS Z1, (R10)
@@ -760,7 +760,7 @@ store:
 	VMOVUPS Z6, (R10)
 	ADDQ    R9, R10
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -878,7 +878,7 @@ next:
 	ADDQ    c+80(FP), R10
 	MOVQ    ldc+88(FP), R9
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R10, R12
 	VADDPS  (R12), Z0, Z0
 	ADDQ    R9, R12
@@ -897,7 +897,7 @@ next:
 	VADDPS  (R12), Z7, Z7
 	ADDQ    R9, R12
 
-store:
+store0:
 	VMOVUPS Z0, (R10)
 	ADDQ    R9, R10
 	VMOVUPS Z1, (R10)
@@ -915,7 +915,7 @@ store:
 	VMOVUPS Z7, (R10)
 	ADDQ    R9, R10
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -1044,7 +1044,7 @@ next:
 	ADDQ    c+80(FP), R11
 	MOVQ    ldc+88(FP), R10
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R11, R13
 	VADDPS  (R13), Z0, Z0
 	ADDQ    R10, R13
@@ -1065,7 +1065,7 @@ next:
 	VADDPS  (R13), Z8, Z8
 	ADDQ    R10, R13
 
-store:
+store0:
 	VMOVUPS Z0, (R11)
 	ADDQ    R10, R11
 	VMOVUPS Z1, (R11)
@@ -1085,7 +1085,7 @@ store:
 	VMOVUPS Z8, (R11)
 	ADDQ    R10, R11
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -1221,7 +1221,7 @@ next:
 	ADDQ    c+80(FP), R11
 	MOVQ    ldc+88(FP), R10
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R11, R13
 	VADDPS  (R13), Z0, Z0
 	ADDQ    R10, R13
@@ -1244,7 +1244,7 @@ next:
 	VADDPS  (R13), Z9, Z9
 	ADDQ    R10, R13
 
-store:
+store0:
 	VMOVUPS Z0, (R11)
 	ADDQ    R10, R11
 	VMOVUPS Z1, (R11)
@@ -1266,7 +1266,7 @@ store:
 	VMOVUPS Z9, (R11)
 	ADDQ    R10, R11
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -1409,7 +1409,7 @@ next:
 	ADDQ    c+80(FP), R11
 	MOVQ    ldc+88(FP), R10
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R11, R13
 	VADDPS  (R13), Z0, Z0
 	ADDQ    R10, R13
@@ -1434,7 +1434,7 @@ next:
 	VADDPS  (R13), Z10, Z10
 	ADDQ    R10, R13
 
-store:
+store0:
 	VMOVUPS Z0, (R11)
 	ADDQ    R10, R11
 	VMOVUPS Z1, (R11)
@@ -1458,7 +1458,7 @@ store:
 	VMOVUPS Z10, (R11)
 	ADDQ    R10, R11
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -1608,7 +1608,7 @@ next:
 	ADDQ    c+80(FP), R11
 	MOVQ    ldc+88(FP), R10
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R11, R13
 	VADDPS  (R13), Z0, Z0
 	ADDQ    R10, R13
@@ -1635,7 +1635,7 @@ next:
 	VADDPS  (R13), Z11, Z11
 	ADDQ    R10, R13
 
-store:
+store0:
 	VMOVUPS Z0, (R11)
 	ADDQ    R10, R11
 	VMOVUPS Z1, (R11)
@@ -1661,7 +1661,7 @@ store:
 	VMOVUPS Z11, (R11)
 	ADDQ    R10, R11
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -1822,7 +1822,7 @@ next:
 	ADDQ    c+80(FP), R12
 	MOVQ    ldc+88(FP), R11
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R12, R14
 	VADDPS  (R14), Z0, Z0
 	ADDQ    R11, R14
@@ -1851,7 +1851,7 @@ next:
 	VADDPS  (R14), Z12, Z12
 	ADDQ    R11, R14
 
-store:
+store0:
 	VMOVUPS Z0, (R12)
 	ADDQ    R11, R12
 	VMOVUPS Z1, (R12)
@@ -1879,7 +1879,7 @@ store:
 	VMOVUPS Z12, (R12)
 	ADDQ    R11, R12
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -2047,7 +2047,7 @@ next:
 	ADDQ    c+80(FP), R12
 	MOVQ    ldc+88(FP), R11
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R12, R14
 	VADDPS  (R14), Z0, Z0
 	ADDQ    R11, R14
@@ -2078,7 +2078,7 @@ next:
 	VADDPS  (R14), Z13, Z13
 	ADDQ    R11, R14
 
-store:
+store0:
 	VMOVUPS Z0, (R12)
 	ADDQ    R11, R12
 	VMOVUPS Z1, (R12)
@@ -2108,7 +2108,7 @@ store:
 	VMOVUPS Z13, (R12)
 	ADDQ    R11, R12
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -2180,18 +2180,18 @@ next:
 	ADDQ    c+80(FP), DI
 	MOVQ    ldc+88(FP), SI
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    DI, R9
 	VADDPS  (R9), Z0, Z0
 	VADDPS  64(R9), Z1, Z1
 	ADDQ    SI, R9
 
-store:
+store0:
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	ADDQ    SI, DI
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -2274,7 +2274,7 @@ next:
 	ADDQ    c+80(FP), R8
 	MOVQ    ldc+88(FP), DI
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R8, R10
 	VADDPS  (R10), Z0, Z0
 	VADDPS  64(R10), Z1, Z1
@@ -2283,7 +2283,7 @@ next:
 	VADDPS  64(R10), Z3, Z3
 	ADDQ    DI, R10
 
-store:
+store0:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    DI, R8
@@ -2291,7 +2291,7 @@ store:
 	VMOVUPS Z3, 64(R8)
 	ADDQ    DI, R8
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -2385,7 +2385,7 @@ next:
 	ADDQ    c+80(FP), R8
 	MOVQ    ldc+88(FP), DI
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R8, R10
 	VADDPS  (R10), Z0, Z0
 	VADDPS  64(R10), Z1, Z1
@@ -2397,7 +2397,7 @@ next:
 	VADDPS  64(R10), Z5, Z5
 	ADDQ    DI, R10
 
-store:
+store0:
 	VMOVUPS Z0, (R8)
 	VMOVUPS Z1, 64(R8)
 	ADDQ    DI, R8
@@ -2408,7 +2408,7 @@ store:
 	VMOVUPS Z5, 64(R8)
 	ADDQ    DI, R8
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -2513,7 +2513,7 @@ next:
 	ADDQ    c+80(FP), R9
 	MOVQ    ldc+88(FP), R8
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R9, R11
 	VADDPS  (R11), Z0, Z0
 	VADDPS  64(R11), Z1, Z1
@@ -2528,7 +2528,7 @@ next:
 	VADDPS  64(R11), Z7, Z7
 	ADDQ    R8, R11
 
-store:
+store0:
 	VMOVUPS Z0, (R9)
 	VMOVUPS Z1, 64(R9)
 	ADDQ    R8, R9
@@ -2542,7 +2542,7 @@ store:
 	VMOVUPS Z7, 64(R9)
 	ADDQ    R8, R9
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -2662,7 +2662,7 @@ next:
 	ADDQ    c+80(FP), R10
 	MOVQ    ldc+88(FP), R9
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R10, R12
 	VADDPS  (R12), Z0, Z0
 	VADDPS  64(R12), Z1, Z1
@@ -2680,7 +2680,7 @@ next:
 	VADDPS  64(R12), Z9, Z9
 	ADDQ    R9, R12
 
-store:
+store0:
 	VMOVUPS Z0, (R10)
 	VMOVUPS Z1, 64(R10)
 	ADDQ    R9, R10
@@ -2697,7 +2697,7 @@ store:
 	VMOVUPS Z9, 64(R10)
 	ADDQ    R9, R10
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -2828,7 +2828,7 @@ next:
 	ADDQ    c+80(FP), R10
 	MOVQ    ldc+88(FP), R9
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R10, R12
 	VADDPS  (R12), Z0, Z0
 	VADDPS  64(R12), Z1, Z1
@@ -2849,7 +2849,7 @@ next:
 	VADDPS  64(R12), Z11, Z11
 	ADDQ    R9, R12
 
-store:
+store0:
 	VMOVUPS Z0, (R10)
 	VMOVUPS Z1, 64(R10)
 	ADDQ    R9, R10
@@ -2869,7 +2869,7 @@ store:
 	VMOVUPS Z11, 64(R10)
 	ADDQ    R9, R10
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -3011,7 +3011,7 @@ next:
 	ADDQ    c+80(FP), R10
 	MOVQ    ldc+88(FP), R9
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R10, R12
 	VADDPS  (R12), Z0, Z0
 	VADDPS  64(R12), Z1, Z1
@@ -3035,7 +3035,7 @@ next:
 	VADDPS  64(R12), Z13, Z13
 	ADDQ    R9, R12
 
-store:
+store0:
 	VMOVUPS Z0, (R10)
 	VMOVUPS Z1, 64(R10)
 	ADDQ    R9, R10
@@ -3058,7 +3058,7 @@ store:
 	VMOVUPS Z13, 64(R10)
 	ADDQ    R9, R10
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -3211,7 +3211,7 @@ next:
 	ADDQ    c+80(FP), R10
 	MOVQ    ldc+88(FP), R9
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R10, R12
 	VADDPS  (R12), Z0, Z0
 	VADDPS  64(R12), Z1, Z1
@@ -3238,7 +3238,7 @@ next:
 	VADDPS  64(R12), Z15, Z15
 	ADDQ    R9, R12
 
-store:
+store0:
 	VMOVUPS Z0, (R10)
 	VMOVUPS Z1, 64(R10)
 	ADDQ    R9, R10
@@ -3264,7 +3264,7 @@ store:
 	VMOVUPS Z15, 64(R10)
 	ADDQ    R9, R10
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -3432,7 +3432,7 @@ next:
 	ADDQ    c+80(FP), R11
 	MOVQ    ldc+88(FP), R10
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R11, R13
 	VADDPS  (R13), Z0, Z0
 	VADDPS  64(R13), Z1, Z1
@@ -3462,7 +3462,7 @@ next:
 	VADDPS  64(R13), Z17, Z17
 	ADDQ    R10, R13
 
-store:
+store0:
 	VMOVUPS Z0, (R11)
 	VMOVUPS Z1, 64(R11)
 	ADDQ    R10, R11
@@ -3491,7 +3491,7 @@ store:
 	VMOVUPS Z17, 64(R11)
 	ADDQ    R10, R11
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -3670,7 +3670,7 @@ next:
 	ADDQ    c+80(FP), R11
 	MOVQ    ldc+88(FP), R10
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R11, R13
 	VADDPS  (R13), Z0, Z0
 	VADDPS  64(R13), Z1, Z1
@@ -3703,7 +3703,7 @@ next:
 	VADDPS  64(R13), Z19, Z19
 	ADDQ    R10, R13
 
-store:
+store0:
 	VMOVUPS Z0, (R11)
 	VMOVUPS Z1, 64(R11)
 	ADDQ    R10, R11
@@ -3735,7 +3735,7 @@ store:
 	VMOVUPS Z19, 64(R11)
 	ADDQ    R10, R11
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -3925,7 +3925,7 @@ next:
 	ADDQ    c+80(FP), R11
 	MOVQ    ldc+88(FP), R10
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R11, R13
 	VADDPS  (R13), Z0, Z0
 	VADDPS  64(R13), Z1, Z1
@@ -3961,7 +3961,7 @@ next:
 	VADDPS  64(R13), Z21, Z21
 	ADDQ    R10, R13
 
-store:
+store0:
 	VMOVUPS Z0, (R11)
 	VMOVUPS Z1, 64(R11)
 	ADDQ    R10, R11
@@ -3996,7 +3996,7 @@ store:
 	VMOVUPS Z21, 64(R11)
 	ADDQ    R10, R11
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -4197,7 +4197,7 @@ next:
 	ADDQ    c+80(FP), R11
 	MOVQ    ldc+88(FP), R10
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R11, R13
 	VADDPS  (R13), Z0, Z0
 	VADDPS  64(R13), Z1, Z1
@@ -4236,7 +4236,7 @@ next:
 	VADDPS  64(R13), Z23, Z23
 	ADDQ    R10, R13
 
-store:
+store0:
 	VMOVUPS Z0, (R11)
 	VMOVUPS Z1, 64(R11)
 	ADDQ    R10, R11
@@ -4274,7 +4274,7 @@ store:
 	VMOVUPS Z23, 64(R11)
 	ADDQ    R10, R11
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -4490,7 +4490,7 @@ next:
 	ADDQ    c+80(FP), R12
 	MOVQ    ldc+88(FP), R11
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R12, R14
 	VADDPS  (R14), Z0, Z0
 	VADDPS  64(R14), Z1, Z1
@@ -4532,7 +4532,7 @@ next:
 	VADDPS  64(R14), Z25, Z25
 	ADDQ    R11, R14
 
-store:
+store0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	ADDQ    R11, R12
@@ -4573,7 +4573,7 @@ store:
 	VMOVUPS Z25, 64(R12)
 	ADDQ    R11, R12
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET
@@ -4800,7 +4800,7 @@ next:
 	ADDQ    c+80(FP), R12
 	MOVQ    ldc+88(FP), R11
 	CMPQ    add+96(FP), $0x00
-	JE      store
+	JE      store0
 	MOVQ    R12, R14
 	VADDPS  (R14), Z0, Z0
 	VADDPS  64(R14), Z1, Z1
@@ -4845,7 +4845,7 @@ next:
 	VADDPS  64(R14), Z27, Z27
 	ADDQ    R11, R14
 
-store:
+store0:
 	VMOVUPS Z0, (R12)
 	VMOVUPS Z1, 64(R12)
 	ADDQ    R11, R12
@@ -4889,7 +4889,1214 @@ store:
 	VMOVUPS Z27, 64(R12)
 	ADDQ    R11, R12
 	ADDQ    $0x08, places+8(FP)
-	DECQ    nplaces+0(FP)
+	SUBQ    $0x01, nplaces+0(FP)
+	JNZ     place
+	VZEROUPPER
+	RET
+
+// func mulPair1x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulPair1x16AVX512(SB), NOSPLIT, $0-104
+	MOVQ rsa+48(FP), AX
+	MOVQ csa+56(FP), CX
+	MOVQ bstep+72(FP), DX
+	LEAQ (AX)(AX*2), AX
+
+place:
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	MOVQ    places+8(FP), SI
+	MOVLQSX (SI), SI
+	SHLQ    $0x02, SI
+	ADDQ    a+40(FP), SI
+	MOVQ    places+8(FP), DI
+	MOVLQSX 8(DI), DI
+	SHLQ    $0x02, DI
+	ADDQ    a+40(FP), DI
+	MOVQ    segs+24(FP), R10
+	MOVQ    nseg+16(FP), R11
+
+segment:
+	MOVLQSX (R10), AX
+	MOVLQSX 4(R10), R8
+	ADDQ    $0x08, R10
+	LEAQ    (DI)(AX*4), BX
+	LEAQ    (SI)(AX*4), AX
+	SHLQ    $0x02, R8
+	ADDQ    b+64(FP), R8
+	MOVQ    kc+32(FP), R9
+	SUBQ    $0x02, R9
+	JLT     odd
+
+pair:
+	VMOVUPS      (R8), Z2
+	ADDQ         DX, R8
+	VBROADCASTSS (AX), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS (BX), Z3
+	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         CX, AX
+	ADDQ         CX, BX
+	VMOVUPS      (R8), Z2
+	ADDQ         DX, R8
+	VBROADCASTSS (AX), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS (BX), Z3
+	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         CX, AX
+	ADDQ         CX, BX
+	SUBQ         $0x02, R9
+	JGE          pair
+
+odd:
+	ADDQ         $0x02, R9
+	JZ           next
+	VMOVUPS      (R8), Z2
+	ADDQ         DX, R8
+	VBROADCASTSS (AX), Z3
+	VFMADD231PS  Z3, Z2, Z0
+	VBROADCASTSS (BX), Z3
+	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         CX, AX
+	ADDQ         CX, BX
+
+next:
+	DECQ    R11
+	JNZ     segment
+	MOVQ    places+8(FP), R9
+	MOVLQSX 4(R9), R9
+	SHLQ    $0x02, R9
+	ADDQ    c+80(FP), R9
+	MOVQ    ldc+88(FP), R8
+	CMPQ    add+96(FP), $0x00
+	JE      store0
+	MOVQ    R9, R11
+	VADDPS  (R11), Z0, Z0
+	ADDQ    R8, R11
+
+store0:
+	VMOVUPS Z0, (R9)
+	ADDQ    R8, R9
+	MOVQ    places+8(FP), R9
+	MOVLQSX 12(R9), R9
+	SHLQ    $0x02, R9
+	ADDQ    c+80(FP), R9
+	MOVQ    ldc+88(FP), R8
+	CMPQ    add+96(FP), $0x00
+	JE      store1
+	MOVQ    R9, R11
+	VADDPS  (R11), Z1, Z1
+	ADDQ    R8, R11
+
+store1:
+	VMOVUPS Z1, (R9)
+	ADDQ    R8, R9
+	ADDQ    $0x10, places+8(FP)
+	SUBQ    $0x02, nplaces+0(FP)
+	JNZ     place
+	VZEROUPPER
+	RET
+
+// func mulPair2x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulPair2x16AVX512(SB), NOSPLIT, $0-104
+	MOVQ rsa+48(FP), AX
+	MOVQ csa+56(FP), CX
+	MOVQ bstep+72(FP), DX
+	LEAQ (AX)(AX*2), BX
+
+place:
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	MOVQ    places+8(FP), DI
+	MOVLQSX (DI), DI
+	SHLQ    $0x02, DI
+	ADDQ    a+40(FP), DI
+	MOVQ    places+8(FP), R8
+	MOVLQSX 8(R8), R8
+	SHLQ    $0x02, R8
+	ADDQ    a+40(FP), R8
+	MOVQ    segs+24(FP), R11
+	MOVQ    nseg+16(FP), R12
+
+segment:
+	MOVLQSX (R11), BX
+	MOVLQSX 4(R11), R9
+	ADDQ    $0x08, R11
+	LEAQ    (R8)(BX*4), SI
+	LEAQ    (DI)(BX*4), BX
+	SHLQ    $0x02, R9
+	ADDQ    b+64(FP), R9
+	MOVQ    kc+32(FP), R10
+	SUBQ    $0x02, R10
+	JLT     odd
+
+pair:
+	VMOVUPS      (R9), Z4
+	ADDQ         DX, R9
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VBROADCASTSS (BX)(AX*1), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS (SI)(AX*1), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	VMOVUPS      (R9), Z4
+	ADDQ         DX, R9
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VBROADCASTSS (BX)(AX*1), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS (SI)(AX*1), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	SUBQ         $0x02, R10
+	JGE          pair
+
+odd:
+	ADDQ         $0x02, R10
+	JZ           next
+	VMOVUPS      (R9), Z4
+	ADDQ         DX, R9
+	VBROADCASTSS (BX), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VBROADCASTSS (BX)(AX*1), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VBROADCASTSS (SI)(AX*1), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+
+next:
+	DECQ    R12
+	JNZ     segment
+	MOVQ    places+8(FP), R10
+	MOVLQSX 4(R10), R10
+	SHLQ    $0x02, R10
+	ADDQ    c+80(FP), R10
+	MOVQ    ldc+88(FP), R9
+	CMPQ    add+96(FP), $0x00
+	JE      store0
+	MOVQ    R10, R12
+	VADDPS  (R12), Z0, Z0
+	ADDQ    R9, R12
+	VADDPS  (R12), Z1, Z1
+	ADDQ    R9, R12
+
+store0:
+	VMOVUPS Z0, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z1, (R10)
+	ADDQ    R9, R10
+	MOVQ    places+8(FP), R10
+	MOVLQSX 12(R10), R10
+	SHLQ    $0x02, R10
+	ADDQ    c+80(FP), R10
+	MOVQ    ldc+88(FP), R9
+	CMPQ    add+96(FP), $0x00
+	JE      store1
+	MOVQ    R10, R12
+	VADDPS  (R12), Z2, Z2
+	ADDQ    R9, R12
+	VADDPS  (R12), Z3, Z3
+	ADDQ    R9, R12
+
+store1:
+	VMOVUPS Z2, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z3, (R10)
+	ADDQ    R9, R10
+	ADDQ    $0x10, places+8(FP)
+	SUBQ    $0x02, nplaces+0(FP)
+	JNZ     place
+	VZEROUPPER
+	RET
+
+// func mulPair3x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulPair3x16AVX512(SB), NOSPLIT, $0-104
+	MOVQ rsa+48(FP), AX
+	MOVQ csa+56(FP), CX
+	MOVQ bstep+72(FP), DX
+	LEAQ (AX)(AX*2), BX
+
+place:
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	MOVQ    places+8(FP), DI
+	MOVLQSX (DI), DI
+	SHLQ    $0x02, DI
+	ADDQ    a+40(FP), DI
+	MOVQ    places+8(FP), R8
+	MOVLQSX 8(R8), R8
+	SHLQ    $0x02, R8
+	ADDQ    a+40(FP), R8
+	MOVQ    segs+24(FP), R11
+	MOVQ    nseg+16(FP), R12
+
+segment:
+	MOVLQSX (R11), BX
+	MOVLQSX 4(R11), R9
+	ADDQ    $0x08, R11
+	LEAQ    (R8)(BX*4), SI
+	LEAQ    (DI)(BX*4), BX
+	SHLQ    $0x02, R9
+	ADDQ    b+64(FP), R9
+	MOVQ    kc+32(FP), R10
+	SUBQ    $0x02, R10
+	JLT     odd
+
+pair:
+	VMOVUPS      (R9), Z6
+	ADDQ         DX, R9
+	VBROADCASTSS (BX), Z7
+	VFMADD231PS  Z7, Z6, Z0
+	VBROADCASTSS (BX)(AX*1), Z7
+	VFMADD231PS  Z7, Z6, Z1
+	VBROADCASTSS (BX)(AX*2), Z7
+	VFMADD231PS  Z7, Z6, Z2
+	VBROADCASTSS (SI), Z7
+	VFMADD231PS  Z7, Z6, Z3
+	VBROADCASTSS (SI)(AX*1), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS (SI)(AX*2), Z7
+	VFMADD231PS  Z7, Z6, Z5
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	VMOVUPS      (R9), Z6
+	ADDQ         DX, R9
+	VBROADCASTSS (BX), Z7
+	VFMADD231PS  Z7, Z6, Z0
+	VBROADCASTSS (BX)(AX*1), Z7
+	VFMADD231PS  Z7, Z6, Z1
+	VBROADCASTSS (BX)(AX*2), Z7
+	VFMADD231PS  Z7, Z6, Z2
+	VBROADCASTSS (SI), Z7
+	VFMADD231PS  Z7, Z6, Z3
+	VBROADCASTSS (SI)(AX*1), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS (SI)(AX*2), Z7
+	VFMADD231PS  Z7, Z6, Z5
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	SUBQ         $0x02, R10
+	JGE          pair
+
+odd:
+	ADDQ         $0x02, R10
+	JZ           next
+	VMOVUPS      (R9), Z6
+	ADDQ         DX, R9
+	VBROADCASTSS (BX), Z7
+	VFMADD231PS  Z7, Z6, Z0
+	VBROADCASTSS (BX)(AX*1), Z7
+	VFMADD231PS  Z7, Z6, Z1
+	VBROADCASTSS (BX)(AX*2), Z7
+	VFMADD231PS  Z7, Z6, Z2
+	VBROADCASTSS (SI), Z7
+	VFMADD231PS  Z7, Z6, Z3
+	VBROADCASTSS (SI)(AX*1), Z7
+	VFMADD231PS  Z7, Z6, Z4
+	VBROADCASTSS (SI)(AX*2), Z7
+	VFMADD231PS  Z7, Z6, Z5
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+
+next:
+	DECQ    R12
+	JNZ     segment
+	MOVQ    places+8(FP), R10
+	MOVLQSX 4(R10), R10
+	SHLQ    $0x02, R10
+	ADDQ    c+80(FP), R10
+	MOVQ    ldc+88(FP), R9
+	CMPQ    add+96(FP), $0x00
+	JE      store0
+	MOVQ    R10, R12
+	VADDPS  (R12), Z0, Z0
+	ADDQ    R9, R12
+	VADDPS  (R12), Z1, Z1
+	ADDQ    R9, R12
+	VADDPS  (R12), Z2, Z2
+	ADDQ    R9, R12
+
+store0:
+	VMOVUPS Z0, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z1, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z2, (R10)
+	ADDQ    R9, R10
+	MOVQ    places+8(FP), R10
+	MOVLQSX 12(R10), R10
+	SHLQ    $0x02, R10
+	ADDQ    c+80(FP), R10
+	MOVQ    ldc+88(FP), R9
+	CMPQ    add+96(FP), $0x00
+	JE      store1
+	MOVQ    R10, R12
+	VADDPS  (R12), Z3, Z3
+	ADDQ    R9, R12
+	VADDPS  (R12), Z4, Z4
+	ADDQ    R9, R12
+	VADDPS  (R12), Z5, Z5
+	ADDQ    R9, R12
+
+store1:
+	VMOVUPS Z3, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z4, (R10)
+	ADDQ    R9, R10
+	VMOVUPS Z5, (R10)
+	ADDQ    R9, R10
+	ADDQ    $0x10, places+8(FP)
+	SUBQ    $0x02, nplaces+0(FP)
+	JNZ     place
+	VZEROUPPER
+	RET
+
+// func mulPair4x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulPair4x16AVX512(SB), NOSPLIT, $0-104
+	MOVQ rsa+48(FP), AX
+	MOVQ csa+56(FP), CX
+	MOVQ bstep+72(FP), DX
+	LEAQ (AX)(AX*2), DI
+
+place:
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	MOVQ    places+8(FP), R8
+	MOVLQSX (R8), R8
+	SHLQ    $0x02, R8
+	ADDQ    a+40(FP), R8
+	MOVQ    places+8(FP), R9
+	MOVLQSX 8(R9), R9
+	SHLQ    $0x02, R9
+	ADDQ    a+40(FP), R9
+	MOVQ    segs+24(FP), R12
+	MOVQ    nseg+16(FP), R13
+
+segment:
+	MOVLQSX (R12), BX
+	MOVLQSX 4(R12), R10
+	ADDQ    $0x08, R12
+	LEAQ    (R9)(BX*4), SI
+	LEAQ    (R8)(BX*4), BX
+	SHLQ    $0x02, R10
+	ADDQ    b+64(FP), R10
+	MOVQ    kc+32(FP), R11
+	SUBQ    $0x02, R11
+	JLT     odd
+
+pair:
+	VMOVUPS      (R10), Z8
+	ADDQ         DX, R10
+	VBROADCASTSS (BX), Z9
+	VFMADD231PS  Z9, Z8, Z0
+	VBROADCASTSS (BX)(AX*1), Z9
+	VFMADD231PS  Z9, Z8, Z1
+	VBROADCASTSS (BX)(AX*2), Z9
+	VFMADD231PS  Z9, Z8, Z2
+	VBROADCASTSS (BX)(DI*1), Z9
+	VFMADD231PS  Z9, Z8, Z3
+	VBROADCASTSS (SI), Z9
+	VFMADD231PS  Z9, Z8, Z4
+	VBROADCASTSS (SI)(AX*1), Z9
+	VFMADD231PS  Z9, Z8, Z5
+	VBROADCASTSS (SI)(AX*2), Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VBROADCASTSS (SI)(DI*1), Z9
+	VFMADD231PS  Z9, Z8, Z7
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	VMOVUPS      (R10), Z8
+	ADDQ         DX, R10
+	VBROADCASTSS (BX), Z9
+	VFMADD231PS  Z9, Z8, Z0
+	VBROADCASTSS (BX)(AX*1), Z9
+	VFMADD231PS  Z9, Z8, Z1
+	VBROADCASTSS (BX)(AX*2), Z9
+	VFMADD231PS  Z9, Z8, Z2
+	VBROADCASTSS (BX)(DI*1), Z9
+	VFMADD231PS  Z9, Z8, Z3
+	VBROADCASTSS (SI), Z9
+	VFMADD231PS  Z9, Z8, Z4
+	VBROADCASTSS (SI)(AX*1), Z9
+	VFMADD231PS  Z9, Z8, Z5
+	VBROADCASTSS (SI)(AX*2), Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VBROADCASTSS (SI)(DI*1), Z9
+	VFMADD231PS  Z9, Z8, Z7
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	SUBQ         $0x02, R11
+	JGE          pair
+
+odd:
+	ADDQ         $0x02, R11
+	JZ           next
+	VMOVUPS      (R10), Z8
+	ADDQ         DX, R10
+	VBROADCASTSS (BX), Z9
+	VFMADD231PS  Z9, Z8, Z0
+	VBROADCASTSS (BX)(AX*1), Z9
+	VFMADD231PS  Z9, Z8, Z1
+	VBROADCASTSS (BX)(AX*2), Z9
+	VFMADD231PS  Z9, Z8, Z2
+	VBROADCASTSS (BX)(DI*1), Z9
+	VFMADD231PS  Z9, Z8, Z3
+	VBROADCASTSS (SI), Z9
+	VFMADD231PS  Z9, Z8, Z4
+	VBROADCASTSS (SI)(AX*1), Z9
+	VFMADD231PS  Z9, Z8, Z5
+	VBROADCASTSS (SI)(AX*2), Z9
+	VFMADD231PS  Z9, Z8, Z6
+	VBROADCASTSS (SI)(DI*1), Z9
+	VFMADD231PS  Z9, Z8, Z7
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+
+next:
+	DECQ    R13
+	JNZ     segment
+	MOVQ    places+8(FP), R11
+	MOVLQSX 4(R11), R11
+	SHLQ    $0x02, R11
+	ADDQ    c+80(FP), R11
+	MOVQ    ldc+88(FP), R10
+	CMPQ    add+96(FP), $0x00
+	JE      store0
+	MOVQ    R11, R13
+	VADDPS  (R13), Z0, Z0
+	ADDQ    R10, R13
+	VADDPS  (R13), Z1, Z1
+	ADDQ    R10, R13
+	VADDPS  (R13), Z2, Z2
+	ADDQ    R10, R13
+	VADDPS  (R13), Z3, Z3
+	ADDQ    R10, R13
+
+store0:
+	VMOVUPS Z0, (R11)
+	ADDQ    R10, R11
+	VMOVUPS Z1, (R11)
+	ADDQ    R10, R11
+	VMOVUPS Z2, (R11)
+	ADDQ    R10, R11
+	VMOVUPS Z3, (R11)
+	ADDQ    R10, R11
+	MOVQ    places+8(FP), R11
+	MOVLQSX 12(R11), R11
+	SHLQ    $0x02, R11
+	ADDQ    c+80(FP), R11
+	MOVQ    ldc+88(FP), R10
+	CMPQ    add+96(FP), $0x00
+	JE      store1
+	MOVQ    R11, R13
+	VADDPS  (R13), Z4, Z4
+	ADDQ    R10, R13
+	VADDPS  (R13), Z5, Z5
+	ADDQ    R10, R13
+	VADDPS  (R13), Z6, Z6
+	ADDQ    R10, R13
+	VADDPS  (R13), Z7, Z7
+	ADDQ    R10, R13
+
+store1:
+	VMOVUPS Z4, (R11)
+	ADDQ    R10, R11
+	VMOVUPS Z5, (R11)
+	ADDQ    R10, R11
+	VMOVUPS Z6, (R11)
+	ADDQ    R10, R11
+	VMOVUPS Z7, (R11)
+	ADDQ    R10, R11
+	ADDQ    $0x10, places+8(FP)
+	SUBQ    $0x02, nplaces+0(FP)
+	JNZ     place
+	VZEROUPPER
+	RET
+
+// func mulPair5x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulPair5x16AVX512(SB), NOSPLIT, $0-104
+	MOVQ rsa+48(FP), AX
+	MOVQ csa+56(FP), CX
+	MOVQ bstep+72(FP), DX
+	LEAQ (AX)(AX*2), R9
+
+place:
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    places+8(FP), R10
+	MOVLQSX (R10), R10
+	SHLQ    $0x02, R10
+	ADDQ    a+40(FP), R10
+	MOVQ    places+8(FP), R11
+	MOVLQSX 8(R11), R11
+	SHLQ    $0x02, R11
+	ADDQ    a+40(FP), R11
+	MOVQ    segs+24(FP), R14
+	MOVQ    nseg+16(FP), R15
+
+segment:
+	MOVLQSX (R14), BX
+	MOVLQSX 4(R14), R12
+	ADDQ    $0x08, R14
+	LEAQ    (R11)(BX*4), DI
+	LEAQ    (R10)(BX*4), BX
+	SHLQ    $0x02, R12
+	ADDQ    b+64(FP), R12
+	LEAQ    (BX)(AX*4), SI
+	LEAQ    (DI)(AX*4), R8
+	MOVQ    kc+32(FP), R13
+	SUBQ    $0x02, R13
+	JLT     odd
+
+pair:
+	VMOVUPS      (R12), Z10
+	ADDQ         DX, R12
+	VBROADCASTSS (BX), Z11
+	VFMADD231PS  Z11, Z10, Z0
+	VBROADCASTSS (BX)(AX*1), Z11
+	VFMADD231PS  Z11, Z10, Z1
+	VBROADCASTSS (BX)(AX*2), Z11
+	VFMADD231PS  Z11, Z10, Z2
+	VBROADCASTSS (BX)(R9*1), Z11
+	VFMADD231PS  Z11, Z10, Z3
+	VBROADCASTSS (SI), Z11
+	VFMADD231PS  Z11, Z10, Z4
+	VBROADCASTSS (DI), Z11
+	VFMADD231PS  Z11, Z10, Z5
+	VBROADCASTSS (DI)(AX*1), Z11
+	VFMADD231PS  Z11, Z10, Z6
+	VBROADCASTSS (DI)(AX*2), Z11
+	VFMADD231PS  Z11, Z10, Z7
+	VBROADCASTSS (DI)(R9*1), Z11
+	VFMADD231PS  Z11, Z10, Z8
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z11, Z10, Z9
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	ADDQ         CX, DI
+	ADDQ         CX, R8
+	VMOVUPS      (R12), Z10
+	ADDQ         DX, R12
+	VBROADCASTSS (BX), Z11
+	VFMADD231PS  Z11, Z10, Z0
+	VBROADCASTSS (BX)(AX*1), Z11
+	VFMADD231PS  Z11, Z10, Z1
+	VBROADCASTSS (BX)(AX*2), Z11
+	VFMADD231PS  Z11, Z10, Z2
+	VBROADCASTSS (BX)(R9*1), Z11
+	VFMADD231PS  Z11, Z10, Z3
+	VBROADCASTSS (SI), Z11
+	VFMADD231PS  Z11, Z10, Z4
+	VBROADCASTSS (DI), Z11
+	VFMADD231PS  Z11, Z10, Z5
+	VBROADCASTSS (DI)(AX*1), Z11
+	VFMADD231PS  Z11, Z10, Z6
+	VBROADCASTSS (DI)(AX*2), Z11
+	VFMADD231PS  Z11, Z10, Z7
+	VBROADCASTSS (DI)(R9*1), Z11
+	VFMADD231PS  Z11, Z10, Z8
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z11, Z10, Z9
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	ADDQ         CX, DI
+	ADDQ         CX, R8
+	SUBQ         $0x02, R13
+	JGE          pair
+
+odd:
+	ADDQ         $0x02, R13
+	JZ           next
+	VMOVUPS      (R12), Z10
+	ADDQ         DX, R12
+	VBROADCASTSS (BX), Z11
+	VFMADD231PS  Z11, Z10, Z0
+	VBROADCASTSS (BX)(AX*1), Z11
+	VFMADD231PS  Z11, Z10, Z1
+	VBROADCASTSS (BX)(AX*2), Z11
+	VFMADD231PS  Z11, Z10, Z2
+	VBROADCASTSS (BX)(R9*1), Z11
+	VFMADD231PS  Z11, Z10, Z3
+	VBROADCASTSS (SI), Z11
+	VFMADD231PS  Z11, Z10, Z4
+	VBROADCASTSS (DI), Z11
+	VFMADD231PS  Z11, Z10, Z5
+	VBROADCASTSS (DI)(AX*1), Z11
+	VFMADD231PS  Z11, Z10, Z6
+	VBROADCASTSS (DI)(AX*2), Z11
+	VFMADD231PS  Z11, Z10, Z7
+	VBROADCASTSS (DI)(R9*1), Z11
+	VFMADD231PS  Z11, Z10, Z8
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z11, Z10, Z9
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	ADDQ         CX, DI
+	ADDQ         CX, R8
+
+next:
+	DECQ    R15
+	JNZ     segment
+	MOVQ    places+8(FP), R13
+	MOVLQSX 4(R13), R13
+	SHLQ    $0x02, R13
+	ADDQ    c+80(FP), R13
+	MOVQ    ldc+88(FP), R12
+	CMPQ    add+96(FP), $0x00
+	JE      store0
+	MOVQ    R13, R15
+	VADDPS  (R15), Z0, Z0
+	ADDQ    R12, R15
+	VADDPS  (R15), Z1, Z1
+	ADDQ    R12, R15
+	VADDPS  (R15), Z2, Z2
+	ADDQ    R12, R15
+	VADDPS  (R15), Z3, Z3
+	ADDQ    R12, R15
+	VADDPS  (R15), Z4, Z4
+	ADDQ    R12, R15
+
+store0:
+	VMOVUPS Z0, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z1, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z2, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z3, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z4, (R13)
+	ADDQ    R12, R13
+	MOVQ    places+8(FP), R13
+	MOVLQSX 12(R13), R13
+	SHLQ    $0x02, R13
+	ADDQ    c+80(FP), R13
+	MOVQ    ldc+88(FP), R12
+	CMPQ    add+96(FP), $0x00
+	JE      store1
+	MOVQ    R13, R15
+	VADDPS  (R15), Z5, Z5
+	ADDQ    R12, R15
+	VADDPS  (R15), Z6, Z6
+	ADDQ    R12, R15
+	VADDPS  (R15), Z7, Z7
+	ADDQ    R12, R15
+	VADDPS  (R15), Z8, Z8
+	ADDQ    R12, R15
+	VADDPS  (R15), Z9, Z9
+	ADDQ    R12, R15
+
+store1:
+	VMOVUPS Z5, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z6, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z7, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z8, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z9, (R13)
+	ADDQ    R12, R13
+	ADDQ    $0x10, places+8(FP)
+	SUBQ    $0x02, nplaces+0(FP)
+	JNZ     place
+	VZEROUPPER
+	RET
+
+// func mulPair6x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulPair6x16AVX512(SB), NOSPLIT, $0-104
+	MOVQ rsa+48(FP), AX
+	MOVQ csa+56(FP), CX
+	MOVQ bstep+72(FP), DX
+	LEAQ (AX)(AX*2), R9
+
+place:
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	MOVQ    places+8(FP), R10
+	MOVLQSX (R10), R10
+	SHLQ    $0x02, R10
+	ADDQ    a+40(FP), R10
+	MOVQ    places+8(FP), R11
+	MOVLQSX 8(R11), R11
+	SHLQ    $0x02, R11
+	ADDQ    a+40(FP), R11
+	MOVQ    segs+24(FP), R14
+	MOVQ    nseg+16(FP), R15
+
+segment:
+	MOVLQSX (R14), BX
+	MOVLQSX 4(R14), R12
+	ADDQ    $0x08, R14
+	LEAQ    (R11)(BX*4), DI
+	LEAQ    (R10)(BX*4), BX
+	SHLQ    $0x02, R12
+	ADDQ    b+64(FP), R12
+	LEAQ    (BX)(AX*4), SI
+	LEAQ    (DI)(AX*4), R8
+	MOVQ    kc+32(FP), R13
+	SUBQ    $0x02, R13
+	JLT     odd
+
+pair:
+	VMOVUPS      (R12), Z12
+	ADDQ         DX, R12
+	VBROADCASTSS (BX), Z13
+	VFMADD231PS  Z13, Z12, Z0
+	VBROADCASTSS (BX)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z1
+	VBROADCASTSS (BX)(AX*2), Z13
+	VFMADD231PS  Z13, Z12, Z2
+	VBROADCASTSS (BX)(R9*1), Z13
+	VFMADD231PS  Z13, Z12, Z3
+	VBROADCASTSS (SI), Z13
+	VFMADD231PS  Z13, Z12, Z4
+	VBROADCASTSS (SI)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z5
+	VBROADCASTSS (DI), Z13
+	VFMADD231PS  Z13, Z12, Z6
+	VBROADCASTSS (DI)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z7
+	VBROADCASTSS (DI)(AX*2), Z13
+	VFMADD231PS  Z13, Z12, Z8
+	VBROADCASTSS (DI)(R9*1), Z13
+	VFMADD231PS  Z13, Z12, Z9
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z13, Z12, Z10
+	VBROADCASTSS (R8)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z11
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	ADDQ         CX, DI
+	ADDQ         CX, R8
+	VMOVUPS      (R12), Z12
+	ADDQ         DX, R12
+	VBROADCASTSS (BX), Z13
+	VFMADD231PS  Z13, Z12, Z0
+	VBROADCASTSS (BX)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z1
+	VBROADCASTSS (BX)(AX*2), Z13
+	VFMADD231PS  Z13, Z12, Z2
+	VBROADCASTSS (BX)(R9*1), Z13
+	VFMADD231PS  Z13, Z12, Z3
+	VBROADCASTSS (SI), Z13
+	VFMADD231PS  Z13, Z12, Z4
+	VBROADCASTSS (SI)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z5
+	VBROADCASTSS (DI), Z13
+	VFMADD231PS  Z13, Z12, Z6
+	VBROADCASTSS (DI)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z7
+	VBROADCASTSS (DI)(AX*2), Z13
+	VFMADD231PS  Z13, Z12, Z8
+	VBROADCASTSS (DI)(R9*1), Z13
+	VFMADD231PS  Z13, Z12, Z9
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z13, Z12, Z10
+	VBROADCASTSS (R8)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z11
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	ADDQ         CX, DI
+	ADDQ         CX, R8
+	SUBQ         $0x02, R13
+	JGE          pair
+
+odd:
+	ADDQ         $0x02, R13
+	JZ           next
+	VMOVUPS      (R12), Z12
+	ADDQ         DX, R12
+	VBROADCASTSS (BX), Z13
+	VFMADD231PS  Z13, Z12, Z0
+	VBROADCASTSS (BX)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z1
+	VBROADCASTSS (BX)(AX*2), Z13
+	VFMADD231PS  Z13, Z12, Z2
+	VBROADCASTSS (BX)(R9*1), Z13
+	VFMADD231PS  Z13, Z12, Z3
+	VBROADCASTSS (SI), Z13
+	VFMADD231PS  Z13, Z12, Z4
+	VBROADCASTSS (SI)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z5
+	VBROADCASTSS (DI), Z13
+	VFMADD231PS  Z13, Z12, Z6
+	VBROADCASTSS (DI)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z7
+	VBROADCASTSS (DI)(AX*2), Z13
+	VFMADD231PS  Z13, Z12, Z8
+	VBROADCASTSS (DI)(R9*1), Z13
+	VFMADD231PS  Z13, Z12, Z9
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z13, Z12, Z10
+	VBROADCASTSS (R8)(AX*1), Z13
+	VFMADD231PS  Z13, Z12, Z11
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	ADDQ         CX, DI
+	ADDQ         CX, R8
+
+next:
+	DECQ    R15
+	JNZ     segment
+	MOVQ    places+8(FP), R13
+	MOVLQSX 4(R13), R13
+	SHLQ    $0x02, R13
+	ADDQ    c+80(FP), R13
+	MOVQ    ldc+88(FP), R12
+	CMPQ    add+96(FP), $0x00
+	JE      store0
+	MOVQ    R13, R15
+	VADDPS  (R15), Z0, Z0
+	ADDQ    R12, R15
+	VADDPS  (R15), Z1, Z1
+	ADDQ    R12, R15
+	VADDPS  (R15), Z2, Z2
+	ADDQ    R12, R15
+	VADDPS  (R15), Z3, Z3
+	ADDQ    R12, R15
+	VADDPS  (R15), Z4, Z4
+	ADDQ    R12, R15
+	VADDPS  (R15), Z5, Z5
+	ADDQ    R12, R15
+
+store0:
+	VMOVUPS Z0, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z1, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z2, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z3, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z4, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z5, (R13)
+	ADDQ    R12, R13
+	MOVQ    places+8(FP), R13
+	MOVLQSX 12(R13), R13
+	SHLQ    $0x02, R13
+	ADDQ    c+80(FP), R13
+	MOVQ    ldc+88(FP), R12
+	CMPQ    add+96(FP), $0x00
+	JE      store1
+	MOVQ    R13, R15
+	VADDPS  (R15), Z6, Z6
+	ADDQ    R12, R15
+	VADDPS  (R15), Z7, Z7
+	ADDQ    R12, R15
+	VADDPS  (R15), Z8, Z8
+	ADDQ    R12, R15
+	VADDPS  (R15), Z9, Z9
+	ADDQ    R12, R15
+	VADDPS  (R15), Z10, Z10
+	ADDQ    R12, R15
+	VADDPS  (R15), Z11, Z11
+	ADDQ    R12, R15
+
+store1:
+	VMOVUPS Z6, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z7, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z8, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z9, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z10, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z11, (R13)
+	ADDQ    R12, R13
+	ADDQ    $0x10, places+8(FP)
+	SUBQ    $0x02, nplaces+0(FP)
+	JNZ     place
+	VZEROUPPER
+	RET
+
+// func mulPair7x16AVX512(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa int, csa int, b *float32, bstep int, c *float32, ldc int, add int)
+// Requires: AVX, AVX512F
+TEXT ·mulPair7x16AVX512(SB), NOSPLIT, $0-104
+	MOVQ rsa+48(FP), AX
+	MOVQ csa+56(FP), CX
+	MOVQ bstep+72(FP), DX
+	LEAQ (AX)(AX*2), R9
+
+place:
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z11, Z11, Z11
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	MOVQ    places+8(FP), R10
+	MOVLQSX (R10), R10
+	SHLQ    $0x02, R10
+	ADDQ    a+40(FP), R10
+	MOVQ    places+8(FP), R11
+	MOVLQSX 8(R11), R11
+	SHLQ    $0x02, R11
+	ADDQ    a+40(FP), R11
+	MOVQ    segs+24(FP), R14
+	MOVQ    nseg+16(FP), R15
+
+segment:
+	MOVLQSX (R14), BX
+	MOVLQSX 4(R14), R12
+	ADDQ    $0x08, R14
+	LEAQ    (R11)(BX*4), DI
+	LEAQ    (R10)(BX*4), BX
+	SHLQ    $0x02, R12
+	ADDQ    b+64(FP), R12
+	LEAQ    (BX)(AX*4), SI
+	LEAQ    (DI)(AX*4), R8
+	MOVQ    kc+32(FP), R13
+	SUBQ    $0x02, R13
+	JLT     odd
+
+pair:
+	VMOVUPS      (R12), Z14
+	ADDQ         DX, R12
+	VBROADCASTSS (BX), Z15
+	VFMADD231PS  Z15, Z14, Z0
+	VBROADCASTSS (BX)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z1
+	VBROADCASTSS (BX)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z2
+	VBROADCASTSS (BX)(R9*1), Z15
+	VFMADD231PS  Z15, Z14, Z3
+	VBROADCASTSS (SI), Z15
+	VFMADD231PS  Z15, Z14, Z4
+	VBROADCASTSS (SI)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z5
+	VBROADCASTSS (SI)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z6
+	VBROADCASTSS (DI), Z15
+	VFMADD231PS  Z15, Z14, Z7
+	VBROADCASTSS (DI)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z8
+	VBROADCASTSS (DI)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z9
+	VBROADCASTSS (DI)(R9*1), Z15
+	VFMADD231PS  Z15, Z14, Z10
+	VBROADCASTSS (R8), Z15
+	VFMADD231PS  Z15, Z14, Z11
+	VBROADCASTSS (R8)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z12
+	VBROADCASTSS (R8)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z13
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	ADDQ         CX, DI
+	ADDQ         CX, R8
+	VMOVUPS      (R12), Z14
+	ADDQ         DX, R12
+	VBROADCASTSS (BX), Z15
+	VFMADD231PS  Z15, Z14, Z0
+	VBROADCASTSS (BX)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z1
+	VBROADCASTSS (BX)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z2
+	VBROADCASTSS (BX)(R9*1), Z15
+	VFMADD231PS  Z15, Z14, Z3
+	VBROADCASTSS (SI), Z15
+	VFMADD231PS  Z15, Z14, Z4
+	VBROADCASTSS (SI)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z5
+	VBROADCASTSS (SI)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z6
+	VBROADCASTSS (DI), Z15
+	VFMADD231PS  Z15, Z14, Z7
+	VBROADCASTSS (DI)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z8
+	VBROADCASTSS (DI)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z9
+	VBROADCASTSS (DI)(R9*1), Z15
+	VFMADD231PS  Z15, Z14, Z10
+	VBROADCASTSS (R8), Z15
+	VFMADD231PS  Z15, Z14, Z11
+	VBROADCASTSS (R8)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z12
+	VBROADCASTSS (R8)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z13
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	ADDQ         CX, DI
+	ADDQ         CX, R8
+	SUBQ         $0x02, R13
+	JGE          pair
+
+odd:
+	ADDQ         $0x02, R13
+	JZ           next
+	VMOVUPS      (R12), Z14
+	ADDQ         DX, R12
+	VBROADCASTSS (BX), Z15
+	VFMADD231PS  Z15, Z14, Z0
+	VBROADCASTSS (BX)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z1
+	VBROADCASTSS (BX)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z2
+	VBROADCASTSS (BX)(R9*1), Z15
+	VFMADD231PS  Z15, Z14, Z3
+	VBROADCASTSS (SI), Z15
+	VFMADD231PS  Z15, Z14, Z4
+	VBROADCASTSS (SI)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z5
+	VBROADCASTSS (SI)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z6
+	VBROADCASTSS (DI), Z15
+	VFMADD231PS  Z15, Z14, Z7
+	VBROADCASTSS (DI)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z8
+	VBROADCASTSS (DI)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z9
+	VBROADCASTSS (DI)(R9*1), Z15
+	VFMADD231PS  Z15, Z14, Z10
+	VBROADCASTSS (R8), Z15
+	VFMADD231PS  Z15, Z14, Z11
+	VBROADCASTSS (R8)(AX*1), Z15
+	VFMADD231PS  Z15, Z14, Z12
+	VBROADCASTSS (R8)(AX*2), Z15
+	VFMADD231PS  Z15, Z14, Z13
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	ADDQ         CX, DI
+	ADDQ         CX, R8
+
+next:
+	DECQ    R15
+	JNZ     segment
+	MOVQ    places+8(FP), R13
+	MOVLQSX 4(R13), R13
+	SHLQ    $0x02, R13
+	ADDQ    c+80(FP), R13
+	MOVQ    ldc+88(FP), R12
+	CMPQ    add+96(FP), $0x00
+	JE      store0
+	MOVQ    R13, R15
+	VADDPS  (R15), Z0, Z0
+	ADDQ    R12, R15
+	VADDPS  (R15), Z1, Z1
+	ADDQ    R12, R15
+	VADDPS  (R15), Z2, Z2
+	ADDQ    R12, R15
+	VADDPS  (R15), Z3, Z3
+	ADDQ    R12, R15
+	VADDPS  (R15), Z4, Z4
+	ADDQ    R12, R15
+	VADDPS  (R15), Z5, Z5
+	ADDQ    R12, R15
+	VADDPS  (R15), Z6, Z6
+	ADDQ    R12, R15
+
+store0:
+	VMOVUPS Z0, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z1, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z2, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z3, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z4, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z5, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z6, (R13)
+	ADDQ    R12, R13
+	MOVQ    places+8(FP), R13
+	MOVLQSX 12(R13), R13
+	SHLQ    $0x02, R13
+	ADDQ    c+80(FP), R13
+	MOVQ    ldc+88(FP), R12
+	CMPQ    add+96(FP), $0x00
+	JE      store1
+	MOVQ    R13, R15
+	VADDPS  (R15), Z7, Z7
+	ADDQ    R12, R15
+	VADDPS  (R15), Z8, Z8
+	ADDQ    R12, R15
+	VADDPS  (R15), Z9, Z9
+	ADDQ    R12, R15
+	VADDPS  (R15), Z10, Z10
+	ADDQ    R12, R15
+	VADDPS  (R15), Z11, Z11
+	ADDQ    R12, R15
+	VADDPS  (R15), Z12, Z12
+	ADDQ    R12, R15
+	VADDPS  (R15), Z13, Z13
+	ADDQ    R12, R15
+
+store1:
+	VMOVUPS Z7, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z8, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z9, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z10, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z11, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z12, (R13)
+	ADDQ    R12, R13
+	VMOVUPS Z13, (R13)
+	ADDQ    R12, R13
+	ADDQ    $0x10, places+8(FP)
+	SUBQ    $0x02, nplaces+0(FP)
 	JNZ     place
 	VZEROUPPER
 	RET

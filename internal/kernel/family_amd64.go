@@ -26,7 +26,7 @@ func newAVX2() *family {
 	}
 	f := &family{
 		name:      "avx2",
-		mul:       tiling{tiles}.mul,
+		mul:       tiling{tiles: [][]mulFunc{tiles}}.mul,
 		mulColumn: columns{column, octet}.mul,
 		mulSparse: windowing(windows).mul,
 		collect:   collectPortable,
@@ -57,13 +57,18 @@ func newAVX512() *family {
 	f.collect, f.fold = collectAVX512, folding(foldAVX512)
 	pooling{maxPoolAVX512, maxPool4AVX512, unpoolAVX512, unpoolAddAVX512, dropDeadAVX512}.fill(f)
 	f.mul = tiling{
-		[]mulFunc{
-			mul1x16AVX512, mul2x16AVX512, mul3x16AVX512, mul4x16AVX512, mul5x16AVX512, mul6x16AVX512, mul7x16AVX512,
-			mul8x16AVX512, mul9x16AVX512, mul10x16AVX512, mul11x16AVX512, mul12x16AVX512, mul13x16AVX512, mul14x16AVX512,
+		tiles: [][]mulFunc{
+			{
+				mul1x16AVX512, mul2x16AVX512, mul3x16AVX512, mul4x16AVX512, mul5x16AVX512, mul6x16AVX512, mul7x16AVX512,
+				mul8x16AVX512, mul9x16AVX512, mul10x16AVX512, mul11x16AVX512, mul12x16AVX512, mul13x16AVX512, mul14x16AVX512,
+			},
+			{
+				mul1x32AVX512, mul2x32AVX512, mul3x32AVX512, mul4x32AVX512, mul5x32AVX512, mul6x32AVX512, mul7x32AVX512,
+				mul8x32AVX512, mul9x32AVX512, mul10x32AVX512, mul11x32AVX512, mul12x32AVX512, mul13x32AVX512, mul14x32AVX512,
+			},
 		},
-		[]mulFunc{
-			mul1x32AVX512, mul2x32AVX512, mul3x32AVX512, mul4x32AVX512, mul5x32AVX512, mul6x32AVX512, mul7x32AVX512,
-			mul8x32AVX512, mul9x32AVX512, mul10x32AVX512, mul11x32AVX512, mul12x32AVX512, mul13x32AVX512, mul14x32AVX512,
+		pairs: []mulFunc{
+			mulPair1x16AVX512, mulPair2x16AVX512, mulPair3x16AVX512, mulPair4x16AVX512, mulPair5x16AVX512, mulPair6x16AVX512, mulPair7x16AVX512,
 		},
 	}.mul
 	f.mulColumn = columns{[]columnFunc{

@@ -9,7 +9,7 @@ func families() []*family { return []*family{newNEON(), &portable} }
 func newNEON() *family {
 	f := portable
 	f.name = "neon"
-	f.mul = tiling{{mul1x16NEON, mul2x16NEON, mul3x16NEON, mul4x16NEON, mul5x16NEON, mul6x16NEON}}.mul
+	f.mul = tiling{tiles: [][]mulFunc{{mul1x16NEON, mul2x16NEON, mul3x16NEON, mul4x16NEON, mul5x16NEON, mul6x16NEON}}}.mul
 	f.mulSparse = windowing{
 		{mulSparse1x16NEON, mulSparse1x32NEON, mulSparse1x48NEON, mulSparse1x64NEON, mulSparse1x80NEON, mulSparse1x96NEON},
 		{mulSparse2x16NEON, mulSparse2x32NEON, mulSparse2x48NEON},

@@ -5,9 +5,13 @@ package kernel
 // mulFunc is one generated tile of Mul at all places; strides are in bytes.
 type mulFunc = func(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa, csa int, b *float32, bstep int, c *float32, ldc, add int)
 
-// tiling covers a product with tiles: tiling[w][r] computes r+1 rows of (w+1)·Lanes
-// columns.
-type tiling [][]mulFunc
+// tiling covers a product with tiles: tiles[w][r] computes r+1 rows of (w+1)·Lanes
+// columns, pairs[r] the same of Lanes columns at every two places. There are pairs
+// only of heights at which one place does not keep the processor busy.
+type tiling struct {
+	tiles [][]mulFunc
+	pairs []mulFunc
+}
 
 func (t tiling) mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, p *Places, add bool) {
 	adds := 0
@@ -16,17 +20,26 @@ func (t tiling) mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, p *Plac
 	}
 	for j, width := 0, 0; j < n; j += width {
 		width = Lanes
-		if len(t) > 1 && n-j >= 2*Lanes && fits(&b, j) && fits(&c, j) {
+		if len(t.tiles) > 1 && n-j >= 2*Lanes && fits(&b, j) && fits(&c, j) {
 			width = 2 * Lanes
 		}
-		tiles := t[width/Lanes-1]
+		tiles := t.tiles[width/Lanes-1]
 		right := &b.Data[b.at(0, j)]
 		// Tiles of nearly the same height, none higher than there are.
 		count := (m + len(tiles) - 1) / len(tiles)
 		for i, tile := 0, 0; tile < count; tile++ {
-			rows := (m + tile) / count
-			tiles[rows-1](len(p.table)/2, &p.table[0], w.Len(), &w.table[0], k, &a.Data[i*a.Row], 4*a.Row, 4*a.Col,
-				right, 4*b.Row, &c.Data[c.at(i, j)], 4*c.Row, adds)
+			rows, places, paired := (m+tile)/count, len(p.table)/2, 0
+			if width == Lanes && rows <= len(t.pairs) {
+				paired = places &^ 1
+			}
+			if paired > 0 {
+				t.pairs[rows-1](paired, &p.table[0], w.Len(), &w.table[0], k, &a.Data[i*a.Row], 4*a.Row, 4*a.Col,
+					right, 4*b.Row, &c.Data[c.at(i, j)], 4*c.Row, adds)
+			}
+			if paired < places {
+				tiles[rows-1](places-paired, &p.table[2*paired], w.Len(), &w.table[0], k, &a.Data[i*a.Row], 4*a.Row, 4*a.Col,
+					right, 4*b.Row, &c.Data[c.at(i, j)], 4*c.Row, adds)
+			}
 			i += rows
 		}
 	}

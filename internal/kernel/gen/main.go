@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
@@ -76,7 +77,7 @@ var avx512 = isa{
 	vector: build.ZMM,
 	zero:   func(v reg.VecVirtual) { build.VPXORD(v, v, v) },
 	// 28 sums, 2 vectors of B and a value of A make 31 of 32 registers.
-	tiles:   append(tilesUpTo(14, 1), tilesUpTo(14, 2)...),
+	tiles:   slices.Concat(tilesUpTo(14, 1), tilesUpTo(14, 2), pairsUpTo(7)),
 	windows: windowsUpTo(3, 6),
 	chains:  24,
 }

@@ -11,8 +11,9 @@ import (
 // quarter is what widths are counted in: 16 columns of float32.
 const quarter = 64
 
-// tile is a block of sums that mul keeps in registers: rows × cols·16.
-type tile struct{ rows, cols int }
+// tile is a block of sums that mul keeps in registers: rows × cols·16, at so many
+// places at once.
+type tile struct{ rows, cols, places int }
 
 // window is a block of sums that mulSparse keeps in registers.
 type window struct{ rows, cols int }
@@ -20,7 +21,16 @@ type window struct{ rows, cols int }
 func tilesUpTo(rows, cols int) []tile {
 	var all []tile
 	for r := 1; r <= rows; r++ {
-		all = append(all, tile{r, cols})
+		all = append(all, tile{r, cols, 1})
+	}
+	return all
+}
+
+// pairsUpTo lists tiles at two places, where one is too few sums.
+func pairsUpTo(rows int) []tile {
+	var all []tile
+	for r := 1; r <= rows; r++ {
+		all = append(all, tile{r, 1, 2})
 	}
 	return all
 }
@@ -68,38 +78,53 @@ func (set isa) clear(b block) {
 // mul computes one tile of C (+)= Σ_s A_s·B_s at every place {a, c}, in elements:
 // for each segment {a, b}, in elements, and each k below kc, the column of A at
 // place.a + segment.a + k·csa meets the row of B at segment.b + k·bstep. Strides
-// are in bytes.
+// are in bytes. nplaces is a multiple of the tile's places.
 func mul(set isa, t tile) {
-	function(fmt.Sprintf("mul%dx%d%s", t.rows, t.cols*16, set.suffix),
+	kind := "mul"
+	if t.places == 2 {
+		kind = "mulPair"
+	}
+	function(fmt.Sprintf("%s%dx%d%s", kind, t.rows, t.cols*16, set.suffix),
 		"func(nplaces int, places *int32, nseg int, segs *int32, kc int, a *float32, rsa, csa int, b *float32, bstep int, c *float32, ldc int, add int)")
 	rsa, csa, bstep := param("rsa"), param("csa"), param("bstep")
-	// One register leads four rows, at 0, 1, 2 and 3 times rsa.
-	leads := make([]reg.GPVirtual, (t.rows+3)/4)
+	// One register leads four rows of a place, at 0, 1, 2 and 3 times rsa.
+	perPlace := (t.rows + 3) / 4
+	leads := make([]reg.GPVirtual, t.places*perPlace)
 	for i := range leads {
 		leads[i] = GP64()
 	}
 	rsa3 := GP64()
 	LEAQ(Mem{Base: rsa, Index: rsa, Scale: 2}, rsa3)
-	a, b, k, segs, left := GP64(), GP64(), GP64(), GP64(), GP64()
+	a := make([]reg.GPVirtual, t.places)
+	for i := range a {
+		a[i] = GP64()
+	}
+	b, k, segs, left := GP64(), GP64(), GP64(), GP64()
 
 	Label("place")
-	sums := set.block(t.rows, t.cols)
+	sums := set.block(t.places*t.rows, t.cols)
 	set.clear(sums)
-	MOVQ(argument("places"), a)
-	MOVLQSX(Mem{Base: a}, a)
-	SHLQ(Imm(2), a)
-	ADDQ(argument("a"), a)
+	for i := range a {
+		MOVQ(argument("places"), a[i])
+		MOVLQSX(Mem{Base: a[i], Disp: 8 * i}, a[i])
+		SHLQ(Imm(2), a[i])
+		ADDQ(argument("a"), a[i])
+	}
 	MOVQ(argument("segs"), segs)
 	MOVQ(argument("nseg"), left)
 	Label("segment")
 	MOVLQSX(Mem{Base: segs}, leads[0])
 	MOVLQSX(Mem{Base: segs, Disp: 4}, b)
 	ADDQ(Imm(8), segs)
-	LEAQ(Mem{Base: a, Index: leads[0], Scale: 4}, leads[0])
+	for i := len(a) - 1; i >= 0; i-- { // the first overwrites the offset
+		LEAQ(Mem{Base: a[i], Index: leads[0], Scale: 4}, leads[i*perPlace])
+	}
 	SHLQ(Imm(2), b)
 	ADDQ(argument("b"), b)
-	for i := 1; i < len(leads); i++ {
-		LEAQ(Mem{Base: leads[i-1], Index: rsa, Scale: 4}, leads[i])
+	for i := range leads {
+		if i%perPlace > 0 {
+			LEAQ(Mem{Base: leads[i-1], Index: rsa, Scale: 4}, leads[i])
+		}
 	}
 	step := func() {
 		right := make([]reg.VecVirtual, len(sums[0]))
@@ -109,8 +134,8 @@ func mul(set isa, t tile) {
 		}
 		ADDQ(bstep, b)
 		for i, row := range sums {
-			value := Mem{Base: leads[i/4]}
-			switch i % 4 {
+			value := Mem{Base: leads[i/t.rows*perPlace+i%t.rows/4]}
+			switch i % t.rows % 4 {
 			case 1:
 				value.Index, value.Scale = rsa, 1
 			case 2:
@@ -145,29 +170,33 @@ func mul(set isa, t tile) {
 	JNZ(LabelRef("segment"))
 
 	c, ldc, at := k, b, left
-	MOVQ(argument("places"), c)
-	MOVLQSX(Mem{Base: c, Disp: 4}, c)
-	SHLQ(Imm(2), c)
-	ADDQ(argument("c"), c)
-	MOVQ(argument("ldc"), ldc)
-	CMPQ(argument("add"), Imm(0))
-	JE(LabelRef("store"))
-	MOVQ(c, at)
-	for _, row := range sums {
-		for j, sum := range row {
-			VADDPS(Mem{Base: at, Disp: j * set.bytes}, sum, sum)
+	for i := range t.places {
+		store := fmt.Sprintf("store%d", i)
+		rows := sums[i*t.rows:][:t.rows]
+		MOVQ(argument("places"), c)
+		MOVLQSX(Mem{Base: c, Disp: 8*i + 4}, c)
+		SHLQ(Imm(2), c)
+		ADDQ(argument("c"), c)
+		MOVQ(argument("ldc"), ldc)
+		CMPQ(argument("add"), Imm(0))
+		JE(LabelRef(store))
+		MOVQ(c, at)
+		for _, row := range rows {
+			for j, sum := range row {
+				VADDPS(Mem{Base: at, Disp: j * set.bytes}, sum, sum)
+			}
+			ADDQ(ldc, at)
 		}
-		ADDQ(ldc, at)
-	}
-	Label("store")
-	for _, row := range sums {
-		for j, sum := range row {
-			VMOVUPS(sum, Mem{Base: c, Disp: j * set.bytes})
+		Label(store)
+		for _, row := range rows {
+			for j, sum := range row {
+				VMOVUPS(sum, Mem{Base: c, Disp: j * set.bytes})
+			}
+			ADDQ(ldc, c)
 		}
-		ADDQ(ldc, c)
 	}
-	ADDQ(Imm(8), argument("places"))
-	DECQ(argument("nplaces"))
+	ADDQ(Imm(uint64(8*t.places)), argument("places"))
+	SUBQ(Imm(uint64(t.places)), argument("nplaces"))
 	JNZ(LabelRef("place"))
 	finish()
 }
