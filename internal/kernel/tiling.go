@@ -24,7 +24,7 @@ func (t tiling) mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, p *Plac
 			width = 2 * Lanes
 		}
 		tiles := t.tiles[width/Lanes-1]
-		right := &b.Data[b.at(0, j)]
+		right, to := &b.Data[b.at(0, j)], c.at(0, j)
 		// Tiles of nearly the same height, none higher than there are.
 		count := (m + len(tiles) - 1) / len(tiles)
 		for i, tile := 0, 0; tile < count; tile++ {
@@ -34,11 +34,11 @@ func (t tiling) mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, p *Plac
 			}
 			if paired > 0 {
 				t.pairs[rows-1](paired, &p.table[0], w.Len(), &w.table[0], k, &a.Data[i*a.Row], 4*a.Row, 4*a.Col,
-					right, 4*b.Row, &c.Data[c.at(i, j)], 4*c.Row, adds)
+					right, 4*b.Row, &c.Data[to+i*c.Row], 4*c.Row, adds)
 			}
 			if paired < places {
 				tiles[rows-1](places-paired, &p.table[2*paired], w.Len(), &w.table[0], k, &a.Data[i*a.Row], 4*a.Row, 4*a.Col,
-					right, 4*b.Row, &c.Data[c.at(i, j)], 4*c.Row, adds)
+					right, 4*b.Row, &c.Data[to+i*c.Row], 4*c.Row, adds)
 			}
 			i += rows
 		}

@@ -58,9 +58,13 @@ func (c *columns) copyChannels(g *weights, w []float32, b Block) {
 	m := g.kernel(w)
 	panel, first, end := g.rowsOf(b)
 	units := min(m.Width, g.units-panel*m.Width)
-	for row := first; row < end; row++ {
-		if tap, channel := row/g.channels, row%g.channels; channel >= c.first {
-			copy(c.data[(channel-c.first)*c.depth+tap*g.units+panel*m.Width:], w[panel*m.Panel+row*m.Row:][:units])
+	for i := range c.count {
+		row := c.first + i
+		for tap := range g.taps {
+			if row >= first && row < end {
+				copy(c.data[i*c.depth+tap*g.units+panel*m.Width:], w[panel*m.Panel+row*m.Row:][:units])
+			}
+			row += g.channels
 		}
 	}
 }
