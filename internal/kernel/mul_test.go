@@ -67,14 +67,19 @@ func TestMulMatchesFloat64(t *testing.T) {
 	})
 }
 
-// The order of a sum must not depend on how a product is cut into tiles.
+// The order of a sum must not depend on how a product is cut into tiles, nor on
+// which places are computed together.
 func TestMulDoesNotDependOnTiles(t *testing.T) {
 	property(t, func(d *drawing) {
-		m, n, k := d.int("m", 1, 40), Lanes*d.int("n", 1, 4), d.int("k", 1, 30)
-		a, b := Strided{d.values(m * k), k, 1}, Panels(d.values(k*n), k, n)
-		whole, single := Rows(d.values(m*n), n, n), Rows(d.values(m*n), n, n)
-		Mul(whole, m, n, k, a, b, Whole, Once, false)
-		for i := range m {
+		m, n, k, places := d.int("m", 1, 40), Lanes*d.int("n", 1, 4), d.int("k", 1, 30), d.int("places", 1, 4)
+		p := new(Places)
+		for i := range places {
+			p.Then(i*m*k, i*m*n)
+		}
+		a, b := Strided{d.values(places * m * k), k, 1}, Panels(d.values(k*n), k, n)
+		whole, single := Rows(d.values(places*m*n), n, n), Rows(d.values(places*m*n), n, n)
+		Mul(whole, m, n, k, a, b, Whole, p, false)
+		for i := range places * m {
 			Mul(single.From(i), 1, n, k, Strided{a.Data[i*k:], k, 1}, b, Whole, Once, false)
 		}
 		if !slices.Equal(whole.Data, single.Data) {

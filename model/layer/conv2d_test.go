@@ -91,6 +91,38 @@ func near(t *testing.T, what string, got, want []float32) {
 	}
 }
 
+// What would be zeros for the most part is computed in another way, and nothing
+// else is: above all not in the reference network.
+func TestPlanOfRemainders(t *testing.T) {
+	pool := window(2, 2, false)
+	for name, c := range map[string]struct {
+		in         Shape
+		conf       ConvConfig
+		byFilters  bool
+		tail, back int
+	}{
+		"17 of 17":           {Shape{14, 14, 17}, ConvConfig{Filters: 17, Window: window(5, 2, true)}, true, 1, 1},
+		"17 of 16":           {Shape{14, 14, 16}, ConvConfig{Filters: 17, Window: window(5, 2, true)}, true, 1, 0},
+		"16 of 17":           {Shape{14, 14, 17}, ConvConfig{Filters: 16, Window: window(5, 2, true)}, false, 0, 1},
+		"31 of 17":           {Shape{14, 14, 17}, ConvConfig{Filters: 31, Window: window(5, 2, true)}, false, 0, 1},
+		"5 of 17":            {Shape{14, 14, 17}, ConvConfig{Filters: 5, Window: window(5, 2, true)}, true, 0, 1},
+		"few positions":      {Shape{5, 5, 17}, ConvConfig{Filters: 17, Window: window(5, 2, true)}, false, 0, 0},
+		"reference, conv 2":  {Shape{13, 13, 32}, ConvConfig{Filters: 64, Window: window(3, 1, false), Pool: &pool}, false, 0, 0},
+		"reference, conv 3":  {Shape{5, 5, 64}, ConvConfig{Filters: 64, Window: window(3, 1, false)}, false, 0, 0},
+		"reference, dense 2": {Shape{1, 1, 64}, ConvConfig{Filters: 10, Window: window(1, 1, false)}, false, 0, 0},
+	} {
+		l, err := NewConv2D(c.in, c.conf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := l.Bind(Plan{In: padded(c.in), Dense: true}).(*convBound)
+		if b.byFilters != c.byFilters || b.tail.count != c.tail || b.backTail.count != c.back {
+			t.Errorf("%s: got by filters %v, %d and %d columns, want %v, %d and %d",
+				name, b.byFilters, b.tail.count, b.backTail.count, c.byFilters, c.tail, c.back)
+		}
+	}
+}
+
 // Backward overwrites what is in the gradient, or adds to it, on every path.
 func TestBackwardAdds(t *testing.T) {
 	pool := window(2, 2, false)
@@ -100,6 +132,8 @@ func TestBackwardAdds(t *testing.T) {
 		dense bool
 	}{
 		"rows":           {Shape{9, 9, 3}, ConvConfig{Filters: 5, Window: window(3, 1, false), ReLU: true}, false},
+		"by filters":     {Shape{12, 12, 17}, ConvConfig{Filters: 17, Window: window(5, 2, true), ReLU: true}, false},
+		"filters pooled": {Shape{16, 16, 17}, ConvConfig{Filters: 17, Window: window(3, 1, true), ReLU: true, Pool: &pool}, true},
 		"rows, pooled":   {Shape{16, 16, 16}, ConvConfig{Filters: 5, Window: window(3, 1, false), ReLU: true, Pool: &pool}, true},
 		"sparse":         {Shape{16, 16, 16}, ConvConfig{Filters: 5, Window: window(3, 1, false), ReLU: true, Pool: &pool}, false},
 		"samples":        {Shape{5, 5, 3}, ConvConfig{Filters: 5, Window: window(3, 1, false), ReLU: true}, false},

@@ -29,10 +29,10 @@ layers:
 
 func sgd(lr float64) optim.Config { return optim.Config{Name: optim.SGD, LR: lr} }
 
-// fitted trains tiny on 75 samples and returns the weights' digest.
-func fitted(t *testing.T, threads int, seed uint64, plan Plan) string {
+// fitted trains a network on 75 samples and returns the weights' digest.
+func fitted(t *testing.T, text string, threads int, seed uint64, plan Plan) string {
 	t.Helper()
-	spec := parse(t, tiny)
+	spec := parse(t, text)
 	p := spec.Init(rng.New(1, "init"))
 	d := randomSamples(rng.New(1, "data"), spec, 75, 0.5)
 	if _, err := newEngine(t, spec, threads).Fit(context.Background(), p, d, plan, rng.New(seed, "shuffle"), nil); err != nil {
@@ -50,16 +50,32 @@ func TestFitDoesNotDependOnThreads(t *testing.T) {
 		"momentum and decay": {Epochs: 2, Batch: 33, Shuffle: true, Optimizer: optim.Config{Name: optim.SGD, LR: 0.1, Momentum: 0.9, WeightDecay: 1e-3}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			want := fitted(t, 1, 1, plan)
+			want := fitted(t, tiny, 1, 1, plan)
 			for _, threads := range []int{2, 3, 5} {
-				if got := fitted(t, threads, 1, plan); got != want {
+				if got := fitted(t, tiny, threads, 1, plan); got != want {
 					t.Errorf("%d threads gave other weights than one", threads)
 				}
 			}
-			if plan.Batch != 0 && plan.Batch < 75 && fitted(t, 1, 2, plan) == want {
+			if plan.Batch != 0 && plan.Batch < 75 && fitted(t, tiny, 1, 2, plan) == want {
 				t.Error("another order of samples gave the same weights")
 			}
 		})
+	}
+}
+
+// Seven samples are four and three.
+func TestOddNetworkDoesNotDependOnThreads(t *testing.T) {
+	const odd = `
+input: [14, 14, 1]
+layers:
+- conv2d: {filters: 17, kernel: 5, padding: same, activation: relu}
+- conv2d: {filters: 17, kernel: 5, strides: 2, padding: same, activation: relu}
+- flatten: {}
+- dense: {units: 10, activation: softmax}
+`
+	plan := Plan{Epochs: 1, Batch: 7, Shuffle: true, Optimizer: optim.Defaults(optim.Adam)}
+	if fitted(t, odd, 1, 1, plan) != fitted(t, odd, 2, 1, plan) {
+		t.Error("two threads gave other weights than one")
 	}
 }
 
