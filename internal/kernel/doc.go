@@ -14,10 +14,11 @@
 // measured.
 //
 // The destination comes first. Numbers of columns are multiples of Lanes, and
-// whoever has fewer pads with zeros (Pad) or takes the rest column by column; nothing is read or written outside of
-// the slices. Shapes that do not fit panic; layers check them when they are
-// built. NaN and infinities pass through. Portable code rounds products before it
-// adds them, because Go would otherwise fuse them on some processors.
+// whoever has fewer pads with zeros (Pad), or computes what is beyond column by
+// column; nothing is read or written outside of the slices. Shapes that do not fit
+// panic; layers check them when they are built. NaN and infinities pass through.
+// Portable code rounds products before it adds them, because Go would otherwise
+// fuse them on some processors.
 package kernel
 
 import "unsafe"

@@ -5,7 +5,7 @@ package kernel
 func families() []*family { return []*family{newNEON(), &portable} }
 
 // newNEON has functions of its own where time is spent and where Go's assembler
-// has the instructions; the rest is portable.
+// has the instructions; the rest is portable, MulColumn too.
 func newNEON() *family {
 	f := portable
 	f.name = "neon"
