@@ -29,18 +29,23 @@ func (s *state) keepSafe(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if !sleep(ctx, syncAfter) {
-			return ctx.Err()
-		}
-		if err := s.sync(); err != nil {
-			return err
+		for more := true; more; {
+			if !sleep(ctx, syncAfter) {
+				return ctx.Err()
+			}
+			var err error
+			if more, err = s.sync(time.Now().Add(-syncAfter)); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// sync makes durable what is in the outbox now.
-func (s *state) sync() error {
-	for _, r := range s.outbox.takeUnsynced() {
+// sync makes durable what has been in the outbox since then, and tells
+// whether there is more.
+func (s *state) sync(until time.Time) (more bool, err error) {
+	replies, more := s.outbox.takeUnsynced(until)
+	for _, r := range replies {
 		var paths []string
 		if r.Update != nil {
 			for _, a := range r.Update.Artefacts {
@@ -49,11 +54,11 @@ func (s *state) sync() error {
 		}
 		for _, path := range append(paths, s.outbox.path(r.Task)) { // a reply after what it names
 			if err := atomicfile.Sync(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // gone: the receipt has come
-				return fmt.Errorf("keep the reply to %s: %w", r.Task, err)
+				return more, fmt.Errorf("keep the reply to %s: %w", r.Task, err)
 			}
 		}
 	}
-	return nil
+	return more, nil
 }
 
 // mend removes what a power cut has left of unsynced files: artefacts that are

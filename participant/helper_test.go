@@ -3,6 +3,7 @@ package participant_test
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/gofrs/flock"
@@ -32,6 +33,16 @@ func names(t *testing.T, dir string) []string {
 		names = append(names, f.Name())
 	}
 	return names
+}
+
+// unanswered returns the files of the replies in a participant's outbox.
+func unanswered(t *testing.T, dir string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "outbox", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
 }
 
 // locked returns the folder of a participant that runs.

@@ -38,11 +38,9 @@ func describe(path, role string) (_ File, err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	file := File{Role: role, Path: path}
-	hash := sha256.New()
-	if file.Bytes, err = io.Copy(hash, f); err != nil {
+	if file.Bytes, err = f.Seek(0, io.SeekEnd); err != nil {
 		return File{}, err
 	}
-	file.Digest = hex.EncodeToString(hash.Sum(nil))
 	tensors, err := safetensors.Open(f, file.Bytes)
 	if err != nil {
 		return File{}, fmt.Errorf("%s: %w", path, err)
@@ -54,6 +52,12 @@ func describe(path, role string) (_ File, err error) {
 		}
 		file.Tensors = append(file.Tensors, t)
 	}
+	// Last, since a participant that runs may have used the file again meanwhile.
+	hash := sha256.New()
+	if _, err := io.Copy(hash, io.NewSectionReader(f, 0, file.Bytes)); err != nil {
+		return File{}, err
+	}
+	file.Digest = hex.EncodeToString(hash.Sum(nil))
 	return file, nil
 }
 

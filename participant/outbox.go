@@ -13,9 +13,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/accord-fl/accord/exchange"
-	"github.com/accord-fl/accord/internal/atomicfile"
 )
 
 // outbox keeps the replies that the coordinator has not acknowledged, each as
@@ -28,8 +28,8 @@ type outbox struct {
 	added chan struct{} // holds one token when there may be something unsynced
 
 	mu       sync.Mutex
-	replies  []exchange.Reply // in the order of put
-	unsynced map[string]bool  // tasks whose reply a power cut may take
+	replies  []exchange.Reply     // in the order of put
+	unsynced map[string]time.Time // tasks whose reply a power cut may take: when it was put
 }
 
 // openOutbox reads the replies that lie in dir, creating it when needed.
@@ -41,9 +41,12 @@ func openOutbox(dir string) (*outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open outbox %s: %w", dir, err)
 	}
-	o := &outbox{dir: dir, changed: make(chan struct{}, 1), added: make(chan struct{}, 1), unsynced: map[string]bool{}}
+	o := &outbox{dir: dir, changed: make(chan struct{}, 1), added: make(chan struct{}, 1), unsynced: map[string]time.Time{}}
 	for _, path := range paths {
 		r, err := readReply(path)
+		if err == nil && path != o.path(r.Task) {
+			err = errNothing // of this name: a power cut has brought an older reply back
+		}
 		if errors.Is(err, errNothing) {
 			if err := os.Remove(path); err != nil {
 				return nil, fmt.Errorf("open outbox: %w", err)
@@ -87,17 +90,22 @@ func readReply(path string) (exchange.Reply, error) {
 // put keeps a reply, in place of an earlier one to the same task.
 func (o *outbox) put(r exchange.Reply) error {
 	data, err := json.Marshal(r)
-	if err == nil {
-		err = atomicfile.Place(o.path(r.Task), data)
-	}
 	if err != nil {
 		return fmt.Errorf("keep the reply to %s: %w", r.Task, err)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	// Not yet synced: a power cut may leave less than this under the name.
+	err = os.WriteFile(o.spare(), data, 0o644)
+	if err == nil {
+		err = os.Rename(o.spare(), o.path(r.Task))
+	}
+	if err != nil {
+		return fmt.Errorf("keep the reply to %s: %w", r.Task, err)
+	}
 	o.drop(r.Task)
 	o.replies = append(o.replies, r)
-	o.unsynced[r.Task] = true
+	o.unsynced[r.Task] = time.Now()
 	wake(o.changed)
 	wake(o.added)
 	return nil
@@ -105,11 +113,11 @@ func (o *outbox) put(r exchange.Reply) error {
 
 // remove forgets the reply to task, if there is one.
 func (o *outbox) remove(task string) error {
-	if err := os.Remove(o.path(task)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("forget the reply to %s: %w", task, err)
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if err := os.Rename(o.path(task), o.spare()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("forget the reply to %s: %w", task, err)
+	}
 	o.drop(task)
 	return nil
 }
@@ -120,13 +128,18 @@ func (o *outbox) drop(task string) {
 	delete(o.unsynced, task)
 }
 
-// takeUnsynced returns the replies that the caller has to sync.
-func (o *outbox) takeUnsynced() []exchange.Reply {
+// takeUnsynced returns the replies that were put until then and that the
+// caller has to sync, and whether others are left.
+func (o *outbox) takeUnsynced(until time.Time) (taken []exchange.Reply, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	taken := slices.DeleteFunc(slices.Clone(o.replies), func(r exchange.Reply) bool { return !o.unsynced[r.Task] })
-	clear(o.unsynced)
-	return taken
+	for _, r := range o.replies {
+		if put, ok := o.unsynced[r.Task]; ok && !put.After(until) {
+			taken = append(taken, r)
+			delete(o.unsynced, r.Task)
+		}
+	}
+	return taken, len(o.unsynced) > 0
 }
 
 // all returns the replies in the order of put.
@@ -139,6 +152,10 @@ func (o *outbox) all() []exchange.Reply {
 func (o *outbox) has(task string) bool {
 	return slices.ContainsFunc(o.all(), func(r exchange.Reply) bool { return r.Task == task })
 }
+
+// spare is the file that becomes the next reply's. The last one that was
+// removed serves again: see package spool for why.
+func (o *outbox) spare() string { return filepath.Join(o.dir, "spare") }
 
 // path names the file of a task by a hash: ids come from elsewhere.
 func (o *outbox) path(task string) string {

@@ -58,7 +58,7 @@ func TestRunTrainsAndReports(t *testing.T) {
 		if n := logs.FilterMessage("reply received").Len(); n != 1 {
 			t.Errorf("%d receipts in the log, want 1", n)
 		}
-		if left := names(t, dir+"/outbox"); len(left) != 0 {
+		if left := unanswered(t, dir); len(left) != 0 {
 			t.Errorf("the outbox holds %v after the receipt", left)
 		}
 	})
@@ -232,7 +232,7 @@ func TestRunSendsAnUnacknowledgedUpdateAgain(t *testing.T) {
 				if !restart && logs.FilterMessage("connection to the coordinator lost").Len() != 1 {
 					t.Error("did not say that the connection was lost")
 				}
-				if left := names(t, dir+"/outbox"); len(left) != 0 {
+				if left := unanswered(t, dir); len(left) != 0 {
 					t.Errorf("the outbox holds %v after the receipt", left)
 				}
 			})

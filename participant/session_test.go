@@ -98,8 +98,8 @@ func TestStoppingLeavesATaskOpen(t *testing.T) {
 		if took := time.Since(begin); took > time.Second {
 			t.Errorf("took %v to stop", took)
 		}
-		if farewell != "stopped at the site" || len(names(t, dir+"/outbox")) != 0 {
-			t.Errorf("got farewell %q and outbox %v", farewell, names(t, dir+"/outbox"))
+		if farewell != "stopped at the site" || len(unanswered(t, dir)) != 0 {
+			t.Errorf("got farewell %q and outbox %v", farewell, unanswered(t, dir))
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -59,7 +60,7 @@ func openState(dir string) (_ *state, err error) {
 func (s *state) close() error {
 	var err error
 	if s.outbox != nil {
-		err = s.sync()
+		_, err = s.sync(time.Now())
 	}
 	return errors.Join(err, s.lock.Close())
 }

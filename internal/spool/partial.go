@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -57,6 +56,7 @@ type Partial struct {
 
 	mu     sync.Mutex
 	file   *os.File // nil once it has ended
+	gone   bool     // and nothing of the partial is left
 	ended  error    // what Write says then
 	at     int64
 	synced int64      // up to where a sync was asked for
@@ -81,6 +81,7 @@ func (s *Spool) Resume(key Key, size int64) (*Partial, error) {
 	s.mu.Lock()
 	old := s.partials[p.name]
 	s.partials[p.name] = p
+	delete(s.idle, p.name)
 	err := s.makeRoom(key)
 	s.mu.Unlock()
 	if old != nil {
@@ -118,7 +119,7 @@ func (s *Spool) Arrived(key Key) int64 {
 
 // open opens the file, or makes it, and hashes what is in it. mu is held.
 func (p *Partial) open() (err error) {
-	f, err := os.OpenFile(p.path(), os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := p.spool.openPartial(p.path())
 	if err != nil {
 		return err
 	}
@@ -209,6 +210,7 @@ func (p *Partial) Finish() error {
 	}
 	defer p.spool.forget(p)
 	if p.at != p.size || hex.EncodeToString(p.hash.Sum(nil)) != p.want {
+		p.gone = true
 		return errors.Join(fmt.Errorf("finish %.12s: %w", p.want, ErrDigest), p.close(os.ErrClosed), os.Remove(p.path()))
 	}
 	err := p.settle()
@@ -221,10 +223,8 @@ func (p *Partial) Finish() error {
 	if err := os.Rename(p.path(), p.spool.path(p.want)); err != nil {
 		return fmt.Errorf("finish %.12s: %w", p.want, err)
 	}
-	if p.spool.sync {
-		return atomicfile.SyncDir(p.spool.dir)
-	}
-	return nil
+	p.gone = true
+	return p.spool.syncFolder()
 }
 
 // Close ends the writing and keeps what is there. After Finish it does

@@ -15,8 +15,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
-	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -36,14 +36,16 @@ type Options struct {
 
 // Spool is a folder of blobs.
 type Spool struct {
-	dir  string
-	sync bool
+	dir    string
+	sync   bool
+	folder folder
 
 	mu       sync.Mutex
-	partials map[string]*Partial // that are written, by file name
+	partials map[string]*Partial  // that are written, by file name
+	idle     map[string]time.Time // partials that nobody writes: when that last happened
+	open     map[string]int       // how often each blob is open
+	spares   spares
 }
-
-const temporary = ".put-"
 
 // Open makes dir a spool, creating it when needed, for its owner alone: updates
 // are no business of the machine's other users. Temporary files that a
@@ -52,16 +54,11 @@ func Open(dir string, o Options) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	stale, err := filepath.Glob(filepath.Join(dir, temporary+"*"))
-	if err != nil {
+	s := &Spool{dir: dir, sync: o.Sync, partials: map[string]*Partial{}, idle: map[string]time.Time{}, open: map[string]int{}}
+	if err := errors.Join(s.removeTemporary(), s.findPartials()); err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", dir, err)
 	}
-	for _, path := range stale {
-		if err := os.Remove(path); err != nil {
-			return nil, fmt.Errorf("open spool %s: %w", dir, err)
-		}
-	}
-	return &Spool{dir: dir, sync: o.Sync, partials: map[string]*Partial{}}, nil
+	return s, nil
 }
 
 // PutFunc stores what write puts into its argument and returns the digest,
@@ -75,7 +72,7 @@ func (s *Spool) PutFunc(write func(io.Writer) error) (digest string, size int64,
 }
 
 func (s *Spool) store(write func(io.Writer) error) (digest string, size int64, err error) {
-	f, err := os.CreateTemp(s.dir, temporary)
+	f, err := s.temporary()
 	if err != nil {
 		return "", 0, err
 	}
@@ -99,18 +96,29 @@ func (s *Spool) store(write func(io.Writer) error) (digest string, size int64, e
 	if err := os.Rename(f.Name(), s.path(digest)); err != nil {
 		return "", 0, err
 	}
-	if s.sync {
-		if err := atomicfile.SyncDir(s.dir); err != nil {
-			return "", 0, err
-		}
-	}
-	return digest, count.n, nil
+	return digest, count.n, s.syncFolder()
 }
 
 // Blob is an open artefact. It stays readable after Remove.
 type Blob struct {
 	*os.File
-	size int64
+	spool  *Spool
+	digest string
+	size   int64
+}
+
+// Close ends the reading.
+func (b *Blob) Close() error {
+	err := b.File.Close()
+	if errors.Is(err, os.ErrClosed) {
+		return err // it was closed before
+	}
+	b.spool.mu.Lock()
+	defer b.spool.mu.Unlock()
+	if b.spool.open[b.digest]--; b.spool.open[b.digest] == 0 {
+		delete(b.spool.open, b.digest)
+	}
+	return err
 }
 
 // Size of the blob in bytes.
@@ -121,18 +129,25 @@ func (s *Spool) Open(digest string) (*Blob, error) {
 	if !ValidDigest(digest) {
 		return nil, fmt.Errorf("open %.12q: %w", digest, ErrNotFound)
 	}
+	s.mu.Lock()
 	f, err := os.Open(s.path(digest))
+	if err == nil {
+		s.open[digest]++
+	}
+	s.mu.Unlock()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open %.12s: %w", digest, ErrNotFound)
 	}
 	if err != nil {
 		return nil, err
 	}
+	b := &Blob{File: f, spool: s, digest: digest}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, b.Close())
 	}
-	return &Blob{File: f, size: info.Size()}, nil
+	b.size = info.Size()
+	return b, nil
 }
 
 // Has tells whether the blob called digest is there, and its size in bytes.
@@ -167,7 +182,7 @@ func (s *Spool) Remove(digest string) error {
 	if !ValidDigest(digest) {
 		return nil
 	}
-	if err := os.Remove(s.path(digest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.retire(digest); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove artefact: %w", err)
 	}
 	return nil

@@ -5,11 +5,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func sum(data string) string {
@@ -25,6 +29,16 @@ func open(t *testing.T) (*Spool, string) {
 		t.Fatal(err)
 	}
 	return s, dir
+}
+
+// files counts those in a spool's folder.
+func files(t *testing.T, dir string) int {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries) - 1 // without the folder of partials
 }
 
 func TestPutThenOpen(t *testing.T) {
@@ -46,8 +60,8 @@ func TestPutThenOpen(t *testing.T) {
 	if _, _, err := s.PutFunc(func(io.Writer) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("got error %v, want %v", err, broken)
 	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
-		t.Errorf("folder holds %d files, want 1", len(entries))
+	if n := files(t, dir); n != 1 {
+		t.Errorf("folder holds %d files, want 1", n)
 	}
 }
 
@@ -57,7 +71,7 @@ func TestOpenRemovesWhatACrashLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, temporary+"123"), bytes.Repeat([]byte{1}, 9), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, temporaryPrefix+"123"), bytes.Repeat([]byte{1}, 9), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if s, err = Open(dir, Options{}); err != nil {
@@ -66,8 +80,8 @@ func TestOpenRemovesWhatACrashLeft(t *testing.T) {
 	if _, ok := s.Has(digest); !ok {
 		t.Error("the finished blob is gone")
 	}
-	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
-		t.Errorf("folder holds %d files, want 1", len(entries))
+	if n := files(t, dir); n != 1 {
+		t.Errorf("folder holds %d files, want 1", n)
 	}
 }
 
@@ -80,5 +94,115 @@ func TestMissing(t *testing.T) {
 		if err := s.Remove(digest); err != nil {
 			t.Errorf("Remove(%q): %v", digest, err)
 		}
+	}
+}
+
+func put(t *testing.T, s *Spool, data string) string {
+	t.Helper()
+	digest, _, err := s.PutFunc(func(w io.Writer) error { _, err := io.WriteString(w, data); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest
+}
+
+// A removed blob's file is the next one's, in whichever way that comes.
+func TestFilesServeAgain(t *testing.T) {
+	for _, sync := range []bool{false, true} {
+		dir := t.TempDir()
+		s, err := Open(dir, Options{Sync: sync})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 10 {
+			text := strconv.Itoa(n)
+			long, short := put(t, s, "a long blob"+text), text
+			p := resume(t, s, Key{Digest: sum(short), Owner: "a", Task: text}, len(short))
+			write(t, p, short)
+			if err := p.Finish(); err != nil {
+				t.Fatal(err)
+			}
+			for _, digest := range []string{long, sum(short)} {
+				b, err := s.Open(digest)
+				if err != nil {
+					t.Fatal(err)
+				}
+				data, err := io.ReadAll(b)
+				if err := errors.Join(err, b.Close()); err != nil || sum(string(data)) != digest {
+					t.Errorf("sync %v: blob %.12s holds %q (%v)", sync, digest, data, err)
+				}
+				if err := s.Remove(digest); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if n := files(t, dir); n > 4 {
+			t.Errorf("sync %v: %d files after 20 blobs, want a few", sync, n)
+		}
+		if _, err := Open(dir, Options{Sync: sync}); err != nil || files(t, dir) != 0 {
+			t.Errorf("sync %v: %d files are left for the next process (%v)", sync, files(t, dir), err)
+		}
+	}
+}
+
+// Who reads a blob that is removed goes on reading it.
+func TestABlobThatIsReadKeepsItsFile(t *testing.T) {
+	s, _ := open(t)
+	digest := put(t, s, "old")
+	b, err := s.Open(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove(digest); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, "new")
+	if data, err := io.ReadAll(b); err != nil || string(data) != "old" {
+		t.Errorf("got %q (%v), want what was there", data, err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := b.Close(); err == nil || len(s.open) != 0 {
+		t.Errorf("closed again: %v, %d blobs are counted as open", err, len(s.open))
+	}
+}
+
+// Until the folder is synced, a power cut may bring a removed blob's name back:
+// its file must not hold another's bytes by then.
+func TestAFileServesAgainOnceItsNameIsGone(t *testing.T) {
+	s, err := Open(t.TempDir(), Options{Sync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Remove(put(t, s, "old")); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.spares.ready) != 0 || len(s.spares.freed) != 1 {
+		t.Errorf("before: %+v, want one freed", s.spares)
+	}
+	put(t, s, "other")
+	if len(s.spares.ready) != 1 || len(s.spares.freed) != 0 {
+		t.Errorf("after: %+v, want one ready", s.spares)
+	}
+}
+
+func TestOneSyncServesMany(t *testing.T) {
+	s, err := Open(t.TempDir(), Options{Sync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g errgroup.Group
+	for n := range 50 {
+		g.Go(func() error {
+			_, _, err := s.PutFunc(func(w io.Writer) error { _, err := fmt.Fprint(w, n); return err })
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+	if all, err := s.List(); err != nil || len(all) != 50 {
+		t.Errorf("%d blobs (%v), want 50", len(all), err)
 	}
 }

@@ -20,55 +20,65 @@ const (
 
 func (s *Spool) partialDir() string { return filepath.Join(s.dir, "partial") }
 
-// forget takes p out of the list of those that are written, unless another
-// has taken its place.
-func (s *Spool) forget(p *Partial) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.partials[p.name] == p {
-		delete(s.partials, p.name)
-	}
-}
-
-// makeRoom removes what is too old, and the oldest of the owner's partials
-// that nobody writes where key's would be one too many. mu is held.
-func (s *Spool) makeRoom(key Key) error {
-	if err := os.MkdirAll(s.partialDir(), 0o755); err != nil {
+// findPartials reads which partials an earlier process has left.
+func (s *Spool) findPartials() error {
+	if err := os.MkdirAll(s.partialDir(), 0o700); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(s.partialDir())
 	if err != nil {
 		return err
 	}
-	type idle struct {
-		name string
-		at   time.Time
-	}
-	var own []idle
-	others := 0
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || e.Name() == key.file() {
-			continue // one that has just been filed, or the one to come
+		if err != nil {
+			return err
 		}
-		_, written := s.partials[e.Name()]
-		switch ours := owner(e.Name()) == key.Owner; {
-		case !written && time.Since(info.ModTime()) > PartialAge:
-			if err := s.removePartial(e.Name()); err != nil {
-				return err
-			}
-		case ours && written:
+		s.idle[e.Name()] = info.ModTime()
+	}
+	return nil
+}
+
+// forget takes p out of the list of those that are written, unless another
+// has taken its place.
+func (s *Spool) forget(p *Partial) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.partials[p.name] != p {
+		return
+	}
+	delete(s.partials, p.name)
+	if !p.gone {
+		s.idle[p.name] = time.Now()
+	}
+}
+
+// makeRoom removes what is too old, and the oldest of the owner's partials
+// that nobody writes where key's would be one too many. mu is held.
+func (s *Spool) makeRoom(key Key) error {
+	others := 0
+	for name := range s.partials {
+		if owner(name) == key.Owner && name != key.file() {
 			others++
-		case ours:
-			own = append(own, idle{e.Name(), info.ModTime()})
 		}
 	}
 	if others >= MaxPartials {
 		return fmt.Errorf("%w: %d transfers of %s are under way", ErrTooMany, others, key.Owner)
 	}
-	slices.SortFunc(own, func(a, b idle) int { return cmp.Or(a.at.Compare(b.at), strings.Compare(a.name, b.name)) })
+	var own []string
+	for name, at := range s.idle {
+		switch {
+		case time.Since(at) > PartialAge:
+			if err := s.removePartial(name); err != nil {
+				return err
+			}
+		case owner(name) == key.Owner:
+			own = append(own, name)
+		}
+	}
+	slices.SortFunc(own, func(a, b string) int { return cmp.Or(s.idle[a].Compare(s.idle[b]), strings.Compare(a, b)) })
 	for len(own)+others >= MaxPartials {
-		if err := s.removePartial(own[0].name); err != nil {
+		if err := s.removePartial(own[0]); err != nil {
 			return err
 		}
 		own = own[1:]
@@ -91,18 +101,11 @@ func (s *Spool) SweepPartials(keep []Key) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	entries, err := os.ReadDir(s.partialDir())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("sweep partial artefacts: %w", err)
-	}
-	for _, e := range entries {
-		if _, written := s.partials[e.Name()]; written || wanted[purpose(e.Name())] {
+	for name := range s.idle {
+		if wanted[purpose(name)] {
 			continue
 		}
-		if err := s.removePartial(e.Name()); err != nil {
+		if err := s.removePartial(name); err != nil {
 			return fmt.Errorf("sweep partial artefacts: %w", err)
 		}
 	}
@@ -115,10 +118,12 @@ func purpose(name string) string {
 	return rest
 }
 
+// removePartial removes one that nobody writes. mu is held.
 func (s *Spool) removePartial(name string) error {
 	err := os.Remove(filepath.Join(s.partialDir(), name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // filed a moment ago
+	if err == nil || errors.Is(err, fs.ErrNotExist) { // filed a moment ago
+		delete(s.idle, name)
+		return nil
 	}
 	return err
 }
