@@ -1,13 +1,18 @@
 package participant
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/spool"
+	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -19,6 +24,10 @@ type blobs struct {
 }
 
 var _ Blobs = (*blobs)(nil)
+
+// smallest is how many bytes an artefact has that is worth a file. A smaller one
+// stays in memory, and comes again when its download breaks off.
+const smallest = 1 << 20
 
 // Fetch opens an artefact, downloading it first when needed. While the
 // coordinator can not be reached it waits; what came of a download that broke
@@ -33,7 +42,14 @@ func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (Blob, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = b.download(ctx, client, a)
+		if a.Bytes < smallest {
+			var blob Blob
+			if blob, err = read(ctx, client, a); err == nil {
+				return blob, nil
+			}
+		} else {
+			err = b.download(ctx, client, a)
+		}
 		if err != nil && !disconnected(err) && !errors.Is(err, errStale) {
 			return nil, err
 		}
@@ -41,6 +57,31 @@ func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (Blob, error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// inMemory is a Blob that has no file.
+type inMemory struct{ *bytes.Reader }
+
+// Close implements Blob.
+func (inMemory) Close() error { return nil }
+
+// read downloads a small artefact into memory.
+func read(ctx context.Context, client accordv1.FederationServiceClient, a exchange.Artefact) (Blob, error) {
+	data := bytes.NewBuffer(make([]byte, 0, a.Bytes))
+	err := receive(ctx, client, &accordv1.DownloadRequest{Digest: a.Digest}, func(chunk []byte) error {
+		if int64(data.Len()+len(chunk)) > a.Bytes {
+			return spool.ErrTooLarge
+		}
+		data.Write(chunk)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(data.Bytes()); hex.EncodeToString(sum[:]) != a.Digest {
+		return nil, fmt.Errorf("download %.12s: %w", a.Digest, spool.ErrDigest)
+	}
+	return inMemory{bytes.NewReader(data.Bytes())}, nil
 }
 
 // errStale tells that a download did not fit what had come before.
@@ -56,28 +97,40 @@ func (b *blobs) download(ctx context.Context, client accordv1.FederationServiceC
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	offset := p.Offset()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the stream when it is left early
-	stream, err := client.Download(ctx, &accordv1.DownloadRequest{Digest: a.Digest, Offset: offset})
+	err = receive(ctx, client, &accordv1.DownloadRequest{Digest: a.Digest, Offset: offset}, func(chunk []byte) error {
+		_, err := p.Write(chunk)
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	for {
-		m, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if _, err := p.Write(m.GetChunk()); err != nil {
-			return err
-		}
 	}
 	if err = p.Finish(); errors.Is(err, spool.ErrDigest) && offset > 0 {
 		return errStale
 	}
 	return err
+}
+
+// receive passes the bytes that r asks for on to take, which may keep nothing of
+// its argument.
+func receive(ctx context.Context, client accordv1.FederationServiceClient, r *accordv1.DownloadRequest, take func(chunk []byte) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the stream when it is left early
+	stream, err := client.Download(ctx, r)
+	if err != nil {
+		return err
+	}
+	for in := (&wire.Incoming{Message: &accordv1.DownloadResponse{}, Field: wire.DownloadChunk}); ; {
+		err := stream.RecvMsg(in)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := take(in.Chunk()); err != nil {
+			return err
+		}
+	}
 }
 
 // partialOf names what has come of a download.

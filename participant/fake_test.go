@@ -24,6 +24,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/gossip"
+	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/participant"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
@@ -219,11 +220,16 @@ func (f *fake) serve(t *testing.T) {
 
 // model makes the fake serve the weights that start at from.
 func (f *fake) model(from float32) exchange.Artefact {
+	return f.offered(testParams(from))
+}
+
+// offered has the fake hand out a model.
+func (f *fake) offered(p *model.Params) exchange.Artefact {
 	var b bytes.Buffer
-	if err := testParams(from).Write(&b); err != nil {
+	if err := p.Write(&b); err != nil {
 		f.t.Fatal(err)
 	}
-	a := exchange.Artefact{Digest: testParams(from).Digest(), Bytes: int64(b.Len())}
+	a := exchange.Artefact{Digest: p.Digest(), Bytes: int64(b.Len())}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.models[a.Digest] = b.Bytes()

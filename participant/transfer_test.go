@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/model"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -135,6 +136,11 @@ func (f *fake) one(_ int, s *talk) error {
 	if err := s.offer(testTask("a", f.model(1))); err != nil {
 		return err
 	}
+	return f.answered(s)
+}
+
+// answered takes an answer and rests.
+func (f *fake) answered(s *talk) error {
 	got, err := s.reply()
 	if err != nil {
 		return err
@@ -144,18 +150,28 @@ func (f *fake) one(_ int, s *talk) error {
 
 func TestADownloadGoesOnWhereItEnded(t *testing.T) {
 	tests := []struct {
-		name  string
-		spoil bool // what had come is damaged
-		want  []int64
+		name     string
+		elements int
+		spoil    bool // what had come is damaged
+		want     []int64
 	}{
-		{"as it was", false, []int64{0, 20}},
-		{"damaged meanwhile", true, []int64{0, 20, 0}},
+		{"as it was", 1 << 18, false, []int64{0, 20}},
+		{"damaged meanwhile", 1 << 18, true, []int64{0, 20, 0}},
+		{"not worth a file", 4, false, []int64{0, 0}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{cut: 20}
-				f.attend = f.one
+				f.attend = func(_ int, s *talk) error {
+					p := model.NewParams(model.Contract{Tensors: []model.TensorSpec{{Name: "w", DType: "F32", Shape: []int{test.elements}}}})
+					task := testTask("a", f.offered(p))
+					task.Contract = p.Contract()
+					if err := s.offer(task); err != nil {
+						return err
+					}
+					return f.answered(s)
+				}
 				f.serve(t)
 				dir := t.TempDir()
 				_, stop := f.run(dir, trainerFunc(addHalf))

@@ -129,7 +129,5 @@ func (s *session) sendArtefact(stream accordv1.FederationService_UploadClient, h
 		}
 	}
 	rest := io.NewSectionReader(blob, h.GetOffset(), blob.Size()-h.GetOffset())
-	return wire.SendChunks(rest, func(chunk []byte) error {
-		return stream.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Chunk{Chunk: chunk}})
-	})
+	return wire.SendChunks(rest, wire.UploadChunk, stream.SendMsg)
 }

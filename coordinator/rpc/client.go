@@ -104,9 +104,7 @@ func (c *Client) Submit(ctx context.Context, run []byte, initial io.Reader) (nam
 	}
 	err = stream.Send(&accordv1.SubmitRunRequest{Part: &accordv1.SubmitRunRequest_Header{Header: &accordv1.SubmitRunHeader{Run: run}}})
 	if err == nil && initial != nil {
-		err = wire.SendChunks(initial, func(chunk []byte) error {
-			return stream.Send(&accordv1.SubmitRunRequest{Part: &accordv1.SubmitRunRequest_Chunk{Chunk: chunk}})
-		})
+		err = wire.SendChunks(initial, wire.SubmitChunk, stream.SendMsg)
 	}
 	if err != nil && !errors.Is(err, io.EOF) { // io.EOF: the coordinator has answered before the end
 		return "", "", c.explain(err)

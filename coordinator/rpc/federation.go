@@ -48,7 +48,5 @@ func (f *federation) Download(r *accordv1.DownloadRequest, stream accordv1.Feder
 		defer done()
 	}
 	rest := io.NewSectionReader(blob, r.GetOffset(), blob.Size()-r.GetOffset())
-	return wire.SendChunks(rest, func(chunk []byte) error {
-		return stream.Send(&accordv1.DownloadResponse{Chunk: chunk})
-	})
+	return wire.SendChunks(rest, wire.DownloadChunk, stream.SendMsg)
 }

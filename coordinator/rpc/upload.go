@@ -11,6 +11,7 @@ import (
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
+	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -119,18 +120,19 @@ func (f *federation) inTurn(h *accordv1.UploadHeader, stream accordv1.Federation
 
 // receive writes the chunks that come to w, without the first skip bytes.
 func receive(w io.Writer, skip int64, stream accordv1.FederationService_UploadServer) error {
-	for {
-		m, err := stream.Recv()
+	message := &accordv1.UploadRequest{}
+	for in := (&wire.Incoming{Message: message, Field: wire.UploadChunk}); ; {
+		err := stream.RecvMsg(in)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if m.GetHeader() != nil {
+		if message.GetHeader() != nil {
 			return fault.Inputf("upload: a second header")
 		}
-		chunk := m.GetChunk()
+		chunk := in.Chunk()
 		again := min(skip, int64(len(chunk)))
 		skip -= again
 		if _, err := w.Write(chunk[again:]); err != nil {

@@ -4,28 +4,37 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
 // ChunkSize is how many bytes of an artefact travel in one message. With its
-// envelope it fits a buffer of 32 KiB, which gRPC keeps for use again; what a
-// transfer takes of memory is some of these.
+// envelope it fills two frames of HTTP/2, and a buffer that gRPC keeps for use
+// again; what a transfer takes of memory is some of these.
 const ChunkSize = 32<<10 - 64
 
 // MaxMessage bounds one gRPC message, in bytes: a chunk or a document, and
 // its envelope.
 const MaxMessage = 4 << 20
 
-// SendChunks cuts what r gives into chunks and calls send for each, in order.
-// A chunk is valid until send returns. An error of send ends it and is
-// returned as it is.
-func SendChunks(r io.Reader, send func(chunk []byte) error) error {
-	buf := make([]byte, ChunkSize)
+// SendChunks cuts what r gives into chunks and calls send for each, in order, with
+// a message that a stream's SendMsg takes: one that has the chunk in field. An
+// error of send ends it and is returned as it is.
+func SendChunks(r io.Reader, field protowire.Number, send func(message any) error) error {
+	pool := mem.DefaultBufferPool()
 	for {
-		n, err := io.ReadFull(r, buf)
+		buf := pool.Get(ChunkSize)
+		n, err := io.ReadFull(r, *buf)
 		if n > 0 {
-			if err := send(buf[:n]); err != nil {
+			*buf = (*buf)[:n]
+			if err := send(outgoing{field, mem.NewBuffer(buf, pool)}); err != nil {
 				return err
 			}
+		} else {
+			pool.Put(buf)
 		}
 		switch {
 		case err == nil:
@@ -35,6 +44,42 @@ func SendChunks(r io.Reader, send func(chunk []byte) error) error {
 			return fmt.Errorf("read artefact: %w", err)
 		}
 	}
+}
+
+// Incoming receives the messages of a transfer, one after the other, from a
+// stream's RecvMsg.
+type Incoming struct {
+	// Message takes what is more than a chunk in Field, or something else.
+	Message interface {
+		proto.Message
+		GetChunk() []byte
+	}
+	Field protowire.Number
+
+	message, chunk []byte // of the last one that was a chunk alone
+	bare           bool   // it was
+}
+
+// Chunk returns the chunk that was received last, valid until the next is.
+func (in *Incoming) Chunk() []byte {
+	if in.bare {
+		return in.chunk
+	}
+	return in.Message.GetChunk()
+}
+
+// take reads a message that is one chunk and nothing else.
+func (in *Incoming) take(data mem.BufferSlice) bool {
+	size := data.Len()
+	in.message = slices.Grow(in.message[:0], size)[:size]
+	data.CopyTo(in.message)
+	field, kind, tag := protowire.ConsumeTag(in.message)
+	if tag < 0 || field != in.Field || kind != protowire.BytesType {
+		return false
+	}
+	chunk, length := protowire.ConsumeBytes(in.message[tag:])
+	in.chunk = chunk
+	return length == size-tag
 }
 
 // ChunkReader joins the chunks that next gives into one stream. next returns

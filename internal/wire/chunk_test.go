@@ -1,4 +1,4 @@
-package wire_test
+package wire
 
 import (
 	"bytes"
@@ -7,18 +7,65 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/accord-fl/accord/internal/wire"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/protobuf/proto"
+
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
+// convey encodes a message and decodes it into another, as gRPC does.
+func convey(from, to any) error {
+	c := encoding.GetCodecV2("proto")
+	data, err := c.Marshal(from)
+	if err != nil {
+		return err
+	}
+	defer data.Free()
+	return c.Unmarshal(data, to)
+}
+
+// What is sent is what Protocol Buffers would have sent.
+func TestChunksAreMessages(t *testing.T) {
+	for field, want := range map[*Incoming]proto.Message{
+		{Field: UploadChunk, Message: &accordv1.UploadRequest{}}:      &accordv1.UploadRequest{Part: &accordv1.UploadRequest_Chunk{Chunk: []byte("data")}},
+		{Field: DownloadChunk, Message: &accordv1.DownloadResponse{}}: &accordv1.DownloadResponse{Chunk: []byte("data")},
+		{Field: SubmitChunk, Message: &accordv1.SubmitRunRequest{}}:   &accordv1.SubmitRunRequest{Part: &accordv1.SubmitRunRequest_Chunk{Chunk: []byte("data")}},
+	} {
+		err := SendChunks(bytes.NewReader([]byte("data")), field.Field, func(message any) error {
+			data, err := encoding.GetCodecV2("proto").Marshal(message)
+			if err != nil {
+				return err
+			}
+			defer data.Free()
+			plain, err := proto.Marshal(want)
+			if got := data.Materialize(); !bytes.Equal(got, plain) {
+				t.Errorf("%T: got %x, want %x", want, got, plain)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if err := convey(want, field); err != nil || string(field.Chunk()) != "data" || !field.bare {
+			t.Errorf("%T: came back as %q (%v), alone: %v", want, field.Chunk(), err, field.bare)
+		}
+	}
+}
+
 func TestChunksRoundTrip(t *testing.T) {
-	for _, size := range []int{0, 1, wire.ChunkSize - 1, wire.ChunkSize, wire.ChunkSize + 1, 3*wire.ChunkSize + 17} {
+	for _, size := range []int{0, 1, ChunkSize - 1, ChunkSize, ChunkSize + 1, 3*ChunkSize + 17} {
 		data := make([]byte, size)
 		for i := range data {
 			data[i] = byte(i * 31)
 		}
 		var chunks [][]byte
-		err := wire.SendChunks(iotest.OneByteReader(bytes.NewReader(data)), func(chunk []byte) error {
-			if len(chunk) == 0 || len(chunk) > wire.ChunkSize {
+		in := &Incoming{Message: &accordv1.UploadRequest{}, Field: UploadChunk}
+		err := SendChunks(iotest.OneByteReader(bytes.NewReader(data)), UploadChunk, func(message any) error {
+			if err := convey(message, in); err != nil {
+				return err
+			}
+			chunk := in.Chunk()
+			if len(chunk) == 0 || len(chunk) > ChunkSize {
 				t.Errorf("%d bytes: a chunk of %d", size, len(chunk))
 			}
 			chunks = append(chunks, bytes.Clone(chunk))
@@ -27,7 +74,7 @@ func TestChunksRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := io.ReadAll(wire.ChunkReader(func() ([]byte, error) {
+		got, err := io.ReadAll(ChunkReader(func() ([]byte, error) {
 			if len(chunks) == 0 {
 				return nil, io.EOF
 			}
@@ -43,13 +90,13 @@ func TestChunksRoundTrip(t *testing.T) {
 
 func TestChunkErrors(t *testing.T) {
 	broken := errors.New("broken")
-	if err := wire.SendChunks(iotest.ErrReader(broken), func([]byte) error { return nil }); !errors.Is(err, broken) {
+	if err := SendChunks(iotest.ErrReader(broken), UploadChunk, func(any) error { return nil }); !errors.Is(err, broken) {
 		t.Errorf("a reader's error came back as %v", err)
 	}
-	if err := wire.SendChunks(bytes.NewReader([]byte("x")), func([]byte) error { return broken }); !errors.Is(err, broken) {
+	if err := SendChunks(bytes.NewReader([]byte("x")), UploadChunk, func(any) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("a sender's error came back as %v", err)
 	}
-	if _, err := io.ReadAll(wire.ChunkReader(func() ([]byte, error) { return nil, broken })); !errors.Is(err, broken) {
+	if _, err := io.ReadAll(ChunkReader(func() ([]byte, error) { return nil, broken })); !errors.Is(err, broken) {
 		t.Errorf("a receiver's error came back as %v", err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"testing"
 
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/accord-fl/accord/exchange"
@@ -58,6 +60,32 @@ func FuzzChunkReader(f *testing.F) {
 		}))
 		if err != nil || !bytes.Equal(got, data) {
 			t.Errorf("got %q (%v), want %q", got, err, data)
+		}
+	})
+}
+
+// FuzzIncoming: a message holds the chunk that Protocol Buffers finds in it.
+func FuzzIncoming(f *testing.F) {
+	for _, seed := range []*accordv1.UploadRequest{
+		{}, {Part: &accordv1.UploadRequest_Chunk{Chunk: []byte("data")}}, {Part: &accordv1.UploadRequest_Header{Header: &accordv1.UploadHeader{Task: "t"}}},
+	} {
+		data, err := proto.Marshal(seed)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+		f.Add(append(data, data...))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var want accordv1.UploadRequest
+		message := &accordv1.UploadRequest{}
+		in := Incoming{Message: message, Field: UploadChunk}
+		err := encoding.GetCodecV2("proto").Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, &in)
+		if plain := proto.Unmarshal(data, &want); (err == nil) != (plain == nil) {
+			t.Fatalf("got error %v, want %v", err, plain)
+		}
+		if err == nil && (!bytes.Equal(in.Chunk(), want.GetChunk()) || !proto.Equal(message.GetHeader(), want.GetHeader())) {
+			t.Errorf("got %x and %v, want %v", in.Chunk(), message, &want)
 		}
 	})
 }
