@@ -230,7 +230,9 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 		}
 	}
 	if e, ok := s.in.event.(round.Answered); ok {
-		c.discard(r, []string{e.Digest}) // unless it was accepted
+		if t, _ := s.state.Task(e.Task); t.Digest != e.Digest { // it was not accepted
+			c.discard(r, []string{e.Digest})
+		}
 	}
 	c.logTransition(s)
 	if c.o.Observe != nil {

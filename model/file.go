@@ -17,8 +17,9 @@ type Vector interface {
 	ReadAt(dst []float32, off int) error
 }
 
-// blockLen is how many elements are read and written at a time.
-const blockLen = 1 << 16
+// blockLen is how many elements are read and written at a time: enough for each
+// call of the system to be cheap, and no more for the collector than that.
+const blockLen = 1 << 14
 
 // File is weights in a safetensors file, read when they are needed, so that
 // the model need not fit into memory. It is safe for concurrent use when its

@@ -42,14 +42,14 @@ func (s State) waits(at time.Time) bool {
 	if s.Phase != Exchanging {
 		return false
 	}
-	later, possible := 0, len(s.answers(s.Exchange))
+	later, possible := 0, s.count(s.Exchange, Accepted)
 	for _, t := range s.with(s.Exchange, Declined) {
 		if t.Later {
 			later++
 		}
 	}
 	if at.Before(s.Deadline) {
-		possible += len(s.with(s.Exchange, Open))
+		possible += s.count(s.Exchange, Open)
 	}
 	_, minimum := s.bounds()
 	return later > 0 && possible+later >= minimum

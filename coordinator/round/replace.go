@@ -26,7 +26,7 @@ func (s *State) vacate(t Task, at time.Time) {
 		return
 	}
 	target, _ := s.bounds()
-	if len(s.answers(0))+len(s.with(0, Open))+len(s.Vacant) < target {
+	if s.count(0, Accepted)+s.count(0, Open)+len(s.Vacant) < target {
 		s.Vacant = append(slices.Clone(s.Vacant), t.seat())
 	}
 }
@@ -36,8 +36,9 @@ func (s *State) vacate(t Task, at time.Time) {
 func (s *State) fill(t Task) []Effect {
 	s.Vacant = slices.DeleteFunc(slices.Clone(s.Vacant), func(seat string) bool { return seat == t.seat() })
 	var others []Task
-	for _, other := range append(s.with(t.Exchange, Open), s.with(t.Exchange, Lost)...) {
-		if other.seat() == t.seat() {
+	for _, other := range s.Tasks {
+		waits := other.Exchange == t.Exchange && (other.Status == Open || other.Status == Lost)
+		if waits && other.seat() == t.seat() {
 			other.Status, other.Reason = Withdrawn, t.Participant+" has answered in its place"
 			s.set(other)
 			others = append(others, other)

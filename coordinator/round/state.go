@@ -240,9 +240,9 @@ func (s State) Seats() int {
 
 // Task finds a task of this attempt.
 func (s State) Task(id string) (Task, bool) {
-	for _, t := range s.Tasks {
-		if t.ID == id {
-			return t, true
+	for i := range s.Tasks {
+		if s.Tasks[i].ID == id {
+			return s.Tasks[i], true
 		}
 	}
 	return Task{}, false
@@ -259,6 +259,17 @@ func (s State) with(x int, status Status) []Task {
 		}
 	}
 	return tasks
+}
+
+// count is how many tasks with returns.
+func (s State) count(x int, status Status) int {
+	n := 0
+	for i := range s.Tasks {
+		if s.Tasks[i].Exchange == x && s.Tasks[i].Status == status {
+			n++
+		}
+	}
+	return n
 }
 
 // set gives the state a task list of its own in which t replaces its older

@@ -223,8 +223,8 @@ func (s State) expire(e DeadlinePassed) (State, []Effect, error) {
 // replacement is, even before it is known.
 func (s State) advance(at time.Time, expired bool) (State, []Effect, error) {
 	target, minimum := s.bounds()
-	accepted := len(s.answers(s.Exchange))
-	open := len(s.with(s.Exchange, Open)) + len(s.Vacant)
+	accepted := s.count(s.Exchange, Accepted)
+	open := s.count(s.Exchange, Open) + len(s.Vacant)
 	switch {
 	case accepted >= target, accepted >= minimum && (expired || open == 0):
 		return s.closeWindow(at)

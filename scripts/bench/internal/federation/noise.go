@@ -44,3 +44,18 @@ func (p *perturbed) ReadAt(dst []float32, off int) error {
 	}
 	return nil
 }
+
+// nudged is a model whose first weight has moved.
+type nudged struct {
+	of model.Vector
+	by float32
+}
+
+// ReadAt implements model.Vector.
+func (n nudged) ReadAt(dst []float32, off int) error {
+	err := n.of.ReadAt(dst, off)
+	if off == 0 && len(dst) > 0 {
+		dst[0] += n.by
+	}
+	return err
+}
