@@ -22,6 +22,7 @@ import (
 	"github.com/accord-fl/accord/dataset"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/heap"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/version"
@@ -143,6 +144,7 @@ func listen(cfg config.Coordinator) (net.Listener, error) {
 // openNode recovers the coordinator from its folder, which it makes when
 // needed. The caller closes it.
 func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *zap.Logger) (_ *node, err error) {
+	heap.SetFloor(heap.Small)
 	n := &node{}
 	defer func() {
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/heap"
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/version"
 	"github.com/accord-fl/accord/model/train"
@@ -101,6 +102,7 @@ func optionsOf(cfg config.Participant) participant.Options {
 
 // participate attends until ctx ends, which is a clean end.
 func participate(ctx context.Context, cfg config.Participant, stderr io.Writer) (err error) {
+	heap.SetFloor(heap.Small)
 	log, err := newLog(stderr, cfg.LogLevel)
 	if err != nil {
 		return err

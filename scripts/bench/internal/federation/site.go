@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/heap"
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/rng"
 	"github.com/accord-fl/accord/model"
@@ -52,6 +53,7 @@ func Attend(ctx context.Context, document string) error {
 	})
 	log := zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), zap.InfoLevel))
 	if s.Token != "" {
+		heap.SetFloor(heap.Small) // as a participant does
 		return s.attend(ctx, log, func(join func() error) error { return join() })
 	}
 	data, err := os.ReadFile(filepath.Join(s.Dir, tokensFile))
