@@ -2,11 +2,8 @@ package participant
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -14,10 +11,10 @@ import (
 	"github.com/accord-fl/accord/internal/atomicfile"
 )
 
-// syncAfter is how long a finished update waits for its receipt before the disk
-// is made to keep it. Most receipts come before, and the files go unsynced: what
-// a power cut takes within that time is trained again. The end of the process
-// takes nothing.
+// syncAfter, or up to twice that, is how long a finished update waits for its
+// receipt before the disk is made to keep it. Most receipts come before, and the
+// files go unsynced: what a power cut takes within that time is trained again. The
+// end of the process takes nothing.
 const syncAfter = time.Second
 
 // keepSafe makes durable what stays in the outbox, until ctx ends, whose error
@@ -61,18 +58,9 @@ func (s *state) sync(until time.Time) (more bool, err error) {
 	return more, nil
 }
 
-// mend removes what a power cut has left of unsynced files: artefacts that are
-// not what their names say, and replies that name one which is not there.
+// mend removes replies whose artefacts a power cut has taken, unsynced as they
+// were.
 func (s *state) mend() error {
-	digests, err := s.spool.List()
-	if err != nil {
-		return err
-	}
-	for _, digest := range digests {
-		if err := s.verify(digest); err != nil {
-			return err
-		}
-	}
 	for _, r := range s.outbox.all() {
 		if r.Update == nil {
 			continue
@@ -87,21 +75,4 @@ func (s *state) mend() error {
 		}
 	}
 	return nil
-}
-
-// verify removes an artefact unless it has its digest.
-func (s *state) verify(digest string) error {
-	blob, err := s.spool.Open(digest)
-	if err != nil {
-		return err
-	}
-	hash := sha256.New()
-	_, err = io.Copy(hash, io.NewSectionReader(blob, 0, blob.Size()))
-	if err := errors.Join(err, blob.Close()); err != nil {
-		return fmt.Errorf("read artefact %.12s: %w", digest, err)
-	}
-	if hex.EncodeToString(hash.Sum(nil)) == digest {
-		return nil
-	}
-	return s.spool.Remove(digest)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -98,11 +99,11 @@ func prepared(dir, run string) ([]Prepared, error) {
 	all := []Prepared{} // in JSON a list, also when it is empty
 	for _, path := range paths {
 		r, err := readReply(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // has just left
-		}
-		if err != nil {
+		if err != nil && !gone(path) {
 			return nil, fault.Inputf("%s: %w", path, err)
+		}
+		if err != nil || path != replyPath(filepath.Dir(path), r.Task) {
+			continue // has just left, and another may be on its way in the same file
 		}
 		if name, _, _ := strings.Cut(r.Task, "/"); name != run {
 			continue
@@ -111,16 +112,23 @@ func prepared(dir, run string) ([]Prepared, error) {
 		if r.Update != nil {
 			for role, a := range r.Update.Artefacts {
 				file, err := describe(filepath.Join(dir, artefactsDir, a.Digest), role)
-				if errors.Is(err, fs.ErrNotExist) {
-					continue // left a moment ago
+				if err == nil && file.Digest != a.Digest {
+					err = fault.Inputf("%s: the bytes are not those of that digest", file.Path)
 				}
-				if err != nil {
+				if err != nil && !gone(path) {
 					return nil, err
 				}
 				p.Artefacts = append(p.Artefacts, file)
 			}
 		}
-		all = append(all, p)
+		if !gone(path) { // while its files were read
+			all = append(all, p)
+		}
 	}
 	return all, nil
+}
+
+func gone(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }

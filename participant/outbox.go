@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -63,10 +62,17 @@ func openOutbox(dir string) (*outbox, error) {
 
 // repliesIn lists the files of replies in an outbox's folder.
 func repliesIn(dir string) ([]string, error) {
-	paths, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	return slices.DeleteFunc(paths, func(path string) bool {
-		return strings.HasPrefix(filepath.Base(path), ".") // what a crash left of a write
-	}), err
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var paths []string
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) == ".json" {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	return paths, err
 }
 
 // errNothing marks a file of which a power cut has left the name alone.
@@ -158,7 +164,9 @@ func (o *outbox) has(task string) bool {
 func (o *outbox) spare() string { return filepath.Join(o.dir, "spare") }
 
 // path names the file of a task by a hash: ids come from elsewhere.
-func (o *outbox) path(task string) string {
+func (o *outbox) path(task string) string { return replyPath(o.dir, task) }
+
+func replyPath(dir, task string) string {
 	sum := sha256.Sum256([]byte(task))
-	return filepath.Join(o.dir, hex.EncodeToString(sum[:])+".json")
+	return filepath.Join(dir, hex.EncodeToString(sum[:])+".json")
 }

@@ -79,15 +79,20 @@ func (s *Spool) Resume(key Key, size int64) (*Partial, error) {
 	p.mu.Lock() // until it is open, so that others wait for it alone, not for all
 	defer p.mu.Unlock()
 	s.mu.Lock()
+	if err := s.makeRoom(key); err != nil {
+		s.mu.Unlock()
+		return nil, fmt.Errorf("resume %.12s: %w", key.Digest, err)
+	}
 	old := s.partials[p.name]
 	s.partials[p.name] = p
 	delete(s.idle, p.name)
-	err := s.makeRoom(key)
 	s.mu.Unlock()
+	var err error
 	if old != nil {
-		err = errors.Join(err, old.end(ErrSuperseded))
+		err = old.end(ErrSuperseded)
 	}
 	if _, ok := s.Has(key.Digest); ok { // by the old one, just now
+		p.gone = true
 		s.forget(p)
 		return nil, errors.Join(err, ErrExists)
 	}
@@ -210,8 +215,9 @@ func (p *Partial) Finish() error {
 	}
 	defer p.spool.forget(p)
 	if p.at != p.size || hex.EncodeToString(p.hash.Sum(nil)) != p.want {
-		p.gone = true
-		return errors.Join(fmt.Errorf("finish %.12s: %w", p.want, ErrDigest), p.close(os.ErrClosed), os.Remove(p.path()))
+		err := errors.Join(p.close(os.ErrClosed), os.Remove(p.path()))
+		p.gone = err == nil
+		return errors.Join(fmt.Errorf("finish %.12s: %w", p.want, ErrDigest), err)
 	}
 	err := p.settle()
 	if err == nil && p.spool.sync {

@@ -228,6 +228,11 @@ func TestTooManyWriters(t *testing.T) {
 	if _, err := s.Resume(Key{Digest: sum("more"), Owner: "a"}, 5); !errors.Is(err, ErrTooMany) {
 		t.Errorf("got error %v, want %v", err, ErrTooMany)
 	}
+	for n := range 10 {
+		if _, err := s.Resume(Key{Digest: sum(strconv.Itoa(n + 10)), Owner: "a"}, 5); err == nil || len(s.idle) != 0 {
+			t.Fatalf("refused: %v; %d partials are remembered", err, len(s.idle))
+		}
+	}
 	if p, err := s.Resume(Key{Digest: sum("more"), Owner: "b"}, 5); err != nil {
 		t.Errorf("another owner: %v", err)
 	} else if err := p.Close(); err != nil {

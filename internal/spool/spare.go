@@ -1,23 +1,30 @@
 package spool
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/accord-fl/accord/internal/atomicfile"
 )
 
-// maxSpares bounds the files that wait for another blob.
-const maxSpares = 1024
+// The bounds on files that wait for another blob.
+const (
+	maxSpares     = 1024
+	maxSpareBytes = 1 << 20 // beyond, a new file is little beside what is in it
+)
 
-// spares are empty files that held blobs before. A round of small blobs costs
-// little beside the making and deleting of its files, and some file systems look,
-// for each new one, at all that were deleted in the last minutes. The spool's mu
-// guards them.
+// spares are files that held blobs before. A round of small blobs costs little
+// beside the making and deleting of its files: some file systems look, for each
+// new one, at all that were deleted in the last minutes. The spool's mu guards
+// them.
 type spares struct {
 	ready []string
 	// freed are those that a power cut may still bring back under the digest
@@ -28,16 +35,49 @@ type spares struct {
 
 const temporaryPrefix = ".put-"
 
-// removeTemporary removes the temporary files that an earlier process has left.
-func (s *Spool) removeTemporary() error {
-	paths, err := filepath.Glob(filepath.Join(s.dir, temporaryPrefix+"*"))
-	for _, path := range paths {
-		err = errors.Join(err, os.Remove(path))
+// clean removes what an earlier process has left: temporary files, and what a
+// power cut has spoilt.
+func (s *Spool) clean() error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
 	}
-	return err
+	for _, e := range entries {
+		path := filepath.Join(s.dir, e.Name())
+		left := strings.HasPrefix(e.Name(), temporaryPrefix)
+		if ValidDigest(e.Name()) {
+			if left, err = s.spoilt(path); err != nil {
+				return err
+			}
+		}
+		if left {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
-// temporary opens an empty file of a name that nothing else has.
+// spoilt tells whether a power cut has left something else under a digest's name
+// than its bytes. Those of a spool that syncs can only be empty.
+func (s *Spool) spoilt(path string) (_ bool, err error) {
+	if s.sync {
+		info, err := os.Stat(path)
+		return err == nil && info.Size() == 0, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	hash := sha256.New()
+	_, err = io.Copy(hash, f)
+	return hex.EncodeToString(hash.Sum(nil)) != filepath.Base(path), err
+}
+
+// temporary opens a file of a name that nothing else has. What is in it means
+// nothing.
 func (s *Spool) temporary() (*os.File, error) {
 	if path, ok := s.takeSpare(); ok {
 		return os.OpenFile(path, os.O_RDWR, 0)
@@ -66,29 +106,52 @@ func (s *Spool) takeSpare() (path string, ok bool) {
 	return path, true
 }
 
+// openPartial opens the partial blob at path, with what is there of it, or an
+// empty one.
+func (s *Spool) openPartial(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if spare, ok := s.takeSpare(); ok {
+		if err := os.Rename(spare, path); err != nil {
+			return nil, err
+		}
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+}
+
 // retire takes a blob away. Its file becomes a spare unless somebody reads it.
 func (s *Spool) retire(digest string) error {
+	path := s.path(digest)
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
-	if s.open[digest] > 0 || len(s.spares.ready)+len(s.spares.freed) >= maxSpares {
+	if s.open[digest] > 0 || info.Size() > maxSpareBytes || len(s.spares.ready)+len(s.spares.freed) >= maxSpares {
 		defer s.mu.Unlock()
-		return os.Remove(s.path(digest))
+		return os.Remove(path)
 	}
 	spare := s.temporaryPath()
-	err := os.Rename(s.path(digest), spare)
+	err = os.Rename(path, spare)
 	s.mu.Unlock()
 	if err != nil {
 		return err
 	}
+	if !s.sync { // the next process looks at all blobs
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.spares.ready = append(s.spares.ready, spare)
+		return nil
+	}
+	// Others' updates do not stay for longer than they are needed.
 	if err := os.Truncate(spare, 0); err != nil {
 		return errors.Join(err, os.Remove(spare))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sync {
-		s.spares.freed = append(s.spares.freed, spare)
-	} else { // its owner checks all blobs after a power cut
-		s.spares.ready = append(s.spares.ready, spare)
-	}
+	s.spares.freed = append(s.spares.freed, spare)
 	return nil
 }
 
@@ -133,29 +196,14 @@ func (s *Spool) syncFolder() error {
 
 func (s *Spool) syncNow() error {
 	s.mu.Lock()
-	freed := s.spares.freed
-	s.spares.freed = nil
+	before := len(s.spares.freed) // only the one sync under way takes some away
 	s.mu.Unlock()
 	if err := atomicfile.SyncDir(s.dir); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.spares.ready = append(s.spares.ready, freed...)
+	s.spares.ready = append(s.spares.ready, s.spares.freed[:before]...)
+	s.spares.freed = s.spares.freed[before:]
 	return nil
-}
-
-// openPartial opens the partial blob at path, with what is there of it, or an
-// empty one.
-func (s *Spool) openPartial(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return f, err
-	}
-	if spare, ok := s.takeSpare(); ok {
-		if err := os.Rename(spare, path); err != nil {
-			return nil, err
-		}
-	}
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 }

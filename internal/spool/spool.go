@@ -1,6 +1,7 @@
 // Package spool keeps artefacts on disk under the SHA-256 of their bytes. A
 // blob is either wholly there, and is what its name says, or not there at
-// all; it never changes. What has arrived of a blob that is on its way lies
+// all; it never changes, for those who open it here: the files of blobs that are
+// removed serve again. What has arrived of a blob that is on its way lies
 // beside the blobs until the rest comes. All methods may be called
 // concurrently.
 package spool
@@ -30,7 +31,7 @@ var (
 // Options of a spool.
 type Options struct {
 	// Sync makes a blob durable before PutFunc or Finish returns. Without it a
-	// power cut may lose recent blobs; never half of one under its name.
+	// power cut may take recent blobs, and Open reads all of them to find those.
 	Sync bool
 }
 
@@ -55,7 +56,7 @@ func Open(dir string, o Options) (*Spool, error) {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	s := &Spool{dir: dir, sync: o.Sync, partials: map[string]*Partial{}, idle: map[string]time.Time{}, open: map[string]int{}}
-	if err := errors.Join(s.removeTemporary(), s.findPartials()); err != nil {
+	if err := errors.Join(s.clean(), s.findPartials()); err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", dir, err)
 	}
 	return s, nil
@@ -76,12 +77,16 @@ func (s *Spool) store(write func(io.Writer) error) (digest string, size int64, e
 	if err != nil {
 		return "", 0, err
 	}
-	// After a successful rename both calls fail harmlessly.
+	// After a successful rename both calls fail harmlessly, since no temporary
+	// name comes twice.
 	defer func() { _ = f.Close(); _ = os.Remove(f.Name()) }()
 
 	hash := sha256.New()
 	count := &counter{w: io.MultiWriter(f, hash)}
 	if err := write(count); err != nil {
+		return "", 0, err
+	}
+	if err := f.Truncate(count.n); err != nil { // a spare may have held more
 		return "", 0, err
 	}
 	digest = hex.EncodeToString(hash.Sum(nil))

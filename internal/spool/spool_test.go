@@ -206,3 +206,29 @@ func TestOneSyncServesMany(t *testing.T) {
 		t.Errorf("%d blobs (%v), want 50", len(all), err)
 	}
 }
+
+// After a power cut a spool that does not sync holds what its names say, or less.
+func TestOpenRemovesWhatIsSpoilt(t *testing.T) {
+	for _, sync := range []bool{false, true} {
+		dir := t.TempDir()
+		s, err := Open(dir, Options{Sync: sync})
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, empty, other := put(t, s, "whole"), put(t, s, "empty"), put(t, s, "other")
+		if err := os.Truncate(s.path(empty), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(s.path(other), []byte("something"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s, err = Open(dir, Options{Sync: sync}); err != nil {
+			t.Fatal(err)
+		}
+		for digest, want := range map[string]bool{whole: true, empty: false, other: sync} {
+			if _, ok := s.Has(digest); ok != want {
+				t.Errorf("sync %v: blob %.12s is there: %v, want %v", sync, digest, ok, want)
+			}
+		}
+	}
+}

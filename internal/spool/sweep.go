@@ -68,6 +68,7 @@ func (s *Spool) makeRoom(key Key) error {
 	var own []string
 	for name, at := range s.idle {
 		switch {
+		case name == key.file(): // the one to come
 		case time.Since(at) > PartialAge:
 			if err := s.removePartial(name); err != nil {
 				return err

@@ -16,6 +16,9 @@ import (
 // again; what a transfer takes of memory is some of these.
 const ChunkSize = 32<<10 - 64
 
+// maxHead is how many bytes a message of one chunk has beside it.
+const maxHead = 16
+
 // MaxMessage bounds one gRPC message, in bytes: a chunk or a document, and
 // its envelope.
 const MaxMessage = 4 << 20
@@ -68,9 +71,13 @@ func (in *Incoming) Chunk() []byte {
 	return in.Message.GetChunk()
 }
 
-// take reads a message that is one chunk and nothing else.
+// take reads a message that is one chunk, as long as SendChunks makes them, and
+// nothing else.
 func (in *Incoming) take(data mem.BufferSlice) bool {
 	size := data.Len()
+	if size > ChunkSize+maxHead {
+		return false
+	}
 	in.message = slices.Grow(in.message[:0], size)[:size]
 	data.CopyTo(in.message)
 	field, kind, tag := protowire.ConsumeTag(in.message)

@@ -52,6 +52,20 @@ func TestChunksAreMessages(t *testing.T) {
 	}
 }
 
+// An older peer's chunks are longer.
+func TestLongChunks(t *testing.T) {
+	long := bytes.Repeat([]byte("long"), ChunkSize)
+	in := &Incoming{Field: DownloadChunk, Message: &accordv1.DownloadResponse{}}
+	for _, want := range [][]byte{[]byte("short"), long, []byte("short again")} {
+		if err := convey(&accordv1.DownloadResponse{Chunk: want}, in); err != nil || !bytes.Equal(in.Chunk(), want) {
+			t.Errorf("%d bytes came back as %d (%v)", len(want), len(in.Chunk()), err)
+		}
+	}
+	if cap(in.message) > 2*ChunkSize {
+		t.Errorf("%d bytes are kept", cap(in.message))
+	}
+}
+
 func TestChunksRoundTrip(t *testing.T) {
 	for _, size := range []int{0, 1, ChunkSize - 1, ChunkSize, ChunkSize + 1, 3*ChunkSize + 17} {
 		data := make([]byte, size)
