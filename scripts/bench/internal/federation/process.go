@@ -107,6 +107,28 @@ func (p *Process) Memory() (int64, error) { return p.status("VmRSS:") }
 // Peak is the most that the process has had in RAM, in bytes.
 func (p *Process) Peak() (int64, error) { return p.status("VmHWM:") }
 
+// Processor is how long the process has computed, on all processors together.
+func (p *Process) Processor() (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // after the name, which may hold anything
+	fields := strings.Fields(rest)
+	var ticks int64
+	for _, at := range []int{11, 12} { // utime and stime of proc(5), in hundredths of a second
+		if at >= len(fields) {
+			return 0, fmt.Errorf("process %d does not tell its time", p.cmd.Process.Pid)
+		}
+		n, err := strconv.ParseInt(fields[at], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * (time.Second / 100), nil
+}
+
 // status is what the system tells of the process, a number of kB.
 func (p *Process) status(key string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
