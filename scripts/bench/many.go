@@ -72,7 +72,7 @@ func (b *bench) many() (_ []page.Row, err error) {
 		What: fmt.Sprintf("the same: a round with %d of them, reference model, durable, all on one machine, median of %d", manySelected, manyRounds-1), Bar: "< 2 s",
 		Figure: fmt.Sprintf("%.1f s (%.1f to %.1f); %.1f s for the coordinator alone, on all processors",
 			middle(times).Seconds(), times[0].Seconds(), times[len(times)-1].Seconds(), (after-before).Seconds()/manyRounds/float64(runtime.NumCPU())),
-		Holds:  middle(times) < 2*time.Second, Command: command,
+		Holds: middle(times) < 2*time.Second, Command: command,
 	}, {
 		What: "the same: until all are back after the coordinator was killed and started again", Bar: "< 15 s",
 		Figure: fmt.Sprintf("%.1f s", back.Seconds()), Holds: back < 15*time.Second, Command: command,
