@@ -14,8 +14,8 @@ type team struct {
 	closed  sync.WaitGroup
 
 	task   task
-	pieces int32
-	next   atomic.Int32 // piece to do
+	pieces int
+	taken  []atomic.Uint32 // the round in which each piece was begun last
 	round  atomic.Uint32
 	busy   atomic.Int32 // members that have not finished this round
 	stop   bool
@@ -50,12 +50,16 @@ func newTeam(size int) *team {
 
 // run carries out all pieces of a task and returns when they are done.
 func (t *team) run(work task, pieces int) {
-	t.task, t.pieces = work, int32(pieces)
-	t.next.Store(0)
 	if pieces == 1 || len(t.members) == 0 {
-		t.take(0)
+		for piece := range pieces {
+			work.do(0, piece)
+		}
 		return
 	}
+	for len(t.taken) < pieces {
+		t.taken = append(t.taken, atomic.Uint32{})
+	}
+	t.task, t.pieces = work, pieces
 	t.begin()
 	t.take(0)
 	t.wait()
@@ -89,14 +93,16 @@ func (t *team) wait() {
 	}
 }
 
-// take does pieces until none is left.
+// take does pieces until none is left. Each member begins with the same ones in
+// every round, so that what they work on stays in its processor's own cache.
 func (t *team) take(number int) {
-	for {
-		piece := t.next.Add(1) - 1
-		if piece >= t.pieces {
-			return
+	round := t.round.Load()
+	first := number * t.pieces / (len(t.members) + 1)
+	for i := range t.pieces {
+		piece := (first + i) % t.pieces
+		if before := t.taken[piece].Load(); before != round && t.taken[piece].CompareAndSwap(before, round) {
+			t.task.do(number, piece)
 		}
-		t.task.do(number, int(piece))
 	}
 }
 
