@@ -86,7 +86,6 @@ func TestMaxRuns(t *testing.T) {
 	}
 }
 
-// What one run no longer needs stays while another's event that names it is on
 // gate is a Publisher that waits until it is open.
 type gate chan struct{}
 
@@ -140,6 +139,7 @@ func TestUpdateOfAModelsBytesStays(t *testing.T) {
 	})
 }
 
+// What one run no longer needs stays while another's event that names it is on
 // its way.
 func TestPinnedArtefactStays(t *testing.T) {
 	w := start(t, t.TempDir(), nil, nil)
