@@ -2,16 +2,12 @@ package coordinator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"maps"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -134,164 +130,6 @@ func (c *Coordinator) drain(first input) []input {
 		}
 	}
 	return batch
-}
-
-// stepped is an event that was stepped but is not yet durable.
-type stepped struct {
-	in      input
-	before  round.Phase
-	state   round.State
-	effects []round.Effect
-}
-
-// apply steps a batch of inputs, makes the events durable together, and only
-// then lets anything outside know.
-func (c *Coordinator) apply(ctx context.Context, batch []input) error {
-	var steps []stepped
-	var records []journal.Record
-	states := map[string]round.State{}
-	for _, in := range batch {
-		if in.event == nil {
-			continue
-		}
-		state, ok := states[in.run]
-		if !ok {
-			state = c.state(in.run)
-		}
-		next, effects, err := c.step(state, in)
-		if err != nil {
-			c.pins.unpin(pinned(in.event))
-			continue
-		}
-		kind, data, err := round.Encode(in.event)
-		if err != nil {
-			return err
-		}
-		records = append(records, journal.Record{
-			Seq: c.head + 1 + uint64(len(records)), At: time.Now().UTC(), Run: in.run, Kind: kind, Data: data,
-		})
-		steps = append(steps, stepped{in, state.Phase, next, effects})
-		states[in.run] = next
-	}
-	if len(records) > 0 {
-		if err := c.o.Journal.Append(ctx, c.head, records); err != nil {
-			return fmt.Errorf("coordinator stops: %w", err)
-		}
-		c.head += uint64(len(records))
-	}
-	for _, s := range steps {
-		c.commit(ctx, s)
-	}
-	for _, in := range batch {
-		c.attendance(in)
-	}
-	// Once for all of the batch: many come at the same time.
-	for _, r := range c.activeRuns() {
-		c.trySelect(r)
-	}
-	return nil
-}
-
-// step judges what needs no event at once and steps the rest. An error means
-// that there is nothing to record; whoever waits has been told.
-func (c *Coordinator) step(state round.State, in input) (round.State, []round.Effect, error) {
-	if a, ok := in.event.(round.Answered); ok {
-		if verdict, reason := round.Judge(state, a); verdict == round.VerdictDuplicate || !c.worthRecording(state, a) {
-			in.tell(answer{verdict: verdict, reason: reason})
-			return state, nil, errors.New("nothing to record")
-		}
-	}
-	next, effects, err := round.Step(state, in.event)
-	if err != nil {
-		// An effect's result that was overtaken, by a stop for example.
-		c.log.Debug("event dropped", zap.String("run", in.run), zap.Error(err))
-		in.tell(answer{err: err})
-	}
-	return next, effects, err
-}
-
-func (in input) tell(a answer) {
-	if in.answer != nil {
-		in.answer <- a // buffered by whoever waits
-	}
-}
-
-// commit makes a durable step the run's state, tells who waits, and carries
-// out its effects.
-func (c *Coordinator) commit(ctx context.Context, s stepped) {
-	r, before := c.install(s)
-	c.pins.unpin(pinned(s.in.event)) // the state keeps it now, if anything does
-	released := before.Release != nil && s.state.Release == nil
-	if released || s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
-		r.unasked = nil
-		c.discard(r, append(c.needed(before), c.uploads.take(c.over)...))
-		if err := c.sweepPartials(); err != nil {
-			c.log.Warn("partial artefacts not removed", zap.Error(err))
-		}
-	}
-	if e, ok := s.in.event.(round.Answered); ok {
-		if t, _ := s.state.Task(e.Task); t.Digest != e.Digest { // it was not accepted
-			c.discard(r, []string{e.Digest})
-		}
-	}
-	c.logTransition(s)
-	if c.o.Observe != nil {
-		c.o.Observe(s.state, s.in.event)
-	}
-	c.notify(r)
-	switch s.in.event.(type) {
-	case round.Submitted:
-		s.in.tell(answer{})
-		c.activate(ctx)
-		return
-	case round.StopRequested:
-		s.in.tell(answer{})
-	}
-	for _, e := range s.effects {
-		c.execute(r, s.in, e)
-	}
-	if s.state.Phase.Final() && r.active != nil {
-		r.deactivate()
-		c.activate(ctx)
-	}
-}
-
-// install makes a durable step its run's state and returns the state before.
-func (c *Coordinator) install(s stepped) (r *run, before round.State) {
-	c.mu.Lock()
-	r = c.runs[s.in.run]
-	if r == nil {
-		r = &run{}
-		c.runs[s.in.run] = r
-		c.order = append(c.order, s.in.run)
-	}
-	before = r.state
-	r.state = s.state
-	c.mu.Unlock()
-	switch {
-	case s.state.Phase == round.Exchanging && s.before == round.Selecting:
-		r.opened = time.Now()
-	case s.state.Phase == round.Aggregating && s.before == round.Exchanging && !r.opened.IsZero():
-		if r.training == nil {
-			r.training = map[int]time.Duration{}
-		}
-		r.training[s.state.Round] = time.Since(r.opened)
-	}
-	switch e := s.in.event.(type) {
-	case round.Submitted:
-		// Submit has encoded it a moment ago.
-		r.began = time.Now()
-		if err := json.Unmarshal(e.Definition, &r.definition); err != nil {
-			c.log.DPanic("definition", zap.Error(err))
-		}
-	case round.Published:
-		delete(r.training, e.Round)
-		maps.DeleteFunc(r.updates, func(task string, _ exchange.Update) bool {
-			_, open := s.state.Task(task)
-			return !open
-		})
-	}
-	return r, before
 }
 
 // state returns a run's state; the zero state if there is no such run.
