@@ -27,6 +27,7 @@ var rules = []struct {
 	{"internal/atomicfile", nil},
 	{"internal/yamltree", []string{"internal/fault"}},
 	{"internal/version", nil},
+	{"internal/heap", nil},
 	{"internal/term", nil},
 	{"internal/pki", []string{"internal/atomicfile", "internal/fault", "exchange"}},
 	{"internal/hours", []string{"internal/fault"}},
