@@ -84,20 +84,21 @@ func (s *Spool) Resume(key Key, size int64) (*Partial, error) {
 		return nil, fmt.Errorf("resume %.12s: %w", key.Digest, err)
 	}
 	old := s.partials[p.name]
+	_, left := s.idle[p.name]
 	s.partials[p.name] = p
 	delete(s.idle, p.name)
 	s.mu.Unlock()
 	var err error
 	if old != nil {
 		err = old.end(ErrSuperseded)
-	}
-	if _, ok := s.Has(key.Digest); ok { // by the old one, just now
-		p.gone = true
-		s.forget(p)
-		return nil, errors.Join(err, ErrExists)
+		if _, ok := s.Has(key.Digest); ok { // by the old one, just now
+			p.gone = true
+			s.forget(p)
+			return nil, errors.Join(err, ErrExists)
+		}
 	}
 	if err == nil {
-		err = p.open()
+		err = p.open(old != nil || left)
 	}
 	if err != nil {
 		s.forget(p)
@@ -122,8 +123,13 @@ func (s *Spool) Arrived(key Key) int64 {
 	return info.Size()
 }
 
-// open opens the file, or makes it, and hashes what is in it. mu is held.
-func (p *Partial) open() (err error) {
+// open opens the file, and hashes what is in it, or makes one where nothing has
+// come before. mu is held.
+func (p *Partial) open(before bool) (err error) {
+	if !before {
+		p.file, err = p.spool.newPartial(p.path())
+		return err
+	}
 	f, err := p.spool.openPartial(p.path())
 	if err != nil {
 		return err

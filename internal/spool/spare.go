@@ -110,9 +110,14 @@ func (s *Spool) takeSpare() (path string, ok bool) {
 // empty one.
 func (s *Spool) openPartial(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return f, err
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.newPartial(path)
 	}
+	return f, err
+}
+
+// newPartial makes the file of a partial blob of which nothing is there.
+func (s *Spool) newPartial(path string) (*os.File, error) {
 	if spare, ok := s.takeSpare(); ok {
 		if err := os.Rename(spare, path); err != nil {
 			return nil, err
