@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"sync"
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/model/safetensors"
@@ -29,7 +30,15 @@ type File struct {
 	file     *safetensors.File
 	tensors  []safetensors.Info // in the contract's order
 	starts   []int              // each tensor's first element in the vector
-	size     int                // elements of all
+	spans    []span
+	size     int // elements of all
+}
+
+// span is tensors that follow each other in the file as they do in the vector, so
+// that one call reads them: most files are one.
+type span struct {
+	safetensors.Info     // whose bytes are those of all
+	start            int // first element in the vector
 }
 
 var (
@@ -78,10 +87,23 @@ func newFile(f *safetensors.File, infos []safetensors.Info, c Contract) (*File, 
 			return nil, fault.Inputf("tensor %q: got shape %v, want %v", infos[i].Name, infos[i].Shape, t.Shape)
 		}
 		v.starts[i] = at
+		v.extend(infos[i], at)
 		at += t.Len()
 	}
 	v.size = at
 	return v, nil
+}
+
+// extend adds a tensor that is at start in the vector to the last span, or begins
+// another.
+func (f *File) extend(t safetensors.Info, start int) {
+	if n := len(f.spans); n > 0 {
+		if last := &f.spans[n-1].Info; last.DType == t.DType && last.End == t.Begin {
+			last.End = t.End
+			return
+		}
+	}
+	f.spans = append(f.spans, span{t, start})
 }
 
 // Contract returns what these weights look like.
@@ -92,11 +114,15 @@ func (f *File) ReadAt(dst []float32, off int) error {
 	if off < 0 || len(dst) > f.size-off {
 		return fmt.Errorf("model: %d elements from %d on are not all of %d", len(dst), off, f.size)
 	}
-	for i := f.tensorAt(off); len(dst) > 0; i++ {
-		from := off - f.starts[i]
-		n := min(len(dst), int(f.tensors[i].Len())-from)
-		if err := f.file.ReadFloat32(dst[:n], f.tensors[i], int64(from)); err != nil {
-			return fmt.Errorf("tensor %q: %w", f.tensors[i].Name, err)
+	next := sort.Search(len(f.spans), func(i int) bool { return f.spans[i].start > off })
+	for ; len(dst) > 0; next++ {
+		s, end := f.spans[next-1], f.size
+		if next < len(f.spans) {
+			end = f.spans[next].start
+		}
+		n := min(len(dst), end-off)
+		if err := f.file.ReadFloat32(dst[:n], s.Info, int64(off-s.start)); err != nil {
+			return fmt.Errorf("tensor %q: %w", f.tensors[f.tensorAt(off)].Name, err)
 		}
 		dst, off = dst[n:], off+n
 	}
@@ -106,18 +132,21 @@ func (f *File) ReadAt(dst []float32, off int) error {
 // tensorAt returns the index of the tensor that element off lies in.
 func (f *File) tensorAt(off int) int { return sort.SearchInts(f.starts, off+1) - 1 }
 
+// blocks are buffers of CheckFinite, which a coordinator calls for each update.
+var blocks = sync.Pool{New: func() any { return new([blockLen]float32) }}
+
 // CheckFinite reads every value and names the first that is NaN or infinite.
 func (f *File) CheckFinite() error {
-	block := make([]float32, min(blockLen, f.contract.Size()))
-	for i, t := range f.tensors {
-		for at := 0; at < int(t.Len()); at += len(block) {
-			block := block[:min(len(block), int(t.Len())-at)]
-			if err := f.ReadAt(block, f.starts[i]+at); err != nil {
-				return err
-			}
-			if bad := notFinite(block); bad >= 0 {
-				return fault.Inputf("tensor %q: element %d is %v: weights must be finite", t.Name, at+bad, block[bad])
-			}
+	buf := blocks.Get().(*[blockLen]float32)
+	defer blocks.Put(buf)
+	for at := 0; at < f.size; at += blockLen {
+		block := buf[:min(blockLen, f.size-at)]
+		if err := f.ReadAt(block, at); err != nil {
+			return err
+		}
+		if bad := notFinite(block); bad >= 0 {
+			i := f.tensorAt(at + bad)
+			return fault.Inputf("tensor %q: element %d is %v: weights must be finite", f.tensors[i].Name, at+bad-f.starts[i], block[bad])
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package safetensors
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,6 +18,13 @@ var ErrFormat = fault.As(fault.Input, errors.New("not a valid safetensors file")
 
 // maxHeader is the format's own limit on the header's bytes.
 const maxHeader = 100_000_000
+
+const (
+	lengthBytes = 8 // of the number before the header that is its length
+	// firstRead is how much is read at first: most headers fit, so one call of the
+	// system does.
+	firstRead = 4 << 10
+)
 
 // metadataKey is the header's one key that names no tensor.
 const metadataKey = "__metadata__"
@@ -66,12 +72,10 @@ func byteLen(d DType, shape []int) (int64, error) {
 // File is an opened file whose header has been validated. It is safe for
 // concurrent use when its reader is, and it does not close that reader.
 type File struct {
-	r        io.ReaderAt
-	data     int64 // where the data starts in r
-	size     int64 // bytes of data
-	tensors  []Info
-	index    map[string]int
-	metadata map[string]string
+	r    io.ReaderAt
+	data int64 // where the data starts in r
+	size int64 // bytes of data
+	header
 }
 
 // Open reads and checks the header of the safetensors file that fills the
@@ -83,48 +87,40 @@ func Open(r io.ReaderAt, size int64) (*File, error) { return OpenWithin(r, size,
 // several times its size of memory.
 func OpenWithin(r io.ReaderAt, size, limit int64) (*File, error) {
 	limit = min(limit, maxHeader)
-	var prefix [8]byte
-	if size < int64(len(prefix)) {
+	if size < lengthBytes {
 		return nil, formatf("%d bytes are too few to hold a header length", size)
 	}
-	if err := readAt(r, prefix[:], 0); err != nil {
+	begin := make([]byte, min(size, firstRead))
+	if err := readAt(r, begin, 0); err != nil {
 		return nil, err
 	}
-	n := binary.LittleEndian.Uint64(prefix[:])
+	n := binary.LittleEndian.Uint64(begin)
 	if n > uint64(limit) {
 		return nil, formatf("header length %d is above the limit of %d bytes", n, limit)
 	}
-	if n > uint64(size)-8 {
+	data := lengthBytes + int64(n)
+	if data > size {
 		return nil, formatf("header length %d reaches beyond the end of the file (%d bytes)", n, size)
 	}
-	raw := make([]byte, n)
-	if err := readAt(r, raw, 8); err != nil {
-		return nil, err
+	if rest := data - int64(len(begin)); rest > 0 {
+		begin = append(begin, make([]byte, rest)...)
+		if err := readAt(r, begin[len(begin)-int(rest):], data-rest); err != nil {
+			return nil, err
+		}
 	}
-	h, err := parseHeader(raw)
+	h, err := readHeader(begin[lengthBytes:data])
 	if err != nil {
 		return nil, err
 	}
-	f := &File{r: r, data: 8 + int64(n), size: size - 8 - int64(n), tensors: h.tensors, metadata: h.metadata}
+	f := &File{r: r, data: data, size: size - data, header: h}
 	if err := f.checkLayout(); err != nil {
 		return nil, err
-	}
-	f.index = make(map[string]int, len(f.tensors))
-	for i, t := range f.tensors {
-		f.index[t.Name] = i
 	}
 	return f, nil
 }
 
-// checkLayout puts the tensors into the order of their bytes and checks that
-// they cover the data exactly once.
+// checkLayout checks that the tensors cover the data exactly once.
 func (f *File) checkLayout() error {
-	slices.SortStableFunc(f.tensors, func(a, b Info) int {
-		if a.Begin != b.Begin {
-			return cmp.Compare(a.Begin, b.Begin)
-		}
-		return cmp.Compare(a.End, b.End) // an empty tensor comes before its neighbour
-	})
 	var pos int64
 	for _, t := range f.tensors {
 		want, err := byteLen(t.DType, t.Shape)
@@ -150,13 +146,14 @@ func (f *File) checkLayout() error {
 	return nil
 }
 
-// Tensors returns the file's tensors in the order of their bytes.
+// Tensors returns the file's tensors in the order of their bytes. Their shapes
+// are shared with other files: they must not be changed.
 func (f *File) Tensors() []Info { return slices.Clone(f.tensors) }
 
 // Metadata returns a copy of the file's free-form metadata; nil when it has none.
 func (f *File) Metadata() map[string]string { return maps.Clone(f.metadata) }
 
-// Lookup returns the tensor of the given name.
+// Lookup returns the tensor of the given name; see Tensors.
 func (f *File) Lookup(name string) (Info, bool) {
 	i, ok := f.index[name]
 	if !ok {

@@ -111,6 +111,22 @@ func TestOpenAccepts(t *testing.T) {
 	}
 }
 
+func TestSameHeaderOverOtherData(t *testing.T) {
+	const header = `{"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`
+	for range 2 {
+		for _, data := range []int{8, 7, 9, 0, 8} {
+			file := build(header, data)
+			f, err := Open(bytes.NewReader(file), int64(len(file)))
+			if (err == nil) != (data == 8) {
+				t.Fatalf("%d bytes of data: got error %v", data, err)
+			}
+			if err == nil && (f.Tensors()[0].Name != "a" || f.Tensors()[1].Name != "b") {
+				t.Fatalf("tensors are not in the order of their bytes: %v", f.Tensors())
+			}
+		}
+	}
+}
+
 func TestOpenTellsTruncationFromReadErrors(t *testing.T) {
 	raw := golden(t)
 	for n := range len(raw) {

@@ -2,17 +2,56 @@ package safetensors
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
 // header is a parsed header; offsets and shapes are not yet checked against
-// the data.
+// the data. Files share it, so it never changes.
 type header struct {
-	tensors  []Info
+	tensors  []Info         // in the order of their bytes
+	index    map[string]int // into tensors, by name
 	metadata map[string]string
+}
+
+// maxRemembered bounds the header that is remembered, in bytes.
+const maxRemembered = 64 << 10
+
+// remembered is the last header that was read. All updates of a round have the
+// same, and each is opened twice.
+var remembered atomic.Pointer[rememberedHeader]
+
+type rememberedHeader struct {
+	raw []byte
+	header
+}
+
+// readHeader reads the JSON header raw, which it keeps nothing of.
+func readHeader(raw []byte) (header, error) {
+	if last := remembered.Load(); last != nil && bytes.Equal(last.raw, raw) {
+		return last.header, nil
+	}
+	h, err := parseHeader(raw)
+	if err != nil {
+		return header{}, err
+	}
+	slices.SortStableFunc(h.tensors, func(a, b Info) int {
+		// Of two that begin together an empty one comes first.
+		return cmp.Or(cmp.Compare(a.Begin, b.Begin), cmp.Compare(a.End, b.End))
+	})
+	h.index = make(map[string]int, len(h.tensors))
+	for i, t := range h.tensors {
+		h.index[t.Name] = i
+	}
+	if len(raw) <= maxRemembered {
+		remembered.Store(&rememberedHeader{bytes.Clone(raw), h})
+	}
+	return h, nil
 }
 
 // parseHeader reads the JSON header token by token, because a decoder into
