@@ -91,7 +91,7 @@ func (c *Coordinator) attendance(in input) {
 func (c *Coordinator) offerAgain(r *run, participant string) {
 	for _, t := range r.state.Tasks {
 		if t.Participant == participant && t.Exchange == r.state.Exchange && (t.Status == round.Open || t.Status == round.Lost) {
-			c.offer(r, round.Offer{Round: r.state.Round, Model: r.state.Model, Deadline: r.state.Deadline, Task: t})
+			c.offer(r, round.Offer{Round: r.state.Round, Model: r.state.Model, Deadline: r.state.Deadline, Task: *t})
 		}
 	}
 }
@@ -109,7 +109,7 @@ func (c *Coordinator) miss(in input) {
 		return
 	}
 	for _, r := range c.activeRuns() {
-		open := func(t round.Task) bool {
+		open := func(t *round.Task) bool {
 			return t.Participant == in.gone && t.Status == round.Open && t.Exchange == r.state.Exchange
 		}
 		if slices.ContainsFunc(r.state.Tasks, open) {

@@ -73,7 +73,7 @@ func (c *Coordinator) sweepPartials() error {
 	var open []spool.Key
 	for _, r := range c.runs {
 		for _, t := range r.state.Tasks {
-			if !r.state.Phase.Final() && awaited(t) {
+			if !r.state.Phase.Final() && awaited(*t) {
 				open = append(open, spool.Key{Owner: t.Participant, Task: t.ID})
 			}
 		}

@@ -19,7 +19,7 @@ func (s *State) vacate(t Task, at time.Time) {
 	if s.Config.FrozenCohort || s.Exchange > 0 || at.After(s.Deadline.Add(-half)) {
 		return
 	}
-	held := func(other Task) bool {
+	held := func(other *Task) bool {
 		return other.seat() == t.seat() && (other.Status == Open || other.Status == Accepted)
 	}
 	if slices.ContainsFunc(s.Tasks, held) || slices.Contains(s.Vacant, t.seat()) {
@@ -36,7 +36,8 @@ func (s *State) vacate(t Task, at time.Time) {
 func (s *State) fill(t Task) []Effect {
 	s.Vacant = slices.DeleteFunc(slices.Clone(s.Vacant), func(seat string) bool { return seat == t.seat() })
 	var others []Task
-	for _, other := range s.Tasks {
+	for _, task := range s.Tasks {
+		other := *task
 		waits := other.Exchange == t.Exchange && (other.Status == Open || other.Status == Lost)
 		if waits && other.seat() == t.seat() {
 			other.Status, other.Reason = Withdrawn, t.Participant+" has answered in its place"
@@ -71,8 +72,8 @@ func (s State) replace(e Replaced) (State, []Effect, error) {
 		ID:       s.taskID(s.Config.Exchanges[s.Exchange].Name, e.Participant),
 		Exchange: s.Exchange, Participant: e.Participant, Seat: e.Seat, Status: Open,
 	}
-	s.Tasks = append(slices.Clone(s.Tasks), t)
-	slices.SortFunc(s.Tasks, func(a, b Task) int {
+	s.Tasks = append(slices.Clone(s.Tasks), &t)
+	slices.SortFunc(s.Tasks, func(a, b *Task) int {
 		return cmp.Or(cmp.Compare(a.Exchange, b.Exchange), strings.Compare(a.Participant, b.Participant))
 	})
 	return s, s.refilling(before, []Effect{s.offer(t)}), nil

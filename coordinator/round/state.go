@@ -188,7 +188,7 @@ type State struct {
 	Model      string   // digest of the global model that the round starts from
 	Release    *Release // nil: none is on its way
 	Resume     Phase    // that follows Retrying; Failed: the run ends once Release is out
-	Tasks      []Task   // of this attempt, sorted by participant within an exchange
+	Tasks      []*Task  // of this attempt, sorted by participant within an exchange; none is ever changed
 	Vacant     []string // seats that wait for a replacement, the next first
 	Published  []Version
 	Counts     Counts
@@ -240,9 +240,9 @@ func (s State) Seats() int {
 
 // Task finds a task of this attempt.
 func (s State) Task(id string) (Task, bool) {
-	for i := range s.Tasks {
-		if s.Tasks[i].ID == id {
-			return s.Tasks[i], true
+	for _, t := range s.Tasks {
+		if t.ID == id {
+			return *t, true
 		}
 	}
 	return Task{}, false
@@ -255,7 +255,7 @@ func (s State) with(x int, status Status) []Task {
 	var tasks []Task
 	for _, t := range s.Tasks {
 		if t.Exchange == x && t.Status == status {
-			tasks = append(tasks, t)
+			tasks = append(tasks, *t)
 		}
 	}
 	return tasks
@@ -264,8 +264,8 @@ func (s State) with(x int, status Status) []Task {
 // count is how many tasks with returns.
 func (s State) count(x int, status Status) int {
 	n := 0
-	for i := range s.Tasks {
-		if s.Tasks[i].Exchange == x && s.Tasks[i].Status == status {
+	for _, t := range s.Tasks {
+		if t.Exchange == x && t.Status == status {
 			n++
 		}
 	}
@@ -278,7 +278,7 @@ func (s *State) set(t Task) {
 	s.Tasks = slices.Clone(s.Tasks)
 	for i := range s.Tasks {
 		if s.Tasks[i].ID == t.ID {
-			s.Tasks[i] = t
+			s.Tasks[i] = &t
 		}
 	}
 }

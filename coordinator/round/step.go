@@ -116,7 +116,7 @@ func (s State) openExchange(x int, cohort []string, at time.Time) (State, []Effe
 	s.Deadline = at.Add(exchange.Window.Deadline)
 	tasks := slices.Clone(s.Tasks)
 	for _, name := range cohort {
-		tasks = append(tasks, Task{ID: s.taskID(exchange.Name, name), Exchange: x, Participant: name, Status: Open})
+		tasks = append(tasks, &Task{ID: s.taskID(exchange.Name, name), Exchange: x, Participant: name, Status: Open})
 	}
 	s.Tasks = tasks
 	if target, minimum := s.bounds(); len(cohort) < minimum {
