@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -95,10 +96,20 @@ func (m Mean) Combine(ctx context.Context, n int, updates []Update, emit func([]
 	return group.Wait()
 }
 
+// scratch is what one thread folds in. It is used again: beside a round of a small
+// model it is much to clear and to collect.
+type scratch struct {
+	values [together * tile]float32
+	sum    [Block]float64
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
 // fold passes the weighted mean of the blocks from elements first, first+step, …
 // on to done.
 func fold(n int, updates []Update, first, step int, done func([]float64) error) error {
-	values, block := make([]float32, together*min(n, tile)), make([]float64, min(n, Block))
+	own := scratches.Get().(*scratch)
+	defer scratches.Put(own)
 	shares := make([]float64, len(updates))
 	var total float64
 	for _, u := range updates {
@@ -108,10 +119,10 @@ func fold(n int, updates []Update, first, step int, done func([]float64) error) 
 		shares[i] = u.Weight / total
 	}
 	for off := first; off < n; off += step {
-		sum := block[:min(Block, n-off)]
+		sum := own.sum[:min(Block, n-off)]
 		clear(sum)
 		for at := 0; at < len(sum); at += tile {
-			if err := foldTile(sum[at:min(at+tile, len(sum))], off+at, updates, shares, values); err != nil {
+			if err := foldTile(sum[at:min(at+tile, len(sum))], off+at, updates, shares, own.values[:]); err != nil {
 				return err
 			}
 		}
