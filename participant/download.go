@@ -119,7 +119,9 @@ func receive(ctx context.Context, client accordv1.FederationServiceClient, r *ac
 	if err != nil {
 		return err
 	}
-	for in := (&wire.Incoming{Message: &accordv1.DownloadResponse{}, Field: wire.DownloadChunk}); ; {
+	in := &wire.Incoming{Message: &accordv1.DownloadResponse{}, Field: wire.DownloadChunk}
+	defer in.Close()
+	for {
 		err := stream.RecvMsg(in)
 		if errors.Is(err, io.EOF) {
 			return nil

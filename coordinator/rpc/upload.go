@@ -121,7 +121,9 @@ func (f *federation) inTurn(h *accordv1.UploadHeader, stream accordv1.Federation
 // receive writes the chunks that come to w, without the first skip bytes.
 func receive(w io.Writer, skip int64, stream accordv1.FederationService_UploadServer) error {
 	message := &accordv1.UploadRequest{}
-	for in := (&wire.Incoming{Message: message, Field: wire.UploadChunk}); ; {
+	in := &wire.Incoming{Message: message, Field: wire.UploadChunk}
+	defer in.Close()
+	for {
 		err := stream.RecvMsg(in)
 		if errors.Is(err, io.EOF) {
 			return nil

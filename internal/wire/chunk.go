@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -50,7 +49,7 @@ func SendChunks(r io.Reader, field protowire.Number, send func(message any) erro
 }
 
 // Incoming receives the messages of a transfer, one after the other, from a
-// stream's RecvMsg.
+// stream's RecvMsg. Close it when done.
 type Incoming struct {
 	// Message takes what is more than a chunk in Field, or something else.
 	Message interface {
@@ -59,8 +58,17 @@ type Incoming struct {
 	}
 	Field protowire.Number
 
-	message, chunk []byte // of the last one that was a chunk alone
-	bare           bool   // it was
+	buffer *[]byte // of mem's pool, for messages that are a chunk alone
+	chunk  []byte  // of the last such
+	bare   bool    // the last message was one
+}
+
+// Close gives back the memory that chunks lay in.
+func (in *Incoming) Close() {
+	if in.buffer != nil {
+		mem.DefaultBufferPool().Put(in.buffer)
+		in.buffer, in.chunk = nil, nil
+	}
 }
 
 // Chunk returns the chunk that was received last, valid until the next is.
@@ -78,13 +86,16 @@ func (in *Incoming) take(data mem.BufferSlice) bool {
 	if size > ChunkSize+maxHead {
 		return false
 	}
-	in.message = slices.Grow(in.message[:0], size)[:size]
-	data.CopyTo(in.message)
-	field, kind, tag := protowire.ConsumeTag(in.message)
+	if in.buffer == nil {
+		in.buffer = mem.DefaultBufferPool().Get(ChunkSize + maxHead)
+	}
+	message := (*in.buffer)[:size]
+	data.CopyTo(message)
+	field, kind, tag := protowire.ConsumeTag(message)
 	if tag < 0 || field != in.Field || kind != protowire.BytesType {
 		return false
 	}
-	chunk, length := protowire.ConsumeBytes(in.message[tag:])
+	chunk, length := protowire.ConsumeBytes(message[tag:])
 	in.chunk = chunk
 	return length == size-tag
 }

@@ -61,8 +61,13 @@ func TestLongChunks(t *testing.T) {
 			t.Errorf("%d bytes came back as %d (%v)", len(want), len(in.Chunk()), err)
 		}
 	}
-	if cap(in.message) > 2*ChunkSize {
-		t.Errorf("%d bytes are kept", cap(in.message))
+	if kept := cap(*in.buffer); kept > 2*ChunkSize {
+		t.Errorf("%d bytes are kept", kept)
+	}
+	in.Close()
+	in.Close()
+	if in.buffer != nil || len(in.Chunk()) > 0 {
+		t.Error("what was closed holds memory")
 	}
 }
 

@@ -80,6 +80,7 @@ func FuzzIncoming(f *testing.F) {
 		var want accordv1.UploadRequest
 		message := &accordv1.UploadRequest{}
 		in := Incoming{Message: message, Field: UploadChunk}
+		defer in.Close()
 		err := encoding.GetCodecV2("proto").Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, &in)
 		if plain := proto.Unmarshal(data, &want); (err == nil) != (plain == nil) {
 			t.Fatalf("got error %v, want %v", err, plain)
