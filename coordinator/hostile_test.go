@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
 )
 
@@ -65,6 +67,36 @@ func TestAnInvalidReplyEndsItsTask(t *testing.T) {
 			t.Errorf("got %+v", r)
 		}
 	})
+}
+
+// Nor is one that can not be read; only its own site can spoil a task so.
+func TestAnUnreadableReplyEndsItsTask(t *testing.T) {
+	w := start(t, t.TempDir(), nil, nil)
+	defer w.close()
+	x, y := w.site("x", 1), w.site("y", 1)
+	defer w.Attach(x)()
+	defer w.Attach(y)()
+	d := definition(1)
+	d.MinSites, d.Window.Minimum = 2, 1
+	if err := w.submit(d, params()); err != nil {
+		t.Fatal(err)
+	}
+	task, why := <-x.tasks, fault.Inputf("no JSON")
+	if _, err := w.Misunderstood(t.Context(), "y", task.ID, why); !errors.Is(err, fault.Input) {
+		t.Errorf("about another's task: got error %v, want bad input", err)
+	}
+	if r, err := w.Misunderstood(t.Context(), "x", task.ID, why); err != nil || r.Verdict != exchange.Rejected || r.Reason != "no JSON" {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if _, err := w.Misunderstood(t.Context(), "x", task.ID, why); !errors.Is(err, fault.Input) {
+		t.Errorf("again: got error %v, want bad input", err)
+	}
+	if _, err := w.Answer(t.Context(), "y", y.honest(<-y.tasks)); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.end("r"); s.Phase != round.Completed || s.Counts.Rejected != 1 {
+		t.Errorf("got %+v, want one of two rejected", s)
+	}
 }
 
 // Answers that nobody asked for are turned down, and do not fill the journal.

@@ -84,6 +84,17 @@ func (c *Coordinator) Attending() []string { return c.roster.names() }
 // error means that the reply was not understood (class fault.Input) or could
 // not be recorded; only then is it worth sending again.
 func (c *Coordinator) Answer(ctx context.Context, participant string, reply exchange.Reply) (exchange.Receipt, error) {
+	return c.answer(ctx, participant, reply, reply.Validate())
+}
+
+// Misunderstood is Answer for a reply to the task that could not be read, for the
+// reason why: if an answer is awaited, it was this one.
+func (c *Coordinator) Misunderstood(ctx context.Context, participant, task string, why error) (exchange.Receipt, error) {
+	return c.answer(ctx, participant, exchange.Reply{Task: task}, why)
+}
+
+// answer is Answer; wrong is what is wrong with the reply itself.
+func (c *Coordinator) answer(ctx context.Context, participant string, reply exchange.Reply, wrong error) (exchange.Receipt, error) {
 	name, _, _ := strings.Cut(reply.Task, "/")
 	c.mu.RLock()
 	r := c.runs[name]
@@ -96,11 +107,11 @@ func (c *Coordinator) Answer(ctx context.Context, participant string, reply exch
 	t, ok := state.Task(reply.Task)
 	open := ok && t.Participant == participant && awaited(t)
 	event := round.Answered{Task: reply.Task, Participant: participant, Outcome: round.Invalid, At: now()}
-	switch err := reply.Validate(); {
-	case err != nil && !open:
-		return exchange.Receipt{}, err
-	case err != nil:
-		event.Reason = err.Error() // nobody waits for a better one
+	switch {
+	case wrong != nil && !open:
+		return exchange.Receipt{}, wrong
+	case wrong != nil:
+		event.Reason = wrong.Error() // nobody waits for a better one
 	case r == nil:
 		return exchange.Receipt{}, fault.Inputf("task %.80s: there is no run of that name", reply.Task)
 	case reply.Outcome != exchange.Done:

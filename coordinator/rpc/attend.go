@@ -207,11 +207,13 @@ func (a *attendance) judge(ctx context.Context, r *accordv1.Reply) (exchange.Rec
 
 func (a *attendance) submit(ctx context.Context, r *accordv1.Reply) (exchange.Receipt, error) {
 	var reply exchange.Reply
-	if err := json.Unmarshal(r.GetPayload(), &reply); err != nil {
-		return exchange.Receipt{}, fault.As(fault.Input, fmt.Errorf("reply to %.80q: %w", r.GetTask(), err))
+	err := json.Unmarshal(r.GetPayload(), &reply)
+	if err == nil && reply.Task != r.GetTask() {
+		err = fmt.Errorf("the document is about task %.80q", reply.Task)
 	}
-	if reply.Task != r.GetTask() {
-		return exchange.Receipt{}, fault.Inputf("reply to %.80q: the document is about task %.80q", r.GetTask(), reply.Task)
+	if err != nil {
+		why := fault.Inputf("reply to %.80q: %s", r.GetTask(), bounded(err.Error()))
+		return a.coordinator.Misunderstood(ctx, a.link.Name(), r.GetTask(), why)
 	}
 	return a.coordinator.Answer(ctx, a.link.Name(), reply)
 }

@@ -192,6 +192,25 @@ func TestRepliesAreJudged(t *testing.T) {
 	}
 }
 
+// What can not be read is the answer of a site that was asked, and not counted
+// against it as noise.
+func TestAwaitedRepliesThatAreNotUnderstoodAreRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := serve(t, &fake{asked: "t"}, nil, nil).attend("a")
+		for n := range 20 {
+			p.reply("t", []byte(`{"outcome": `+strings.Repeat("9", 5000)+"}"))
+			m, err := p.Recv()
+			r := m.GetReceipt()
+			if err != nil || r.GetVerdict() != accordv1.Verdict_VERDICT_REJECTED || !strings.HasPrefix(r.GetReason(), "recorded: ") {
+				t.Fatalf("reply %d: got %v (%v)", n, m, err)
+			}
+			if len(r.GetReason()) > 1000 {
+				t.Fatalf("a reason of %d bytes", len(r.GetReason()))
+			}
+		}
+	})
+}
+
 // Who sends nothing that is understood is told so for a while, and then sent
 // away.
 func TestRepliesThatAreNotUnderstoodEndTheStream(t *testing.T) {

@@ -35,6 +35,7 @@ type fake struct {
 	limit  int64
 	hidden string // the digest of an artefact that was not offered
 	answer func(participant string, r exchange.Reply) (exchange.Receipt, error)
+	asked  string // the task that Misunderstood has an answer to
 
 	mu       sync.Mutex
 	links    []coordinator.Link // in order of attachment
@@ -54,6 +55,13 @@ func (f *fake) Attach(l coordinator.Link) (detach func()) {
 
 func (f *fake) Answer(_ context.Context, participant string, r exchange.Reply) (exchange.Receipt, error) {
 	return f.answer(participant, r)
+}
+
+func (f *fake) Misunderstood(_ context.Context, participant, task string, why error) (exchange.Receipt, error) {
+	if task == f.asked {
+		return exchange.Receipt{Task: task, Verdict: exchange.Rejected, Reason: "recorded: " + why.Error()}, nil
+	}
+	return exchange.Receipt{}, why
 }
 
 func (f *fake) Awaits(string, string) int64 { return f.limit }

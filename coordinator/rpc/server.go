@@ -26,6 +26,8 @@ import (
 type Federation interface {
 	Attach(coordinator.Link) (detach func())
 	Answer(ctx context.Context, participant string, r exchange.Reply) (exchange.Receipt, error)
+	// Misunderstood is Answer for a reply that could not be read.
+	Misunderstood(ctx context.Context, participant, task string, why error) (exchange.Receipt, error)
 	// Awaits is how many bytes an artefact of the participant's answer to the
 	// task may have; 0 when none is awaited.
 	Awaits(participant, task string) int64
