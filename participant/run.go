@@ -67,6 +67,17 @@ const (
 	maxRetry   = 15 * time.Second
 )
 
+// Pauses returns the times that Run lets pass between two tries to reach the
+// coordinator. They begin anew with Reset, for a site that was let in.
+func Pauses() *backoff.ExponentialBackOff {
+	retry := backoff.NewExponentialBackOff()
+	retry.RandomizationFactor = 1 // from 0 to twice the interval
+	retry.InitialInterval = firstRetry / 2
+	retry.Multiplier = 2
+	retry.MaxInterval = maxRetry / 2
+	return retry
+}
+
 // peer is a participant while Run runs.
 type peer struct {
 	options Options
@@ -80,11 +91,7 @@ type peer struct {
 // attendForever keeps attending until ctx ends, whose error it returns, or
 // until the coordinator refuses for good.
 func (p *peer) attendForever(ctx context.Context) error {
-	retry := backoff.NewExponentialBackOff()
-	retry.RandomizationFactor = 1 // from 0 to twice the interval
-	retry.InitialInterval = firstRetry / 2
-	retry.Multiplier = 2
-	retry.MaxInterval = maxRetry / 2
+	retry := Pauses()
 	for {
 		event := "coordinator unreachable"
 		err := p.attend(ctx, func() {
