@@ -24,6 +24,7 @@ type Entry struct {
 	Round       int       `json:"round"`
 	Participant string    `json:"participant"`
 	Count       int       `json:"count"`
+	Reason      string    `json:"reason"`
 }
 
 // Process is a running one. Its log is JSON, a line an entry, on its stderr.
@@ -76,13 +77,20 @@ func (p *Process) Entries(event string) []Entry {
 
 // Await waits for entry n, from 0, of an event.
 func (p *Process) Await(ctx context.Context, event string, n int) (Entry, error) {
-	for {
+	for seen := 0; ; {
 		p.mu.Lock()
-		more := p.more
+		more, unseen := p.more, p.entries[seen:] // which never change
 		p.mu.Unlock()
-		if found := p.Entries(event); len(found) > n {
-			return found[n], nil
+		for _, e := range unseen {
+			if e.Event != event {
+				continue
+			}
+			if n == 0 {
+				return e, nil
+			}
+			n--
 		}
+		seen += len(unseen)
 		select {
 		case <-more:
 		case <-p.read:
