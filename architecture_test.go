@@ -54,8 +54,10 @@ var rules = []struct {
 	{"participant", []string{"participant", "exchange", "internal/", "model", "proto/"}},
 	{"simulation", []string{"coordinator", "participant", "aggregation", "exchange", "internal/", "model"}},
 	{"cmd", []string{""}},
-	// A site of a measurement is a participant that trains nothing.
+	// A site of a measurement is a participant that trains nothing, or, one of a
+	// crowd, less than a participant.
 	{"scripts/bench/internal/federation", []string{"participant", "exchange", "model", "internal/", "scripts/bench/internal"}},
+	{"scripts/bench/internal/crowd", []string{"participant", "exchange", "internal/", "proto/"}},
 	{"scripts", []string{"internal/", "model", "scripts/bench/internal"}},
 }
 
@@ -85,7 +87,7 @@ func TestImportsPointDownward(t *testing.T) {
 
 // Generated types stop at the adapters.
 func TestGeneratedTypesStayAtTheEdge(t *testing.T) {
-	adapters := []string{"coordinator/rpc", "participant", "internal/wire", "internal/gossip"}
+	adapters := []string{"coordinator/rpc", "participant", "internal/wire", "internal/gossip", "scripts/bench/internal/crowd"}
 	for path, imports := range goList(t) {
 		if slices.Contains(imports, module+"proto/accord/v1") && !slices.Contains(adapters, path) {
 			t.Errorf("%s imports the generated wire types; only %v do", path, adapters)

@@ -1,7 +1,8 @@
 // Package federation starts a coordinator and sites as processes on this
 // machine, for measurements: the coordinator is the accord binary, a site is the
 // measuring program called again, with package participant inside and a trainer
-// that costs nothing.
+// that costs nothing. Sites by the thousand are package crowd's, which only speak
+// the wire.
 package federation
 
 import (
@@ -20,6 +21,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/scripts/bench/internal/accord"
+	"github.com/accord-fl/accord/scripts/bench/internal/crowd"
 )
 
 // Federation is a coordinator and its sites. Close ends them.
@@ -122,8 +124,9 @@ func (f *Federation) Join(name, address string, takes time.Duration) error {
 // inviteTogether bounds how many sites one command invites.
 const inviteTogether = 500
 
-// JoinMany starts so many sites in one process, each with a certificate and a
-// connection of its own, and waits until all of them attend.
+// JoinMany starts so many sites in one process that only speak the wire, each
+// with a certificate and a connection of its own, and waits until all of them
+// attend.
 func (f *Federation) JoinMany(process string, count int) error {
 	dir := filepath.Join(f.dir, process)
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -163,7 +166,7 @@ func (f *Federation) JoinMany(process string, count int) error {
 		return err
 	}
 	f.Sites[process] = p
-	_, err = p.Await(f.ctx, "attending", count-1)
+	_, err = p.Await(f.ctx, crowd.Began, count-1)
 	return err
 }
 
@@ -232,6 +235,16 @@ type Run struct {
 	Phase  string   `json:"phase"`
 	Reason string   `json:"reason"`
 	Cohort []string `json:"cohort"`
+	Counts Counts   `json:"counts"`
+}
+
+// Counts tells how many answers of a run ended how.
+type Counts struct {
+	Accepted int `json:"accepted"`
+	Rejected int `json:"rejected"`
+	Declined int `json:"declined"`
+	Late     int `json:"late"`
+	Lost     int `json:"lost"`
 }
 
 // Close ends all processes.

@@ -8,13 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/heap"
@@ -23,26 +21,27 @@ import (
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/participant"
 	"github.com/accord-fl/accord/participant/trainer"
+	"github.com/accord-fl/accord/scripts/bench/internal/crowd"
 )
 
 // Verb is the measuring program's first argument when it is called as a site;
 // the second describes that.
 const Verb = "site"
 
-// site is a participant that trains nothing.
+// site is a participant that trains nothing, or, without a token, a crowd.
 type site struct {
-	Token   string        `json:"token"` // "": many, those in Dir's tokensFile
+	Token   string        `json:"token"` // "": a crowd, with those in Dir's tokensFile
 	Dir     string        `json:"dir"`
-	Takes   time.Duration `json:"takes"`
-	Perturb bool          `json:"perturb"` // change each weight
+	Takes   time.Duration `json:"takes"`   // not a crowd's, which only speaks the wire
+	Perturb bool          `json:"perturb"` // change each weight; not a crowd's
 }
 
 var _ participant.Trainer = site{}
 
-// tokensFile lies in the folder of many sites, a token a line.
+// tokensFile lies in the folder of a crowd, a token a line.
 const tokensFile = "tokens"
 
-// Attend is a site, or many, described by Verb's argument, until ctx ends.
+// Attend is a site, or a crowd, described by Verb's argument, until ctx ends.
 func Attend(ctx context.Context, document string) error {
 	var s site
 	if err := json.Unmarshal([]byte(document), &s); err != nil {
@@ -54,32 +53,32 @@ func Attend(ctx context.Context, document string) error {
 	log := zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), zap.InfoLevel))
 	if s.Token != "" {
 		heap.SetFloor(heap.Small) // as a participant does
-		return s.attend(ctx, log, func(join func() error) error { return join() })
+		return s.attend(ctx, log)
 	}
+	return s.attendTogether(ctx, log)
+}
+
+// attendTogether is a crowd: sites that only speak the wire.
+func (s site) attendTogether(ctx context.Context, log *zap.Logger) error {
 	data, err := os.ReadFile(filepath.Join(s.Dir, tokensFile))
 	if err != nil {
 		return err
 	}
+	var tokens []pki.Token
+	for line := range strings.FieldsSeq(string(data)) {
+		token, err := pki.ParseToken(line)
+		if err != nil {
+			return err
+		}
+		tokens = append(tokens, token)
+	}
 	// What is measured is the coordinator, on the same processors.
 	debug.SetGCPercent(400)
-	g, ctx := errgroup.WithContext(ctx)
-	places := make(chan struct{}, 32) // so many join at a time
-	for i, token := range strings.Fields(string(data)) {
-		one := s
-		one.Token, one.Dir = token, filepath.Join(s.Dir, strconv.Itoa(i))
-		g.Go(func() error {
-			return one.attend(ctx, log, func(join func() error) error {
-				places <- struct{}{}
-				defer func() { <-places }()
-				return join()
-			})
-		})
-	}
-	return g.Wait()
+	return crowd.Attend(ctx, s.Dir, tokens, log)
 }
 
-// attend joins, by turns, and takes part.
-func (s site) attend(ctx context.Context, log *zap.Logger, turn func(join func() error) error) error {
+// attend joins and takes part.
+func (s site) attend(ctx context.Context, log *zap.Logger) error {
 	token, err := pki.ParseToken(s.Token)
 	if err != nil {
 		return err
@@ -88,7 +87,7 @@ func (s site) attend(ctx context.Context, log *zap.Logger, turn func(join func()
 	o.Name, o.Coordinator, o.Dir = token.Site, token.Coordinator, filepath.Join(s.Dir, "state")
 	identity := filepath.Join(s.Dir, "identity")
 	if _, err := os.Stat(identity); errors.Is(err, fs.ErrNotExist) {
-		if err := turn(func() error { return participant.Join(ctx, token, identity) }); err != nil {
+		if err := participant.Join(ctx, token, identity); err != nil {
 			return err
 		}
 	}
