@@ -110,5 +110,7 @@ func (s site) Train(ctx context.Context, t exchange.Task, global *model.File, do
 	if s.Perturb {
 		return trainer.Result{Samples: 1, Steps: 1}, done(&perturbed{of: global, by: Noise(rng.New(t.Seed, t.ID).Uint32())})
 	}
-	return trainer.Result{Samples: 1, Steps: 1}, done(nudged{of: global, by: 1e-6 * rng.New(t.Seed, t.ID).Float32()})
+	// Far enough that no two updates are equal, which the coordinator stores once:
+	// a weight of a tenth is rounded to 7e-9.
+	return trainer.Result{Samples: 1, Steps: 1}, done(nudged{of: global, by: 1e-2 * rng.New(t.Seed, t.ID).Float32()})
 }
