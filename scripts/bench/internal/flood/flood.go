@@ -79,6 +79,8 @@ func (f Flood) calls(ctx context.Context, conn *grpc.ClientConn, n int, t *tally
 		select {
 		case <-turn.C:
 		case <-ctx.Done():
+		}
+		if ctx.Err() != nil { // when both were ready, either may have been taken
 			return
 		}
 		a := all[i%len(all)]
