@@ -30,7 +30,8 @@ const (
 type attendance struct {
 	*federation
 	stream   accordv1.FederationService_AttendServer
-	incoming chan *accordv1.AttendRequest
+	first    chan *accordv1.AttendRequest // the hello
+	admitted chan struct{}                // closed once link is there
 	replies  chan *accordv1.Reply
 	lease    *time.Timer
 	link     *link
@@ -46,7 +47,8 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	a := &attendance{
 		federation: f,
 		stream:     stream,
-		incoming:   make(chan *accordv1.AttendRequest),
+		first:      make(chan *accordv1.AttendRequest, 1),
+		admitted:   make(chan struct{}),
 		replies:    make(chan *accordv1.Reply, maxReplies),
 		lease:      time.NewTimer(min(helloWithin, f.options.Lease)),
 	}
@@ -65,6 +67,8 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	}
 	a.link = newLink(hello)
 	a.link.say(f.welcome(hello))
+	a.lease.Reset(f.options.Lease)
+	close(a.admitted)
 	go func() { failed <- a.send(ctx) }()
 
 	work.Go(func() { a.answer(ctx) })
@@ -77,17 +81,28 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	return a.converse(failed)
 }
 
-// receive hands on what the participant says.
+// receive hands on the hello, and hears whatever a participant says that was
+// admitted. It does so by itself, since most is renewals, of thousands of
+// participants. When the participant has left, it returns io.EOF.
 func (a *attendance) receive(ctx context.Context) error {
+	m, err := a.stream.Recv()
+	if err != nil {
+		return err
+	}
+	a.first <- m
+	select {
+	case <-a.admitted:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for {
 		m, err := a.stream.Recv()
 		if err != nil {
 			return err
 		}
-		select {
-		case a.incoming <- m:
-		case <-ctx.Done():
-			return ctx.Err()
+		a.lease.Reset(a.options.Lease)
+		if err := a.hear(m); err != nil {
+			return err
 		}
 	}
 }
@@ -109,7 +124,7 @@ func (a *attendance) send(ctx context.Context) error {
 // hello waits for the participant to present itself.
 func (a *attendance) hello(failed <-chan error) (exchange.Hello, error) {
 	select {
-	case m := <-a.incoming:
+	case m := <-a.first:
 		return readHello(m)
 	case err := <-failed:
 		return exchange.Hello{}, err
@@ -120,20 +135,14 @@ func (a *attendance) hello(failed <-chan error) (exchange.Hello, error) {
 	}
 }
 
-// converse listens until the attendance ends, and returns why.
+// converse waits until the attendance ends, and returns why.
 func (a *attendance) converse(failed <-chan error) error {
 	rekeyed := a.handKeys()
 	for {
-		a.lease.Reset(a.options.Lease)
 		select {
-		case m := <-a.incoming:
-			a.link.beat(a.link.Pulse().Load)
-			if left, err := a.hear(m); left || err != nil {
-				return err
-			}
 		case err := <-failed:
 			if errors.Is(err, io.EOF) {
-				return nil // it has closed its side
+				return nil
 			}
 			return err
 		case <-rekeyed:
@@ -148,24 +157,25 @@ func (a *attendance) converse(failed <-chan error) error {
 	}
 }
 
-// hear acts on what the participant said; left tells that it has gone.
-func (a *attendance) hear(m *accordv1.AttendRequest) (left bool, err error) {
+// hear acts on what the participant said; io.EOF tells that it was a farewell.
+func (a *attendance) hear(m *accordv1.AttendRequest) error {
 	switch m := m.GetMessage().(type) {
 	case *accordv1.AttendRequest_Renewal:
 		a.link.beat(int(max(0, m.Renewal.GetLoad())))
-		return false, nil
+		return nil
 	case *accordv1.AttendRequest_Reply:
+		a.link.beat(a.link.Pulse().Load)
 		select {
 		case a.replies <- m.Reply:
-			return false, nil
+			return nil
 		default:
-			return false, errTalkative
+			return errTalkative
 		}
 	case *accordv1.AttendRequest_Farewell:
 		a.log.Info("participant says farewell", zap.String("participant", a.link.Name()), zap.String("reason", bounded(m.Farewell.GetReason())))
-		return true, nil
+		return io.EOF
 	default:
-		return false, fault.Inputf("a message of kind %T is not expected here", m)
+		return fault.Inputf("a message of kind %T is not expected here", m)
 	}
 }
 
