@@ -122,7 +122,7 @@ func (f *File) ReadAt(dst []float32, off int) error {
 		}
 		n := min(len(dst), end-off)
 		if err := f.file.ReadFloat32(dst[:n], s.Info, int64(off-s.start)); err != nil {
-			return fmt.Errorf("tensor %q: %w", f.tensors[f.tensorAt(off)].Name, err)
+			return fmt.Errorf("from tensor %q on: %w", f.tensors[f.tensorAt(off)].Name, err)
 		}
 		dst, off = dst[n:], off+n
 	}

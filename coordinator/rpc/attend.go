@@ -23,7 +23,7 @@ import (
 // The bounds of a participant's replies on one stream.
 const (
 	maxReplies       = 128 // that wait for their verdict
-	maxMisunderstood = 16  // that are not understood
+	maxMisunderstood = 16  // that are not understood, and nobody awaits
 )
 
 // attendance is one Attend stream.
@@ -54,8 +54,8 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	}
 	defer a.lease.Stop()
 	failed := make(chan error, 2)
-	// These two block in the stream, so they can only end when it does, just
-	// after Attend has returned.
+	// These two block in the stream, so they may end only when it does, just after
+	// Attend has returned.
 	go func() { failed <- a.receive(ctx) }()
 	hello, err := a.hello(failed)
 	if err == nil {
@@ -67,8 +67,6 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	}
 	a.link = newLink(hello)
 	a.link.say(f.welcome(hello))
-	a.lease.Reset(f.options.Lease)
-	close(a.admitted)
 	go func() { failed <- a.send(ctx) }()
 
 	work.Go(func() { a.answer(ctx) })
@@ -76,6 +74,8 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	defer cancel()
 	detach := f.coordinator.Attach(a.link)
 	defer detach()
+	a.lease.Reset(f.options.Lease)
+	close(a.admitted)
 	f.log.Debug("participant attends", zap.String("participant", hello.Name), zap.String("version", hello.Version),
 		zap.String("trainer", hello.Capabilities.Trainer))
 	return a.converse(failed)
@@ -99,6 +99,9 @@ func (a *attendance) receive(ctx context.Context) error {
 		m, err := a.stream.Recv()
 		if err != nil {
 			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		a.lease.Reset(a.options.Lease)
 		if err := a.hear(m); err != nil {

@@ -91,8 +91,7 @@ func (s *Spool) Resume(key Key, size int64) (*Partial, error) {
 	var err error
 	if old != nil {
 		err = old.end(ErrSuperseded)
-		if _, ok := s.Has(key.Digest); ok { // by the old one, just now
-			p.gone = true
+		if _, ok := s.Has(key.Digest); ok { // by the old one, just now, or by another
 			s.forget(p)
 			return nil, errors.Join(err, ErrExists)
 		}

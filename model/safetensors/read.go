@@ -13,7 +13,9 @@ const blockBytes = 1 << 16
 // ReadFloat32 reads the elements [off, off+len(dst)) of t, counted in row-major
 // order, into dst, converted to float32: F64 and wide integers are rounded to
 // nearest (F64 beyond float32's range becomes infinite), BOOL gives 0 and 1.
-// NaN and infinities are passed on. t must be one of the file's tensors.
+// NaN and infinities are passed on. t must be one of the file's tensors, or have
+// the type of one, its Begin, and the End of a later one, with tensors of that
+// type alone between them; off counts from t's Begin.
 func (f *File) ReadFloat32(dst []float32, t Info, off int64) error {
 	if t.DType == F32 && littleEndian {
 		pos, err := f.place(len(dst), t, off)

@@ -64,6 +64,7 @@ func (m *models) download(ctx context.Context, client accordv1.FederationService
 		in = &wire.Incoming{Message: &accordv1.DownloadResponse{}, Field: wire.DownloadChunk}
 	}
 	defer m.receivers.Put(in)
+	defer in.Close()
 	g := m.get(a)
 	for at := 0; ; at += len(in.Chunk()) {
 		err := stream.RecvMsg(in)
