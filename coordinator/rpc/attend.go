@@ -31,7 +31,7 @@ type attendance struct {
 	*federation
 	stream   accordv1.FederationService_AttendServer
 	first    chan *accordv1.AttendRequest // the hello
-	admitted chan struct{}                // closed once link is there
+	admitted chan struct{}                // closed once link is attached
 	replies  chan *accordv1.Reply
 	lease    *time.Timer
 	link     *link
