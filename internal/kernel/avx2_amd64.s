@@ -2490,7 +2490,7 @@ end:
 	RET
 
 // func momentumAVX2(n int, w *float32, grads *float32, velocity *float32, rate float32, momentum float32, decay float32)
-// Requires: AVX, FMA3
+// Requires: AVX, AVX2, FMA3
 TEXT ·momentumAVX2(SB), NOSPLIT, $0-44
 	MOVQ         n+0(FP), AX
 	MOVQ         w+8(FP), CX
@@ -2499,17 +2499,27 @@ TEXT ·momentumAVX2(SB), NOSPLIT, $0-44
 	VBROADCASTSS rate+32(FP), Y0
 	VBROADCASTSS momentum+36(FP), Y1
 	VBROADCASTSS decay+40(FP), Y2
+	MOVL         $0x7fffffff, SI
+	VMOVD        SI, X3
+	VPBROADCASTD X3, Y3
+	MOVL         $0x00800000, SI
+	VMOVD        SI, X4
+	VPBROADCASTD X4, Y4
 	TESTQ        AX, AX
 	JZ           end
 
 loop:
-	VMOVUPS      (CX), Y3
-	VMOVUPS      (DX), Y4
-	VFMADD231PS  Y2, Y3, Y4
-	VFMADD231PS  (BX), Y1, Y4
-	VMOVUPS      Y4, (BX)
-	VFNMADD231PS Y0, Y4, Y3
-	VMOVUPS      Y3, (CX)
+	VMOVUPS      (CX), Y5
+	VMOVUPS      (DX), Y6
+	VFMADD231PS  Y2, Y5, Y6
+	VFMADD231PS  (BX), Y1, Y6
+	VANDPS       Y3, Y6, Y7
+	VCMPPS       $0x05, Y4, Y7, Y7
+	VANDPS       Y6, Y7, Y6
+	VMOVAPS      Y6, Y6
+	VMOVUPS      Y6, (BX)
+	VFNMADD231PS Y0, Y6, Y5
+	VMOVUPS      Y5, (CX)
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, DX
 	ADDQ         $0x20, BX
@@ -2521,7 +2531,7 @@ end:
 	RET
 
 // func adamAVX2(n int, w *float32, grads *float32, m *float32, v *float32, step float32, new1 float32, new2 float32, epsilon float32)
-// Requires: AVX, FMA3
+// Requires: AVX, AVX2, FMA3
 TEXT ·adamAVX2(SB), NOSPLIT, $0-56
 	MOVQ         n+0(FP), AX
 	MOVQ         w+8(FP), CX
@@ -2532,26 +2542,40 @@ TEXT ·adamAVX2(SB), NOSPLIT, $0-56
 	VBROADCASTSS new1+44(FP), Y1
 	VBROADCASTSS new2+48(FP), Y2
 	VBROADCASTSS epsilon+52(FP), Y3
+	MOVL         $0x7fffffff, DI
+	VMOVD        DI, X4
+	VPBROADCASTD X4, Y4
+	MOVL         $0x00800000, DI
+	VMOVD        DI, X5
+	VPBROADCASTD X5, Y5
 	TESTQ        AX, AX
 	JZ           end
 
 loop:
-	VMOVUPS     (DX), Y4
-	VMOVUPS     (BX), Y5
-	VSUBPS      Y5, Y4, Y6
-	VFMADD231PS Y1, Y6, Y5
-	VMOVUPS     Y5, (BX)
-	VMOVUPS     (SI), Y6
-	VFMSUB213PS Y6, Y4, Y4
-	VFMADD231PS Y2, Y4, Y6
-	VMOVUPS     Y6, (SI)
-	VSQRTPS     Y6, Y6
-	VADDPS      Y3, Y6, Y6
-	VMULPS      Y0, Y5, Y5
-	VDIVPS      Y6, Y5, Y5
-	VMOVUPS     (CX), Y4
-	VSUBPS      Y5, Y4, Y4
-	VMOVUPS     Y4, (CX)
+	VMOVUPS     (DX), Y6
+	VMOVUPS     (BX), Y7
+	VSUBPS      Y7, Y6, Y8
+	VFMADD231PS Y1, Y8, Y7
+	VANDPS      Y4, Y7, Y8
+	VCMPPS      $0x05, Y5, Y8, Y8
+	VANDPS      Y7, Y8, Y7
+	VMOVAPS     Y7, Y7
+	VMOVUPS     Y7, (BX)
+	VMOVUPS     (SI), Y8
+	VFMSUB213PS Y8, Y6, Y6
+	VFMADD231PS Y2, Y6, Y8
+	VANDPS      Y4, Y8, Y6
+	VCMPPS      $0x05, Y5, Y6, Y6
+	VANDPS      Y8, Y6, Y6
+	VMOVAPS     Y6, Y8
+	VMOVUPS     Y8, (SI)
+	VSQRTPS     Y8, Y8
+	VADDPS      Y3, Y8, Y8
+	VMULPS      Y0, Y7, Y7
+	VDIVPS      Y8, Y7, Y7
+	VMOVUPS     (CX), Y6
+	VSUBPS      Y7, Y6, Y6
+	VMOVUPS     Y6, (CX)
 	ADDQ        $0x20, CX
 	ADDQ        $0x20, DX
 	ADDQ        $0x20, BX

@@ -195,6 +195,45 @@ func TestFlatFunctionsMatchPortable(t *testing.T) {
 	})
 }
 
+// What a weight has learnt long ago must not stay behind as a number below the
+// normal ones, and the smallest normal number must stay.
+func TestMomentsEndAtZero(t *testing.T) {
+	const n = 2*Lanes + 3 // with a rest
+	each(t, func(t *testing.T, f *family) {
+		w, g, m, v := make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
+		fill := func(s []float32, value float32) {
+			for i := range s {
+				s[i] = value
+			}
+		}
+		ends := func(what string, s []float32, want float32) {
+			t.Helper()
+			for i, got := range s {
+				if got != want {
+					t.Fatalf("%s of element %d: got %g, want %g", what, i, got, want)
+				}
+			}
+		}
+		fill(m, -0x1p-126)
+		f.momentum(w, g, m, 0.1, 1, 0)
+		ends("velocity that keeps", m, -0x1p-126)
+		for range 10 {
+			f.momentum(w, g, m, 0.1, 0.9, 0)
+		}
+		ends("velocity", m, 0)
+		fill(m, 0x1p-126)
+		fill(v, 0x1p-126)
+		f.adam(w, g, m, v, AdamRates{Step: 0.1, Epsilon: 1e-7})
+		ends("first moment that keeps", m, 0x1p-126)
+		ends("second moment that keeps", v, 0x1p-126)
+		for range 10 {
+			f.adam(w, g, m, v, AdamRates{Step: 0.1, New1: 0.1, New2: 0.001, Epsilon: 1e-7})
+		}
+		ends("first moment", m, 0)
+		ends("second moment", v, 0)
+	})
+}
+
 // The aggregate of a round must not depend on the processor.
 func TestFoldIsExactlyPortable(t *testing.T) {
 	property(t, func(d *drawing) {

@@ -10,6 +10,7 @@ import (
 const (
 	isUnordered    = 0x03
 	isNotLessEqual = 0x06 // greater, or one is NaN
+	isNotLess      = 0x05 // as large, or one is NaN
 	isLessEqual    = 0x02
 )
 
