@@ -170,6 +170,20 @@ func TestDivergenceIsAResult(t *testing.T) {
 	}
 }
 
+// A run whose model only guesses any more is ended, and a result.
+func TestCollapseIsAResult(t *testing.T) {
+	b := faked(t, "collapse", io.Discard)
+	if err := os.MkdirAll(b.cache, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"then", "when it was not saved and is resumed"} {
+		r, err := b.measure(t.Context(), b.open()[0], func([]report.Round) {})
+		if err != nil || r.Rounds != 3+collapseRounds || r.ToTarget != nil || r.figure() != "collapsed after 3" {
+			t.Errorf("%s: got %+v and error %v, want a run that collapsed after 3 rounds", when, r, err)
+		}
+	}
+}
+
 // Cells whose learning rate is not known yet are left out, and said to be.
 func TestCellsWaitForTheirRate(t *testing.T) {
 	var log bytes.Buffer

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/accord-fl/accord/internal/report"
 )
@@ -20,7 +21,15 @@ func TestMain(m *testing.M) {
 	if mode := os.Getenv(fakeMode); mode != "" {
 		os.Exit(fake(mode, os.Args[1:]))
 	}
+	interval = 20 * time.Millisecond
 	os.Exit(m.Run())
+}
+
+// untilAsked waits for an interrupt.
+func untilAsked() {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, os.Interrupt)
+	<-asked
 }
 
 // fake leaves a run folder as accord simulate does, a round for each percent
@@ -47,7 +56,12 @@ func fake(mode string, args []string) int {
 	if err != nil || openErr != nil {
 		return 3
 	}
-	for n := len(before) + 1; n <= min(limit, 9); n++ {
+	rounds := min(limit, 9)
+	if mode == "collapse" {
+		rounds = 3 + collapseRounds
+	}
+	for n := len(before) + 1; n <= rounds; n++ {
+		accuracy := 0.9 + 0.01*float64(n)
 		if n == 4 {
 			switch mode {
 			case "crash":
@@ -59,17 +73,21 @@ func fake(mode string, args []string) int {
 				fmt.Fprintln(os.Stderr, "accord: simulation: the run in DIR has ended already: failed after 3 versions")
 				return 5
 			case "wait":
-				asked := make(chan os.Signal, 1)
-				signal.Notify(asked, os.Interrupt)
-				<-asked
+				untilAsked()
 				return 130
 			}
 		}
-		accuracy := 0.9 + 0.01*float64(n)
+		if n >= 4 && mode == "collapse" {
+			accuracy = 0.1
+		}
 		if metrics.Append(report.Round{Round: n, Accuracy: &accuracy, Samples: 6000, TrainSeconds: 0.5}) != nil ||
 			os.WriteFile(filepath.Join(dir, report.CardFile), []byte(`{"lineage": {"kernel": "fake"}}`), 0o644) != nil {
 			return 1
 		}
+	}
+	if mode == "collapse" {
+		untilAsked()
+		return 130
 	}
 	if metrics.Close() != nil || os.WriteFile(filepath.Join(dir, report.ReportFile), nil, 0o644) != nil {
 		return 1

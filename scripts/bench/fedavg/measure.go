@@ -35,8 +35,8 @@ func (b *bench) folder(c cell) string {
 	return filepath.Join(b.cache, fmt.Sprintf("%s-rounds%d", name, c.limit()))
 }
 
-// measure trains a cell to its end, from where an earlier go left it. show
-// hears of the rounds from time to time.
+// measure trains a cell to its end, from where an earlier go left it, or until it
+// has collapsed. show hears of the rounds from time to time.
 func (b *bench) measure(ctx context.Context, c cell, show func([]report.Round)) (result, error) {
 	dir := b.folder(c)
 	args := append(append([]string{"simulate"}, b.federation...), c.args()...)
@@ -51,8 +51,15 @@ func (b *bench) measure(ctx context.Context, c cell, show func([]report.Round)) 
 			}
 			args = append(args, "--out", dir)
 		}
-		diverged, err := b.accord(ctx, args, filepath.Join(dir, report.MetricsFile), show)
-		if err != nil {
+		running, end := context.WithCancel(ctx)
+		defer end()
+		diverged, err := b.accord(running, args, filepath.Join(dir, report.MetricsFile), func(rounds []report.Round) {
+			show(rounds)
+			if _, collapsed := collapse(rounds); collapsed {
+				end()
+			}
+		})
+		if ended := running.Err() != nil && ctx.Err() == nil; err != nil && !ended {
 			return r, err
 		}
 		r.Diverged = diverged

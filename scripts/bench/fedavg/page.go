@@ -15,6 +15,8 @@ func (r result) figure() string {
 		return fmt.Sprint(*r.ToTarget)
 	case r.Diverged:
 		return fmt.Sprintf("diverged after %d", r.Rounds)
+	case r.Collapsed > 0:
+		return fmt.Sprintf("collapsed after %d", r.Collapsed)
 	default:
 		return fmt.Sprintf("> %d (%s)", r.Rounds, percent(r.Best))
 	}
@@ -33,7 +35,9 @@ How many rounds federated averaging takes to reach 99 %% test accuracy on MNIST 
 al., "Communication-Efficient Learning of Deep Networks from Decentralized Data"
 (2017). A site makes E passes over its 600 images in batches of B, which is u steps a
 round. A run may take twice the paper's rounds: %[1]s> 40 (98.90 %%)%[1]s is one that ended
-there, and the best accuracy that it saw. %[2]s is not measured yet.
+there, and the best accuracy that it saw. %[1]sdiverged%[1]s is one whose losses were no
+numbers any more, and %[1]scollapsed%[1]s one that was ended because its model did no better
+than guess in the next %[8]d rounds. %[2]s is not measured yet.
 
 %[3]s
 Two digits: sorted by digit, cut into 200 shards, two shards for each site.
@@ -62,7 +66,7 @@ A schedule is constant, or 1/√t: lr/√t in round t.
 %[6]s
 What each cell took, and the command that does it again, is in
 [fedavg.json](fedavg.json).
-`, "`", unknown, r.table(), wholeShardFactor, r.rates(), r.state(), wholeShardLimit)
+`, "`", unknown, r.table(), wholeShardFactor, r.rates(), r.state(), wholeShardLimit, collapseRounds)
 }
 
 // told is the figure of a cell, if there is one by now.

@@ -7,8 +7,8 @@ import (
 	"github.com/accord-fl/accord/internal/report"
 )
 
-// interval is how often a cell under way is looked at.
-const interval = 15 * time.Second
+// interval is how often a cell under way is looked at; tests look more often.
+var interval = 15 * time.Second
 
 // follow shows the metrics at path, as they grow, until ended is closed.
 // Metrics that are not there yet are empty.

@@ -24,11 +24,15 @@ type result struct {
 	ToTarget *int    `json:"rounds_to_target"` // null: not reached
 	Best     float64 `json:"best_accuracy"`
 	Diverged bool    `json:"diverged,omitempty"` // the run failed: losses were no numbers
-	LR       float64 `json:"lr"`
-	Seconds  float64 `json:"train_seconds"` // without measuring
-	Samples  int64   `json:"samples"`       // trained on
-	Kernel   string  `json:"kernel"`
-	Command  string  `json:"command"`
+	// Collapsed is the last round whose model did better than guess, of a run
+	// that was ended for it; 0 is none.
+	Collapsed int `json:"collapsed_after,omitempty"`
+
+	LR      float64 `json:"lr"`
+	Seconds float64 `json:"train_seconds"` // without measuring
+	Samples int64   `json:"samples"`       // trained on
+	Kernel  string  `json:"kernel"`
+	Command string  `json:"command"`
 }
 
 // count fills in what a run's metrics tell. The best accuracy so far reaches
@@ -46,6 +50,35 @@ func (r *result) count(rounds []report.Round) {
 			r.ToTarget = &m.Round
 		}
 	}
+	if last, ok := collapse(rounds); ok {
+		r.Collapsed = last
+	}
+}
+
+// A run has collapsed when its model was good, and then guessed in so many rounds in
+// a row: with ten digits that is right in about a tenth. Its units are dead, which
+// no further training changes.
+const (
+	good           = 0.5
+	guess          = 0.2
+	collapseRounds = 100
+)
+
+// collapse returns the last round that did better than guess, if the run has
+// collapsed.
+func collapse(rounds []report.Round) (last int, ok bool) {
+	var best float64
+	since := 0 // rounds that guessed
+	for _, m := range rounds {
+		if m.Accuracy == nil {
+			continue
+		}
+		best = max(best, *m.Accuracy)
+		if since++; *m.Accuracy >= guess {
+			last, since = m.Round, 0
+		}
+	}
+	return last, best >= good && since >= collapseRounds
 }
 
 // better tells whether r is a better end than other: in fewer rounds, or where

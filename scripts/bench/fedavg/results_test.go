@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,6 +61,32 @@ func missed(best float64) result {
 	return result{Rounds: 40, Best: best}
 }
 
+func TestCollapse(t *testing.T) {
+	run := func(accuracies ...float64) (rounds []report.Round) {
+		for i, a := range accuracies {
+			rounds = append(rounds, report.Round{Round: i + 1, Accuracy: &a})
+		}
+		return rounds
+	}
+	guesses := slices.Repeat([]float64{0.11}, collapseRounds)
+	for name, c := range map[string]struct {
+		rounds []report.Round
+		last   int // 0: none
+	}{
+		"nothing":                 {nil, 0},
+		"never good":              {run(append([]float64{0.4}, guesses...)...), 0},
+		"good and lost":           {run(append([]float64{0.1, 0.9}, guesses...)...), 2},
+		"not long enough":         {run(append([]float64{0.1, 0.9}, guesses[1:]...)...), 0},
+		"it came back":            {run(append(append([]float64{0.9}, guesses...), 0.8)...), 0},
+		"a round without measure": {append(run(append([]float64{0.9}, guesses...)...), report.Round{Round: 102}), 1},
+	} {
+		var r result
+		if r.count(c.rounds); r.Collapsed != c.last {
+			t.Errorf("%s: collapsed after %d, want %d", name, r.Collapsed, c.last)
+		}
+	}
+}
+
 func TestBestLearningRate(t *testing.T) {
 	g := group{iid, constant, []float64{0.05, 0.1, 0.2}}
 	diverged := result{Rounds: 1, Best: 0.4, Diverged: true}
@@ -105,6 +132,7 @@ func TestPage(t *testing.T) {
 		"iid constant E=5 B=10 lr=0.2":      reached(39),
 		"iid constant E=1 B=10 lr=0.1":      reached(61),
 		"iid constant E=1 B=all lr=0.3":     {Rounds: 1252, Best: 0.98765},
+		"iid constant E=5 B=all lr=0.3":     {Rounds: 257, Best: 0.96, Collapsed: 157},
 		"iid constant E=1 B=50 lr=0.05":     reached(1), // of a rate that is not the best: not told
 		"iid inverse_sqrt E=5 B=10 lr=0.1":  missed(0.98),
 		"iid inverse_sqrt E=5 B=10 lr=0.2":  missed(0.981),
