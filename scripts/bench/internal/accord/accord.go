@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,16 +43,27 @@ func (b *Binary) Remove() error { return os.RemoveAll(b.Dir) }
 // Run runs the binary, with further variables in its environment, and returns
 // what it prints, and how long it took. It says on stderr what it runs.
 func (b *Binary) Run(ctx context.Context, env []string, args ...string) (out []byte, elapsed time.Duration, err error) {
-	fmt.Fprintln(os.Stderr, "+", strings.Join(append(append([]string{}, env...), "accord", strings.Join(args, " ")), " "))
+	command := line(args)
+	fmt.Fprintln(os.Stderr, "+", strings.Join(append(slices.Clone(env), command), " "))
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, b.Path, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.Dir, &stdout, &stderr
 	cmd.Env = append(os.Environ(), env...)
 	begin := time.Now()
 	if err := cmd.Run(); err != nil {
-		return nil, 0, fmt.Errorf("accord %s: %w\n%s", strings.Join(args, " "), errors.Join(ctx.Err(), err), stderr.String())
+		return nil, 0, fmt.Errorf("%s: %w\n%s", command, errors.Join(ctx.Err(), err), stderr.String())
 	}
 	return stdout.Bytes(), time.Since(begin), nil
+}
+
+// line is the command line, of which only the first arguments are told when there
+// are hundreds.
+func line(args []string) string {
+	const told = 40
+	if more := len(args) - told; more > 0 {
+		args = append(slices.Clone(args[:told]), fmt.Sprintf("… and %d more", more))
+	}
+	return "accord " + strings.Join(args, " ")
 }
 
 // JSON runs a verb with --json and decodes what it prints.
