@@ -34,12 +34,13 @@ func sgd() *routine {
 }
 
 // momentum computes velocity = momentum·velocity + g + decay·w and then
-// w −= rate·velocity.
+// w −= rate·velocity. A velocity below the normal numbers becomes zero.
 func momentum() *routine {
 	r := newRoutine("momentumNEON",
 		"n int, w *float32, grads *float32, velocity *float32, rate float32, momentum float32, decay float32")
 	n, w, grads, velocity := r.load("n"), r.load("w"), r.load("grads"), r.load("velocity")
 	rate, momentum, decay := r.spreadArgument("rate"), r.spreadArgument("momentum"), r.spreadArgument("decay")
+	exponents, normal := r.exponents(), r.vector()
 	x, g, u := r.lanes(), r.lanes(), r.lanes()
 	r.label("loop")
 	r.emit("VLD1", in(w), x)
@@ -47,6 +48,10 @@ func momentum() *routine {
 	r.emit("VLD1", in(velocity), u)
 	r.multiplyAdd(g, decay, x)
 	r.multiplyAdd(g, momentum, u)
+	for _, v := range g {
+		r.emit("VCMTST", exponents, v, normal) // all bits where one of the exponent's is set
+		r.emit("VAND", bits(normal), bits(v), bits(v))
+	}
 	r.multiplySubtract(x, rate, g)
 	r.emit("VST1.P", g, past(velocity, lanesBytes))
 	r.emit("VST1.P", x, past(w, lanesBytes))

@@ -145,10 +145,19 @@ func (r *routine) ones(v vector) vector { return r.spread("$1.0", v) }
 // spreadArgument takes a vector filled with an argument.
 func (r *routine) spreadArgument(name string) vector { return r.spread(r.argument(name), r.vector()) }
 
-func (r *routine) clear(v vector) {
-	bytes := fmt.Sprintf("V%d.B16", int(v))
-	r.emit("VEOR", bytes, bytes, bytes)
+// exponents takes a vector whose elements have the bits of an exponent: numbers
+// below the normal ones have none of them.
+func (r *routine) exponents() vector {
+	from, v := r.register(), r.vector()
+	r.emit("MOVD", fmt.Sprintf("$0x%x", 0xff<<23), from)
+	r.emit("VDUP", from, v)
+	return v
 }
+
+func (r *routine) clear(v vector) { r.emit("VEOR", bits(v), bits(v), bits(v)) }
+
+// bits is a vector for what knows no elements.
+func bits(v vector) string { return fmt.Sprintf("V%d.B16", int(v)) }
 
 // countdown repeats what lies behind label until n has become zero.
 func (r *routine) countdown(n register, label string) {
