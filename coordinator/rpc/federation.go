@@ -40,13 +40,14 @@ func (f *federation) Download(r *accordv1.DownloadRequest, stream accordv1.Feder
 	if r.GetOffset() < 0 || r.GetOffset() > blob.Size() {
 		return status.Errorf(codes.OutOfRange, "offset %d of an artefact of %d bytes", r.GetOffset(), blob.Size())
 	}
+	var rest io.Reader = io.NewSectionReader(blob, r.GetOffset(), blob.Size()-r.GetOffset())
 	if blob.Size()-r.GetOffset() > exchange.TurnAbove {
-		done, err := f.downloads.take(stream.Context(), callerOf(stream.Context()).identity.Name)
+		turn, err := f.downloads.take(stream.Context(), callerOf(stream.Context()).identity.Name)
 		if err != nil {
 			return err
 		}
-		defer done()
+		defer turn.done()
+		rest = io.TeeReader(rest, turn)
 	}
-	rest := io.NewSectionReader(blob, r.GetOffset(), blob.Size()-r.GetOffset())
 	return wire.SendChunks(rest, wire.DownloadChunk, stream.SendMsg)
 }

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -13,7 +14,8 @@ import (
 // only some do.
 const (
 	maxTurns  = 8
-	turnLasts = 10 * time.Second // who is slower has little on the way at a time
+	turnLasts = 10 * time.Second // and once more, while it moves turnMoves
+	turnMoves = 60 << 20         // bytes; who is 50 ms away or slower moves less, and has little on the way
 	turnsEach = 4                // that one participant may have or wait for
 )
 
@@ -26,12 +28,20 @@ type turns struct {
 	each map[string]int // by who has one or waits for one
 }
 
+// turn is one's turn. What is transferred is written to it, too, to be counted.
+type turn struct {
+	of    *turns
+	who   string
+	moved atomic.Int64 // in this turnLasts
+	free  func()       // lets the next begin; more than once does no harm
+	limit *time.Timer  // guarded by of.mu
+}
+
 func newTurns() *turns { return &turns{taken: make(chan struct{}, maxTurns), each: map[string]int{}} }
 
 // take waits for a turn of who; "" is somebody unknown. It ends with done, or by
-// itself when it has lasted long enough, so that slow peers do not keep others
-// waiting.
-func (t *turns) take(ctx context.Context, who string) (done func(), err error) {
+// itself when it is slow, so that others need not wait for that.
+func (t *turns) take(ctx context.Context, who string) (*turn, error) {
 	if !t.queue(who) {
 		return nil, status.Errorf(codes.ResourceExhausted, "%s has %d large transfers under way; one after another is enough", who, turnsEach)
 	}
@@ -41,13 +51,36 @@ func (t *turns) take(ctx context.Context, who string) (done func(), err error) {
 		t.leave(who)
 		return nil, ctx.Err()
 	}
-	free := sync.OnceFunc(func() { <-t.taken })
-	limit := time.AfterFunc(turnLasts, free)
-	return sync.OnceFunc(func() {
-		limit.Stop()
-		free()
-		t.leave(who)
-	}), nil
+	one := &turn{of: t, who: who, free: sync.OnceFunc(func() { <-t.taken })}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	one.limit = time.AfterFunc(turnLasts, one.look)
+	return one, nil
+}
+
+func (t *turn) Write(p []byte) (int, error) {
+	t.moved.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// look ends the turn unless it is fast.
+func (t *turn) look() {
+	t.of.mu.Lock()
+	defer t.of.mu.Unlock()
+	if t.moved.Swap(0) >= turnMoves {
+		t.limit.Reset(turnLasts)
+		return
+	}
+	t.free()
+}
+
+// done ends the turn; it must be called, once.
+func (t *turn) done() {
+	t.of.mu.Lock()
+	t.limit.Stop()
+	t.of.mu.Unlock()
+	t.free()
+	t.of.leave(t.who)
 }
 
 func (t *turns) queue(who string) bool {

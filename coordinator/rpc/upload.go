@@ -88,7 +88,7 @@ func (f *federation) store(h *accordv1.UploadHeader, stream accordv1.FederationS
 	if h.GetOffset() < 0 || again < 0 {
 		return status.Errorf(codes.Unavailable, "upload: goes on at byte %d, only %d are there: ask again", h.GetOffset(), resumed)
 	}
-	if err := f.inTurn(h, stream, func() error { return receive(p, again, stream) }); err != nil {
+	if err := f.inTurn(h, p, again, stream); err != nil {
 		return err
 	}
 	err = p.Finish()
@@ -103,19 +103,19 @@ func (f *federation) store(h *accordv1.UploadHeader, stream accordv1.FederationS
 
 // inTurn receives an upload; a large one when it is its turn, which its sender
 // may wait for.
-func (f *federation) inTurn(h *accordv1.UploadHeader, stream accordv1.FederationService_UploadServer, receive func() error) error {
+func (f *federation) inTurn(h *accordv1.UploadHeader, w io.Writer, skip int64, stream accordv1.FederationService_UploadServer) error {
 	if h.GetSize() <= exchange.TurnAbove {
-		return receive()
+		return receive(w, skip, stream)
 	}
-	done, err := f.uploads.take(stream.Context(), h.GetParticipant())
+	turn, err := f.uploads.take(stream.Context(), h.GetParticipant())
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer turn.done()
 	if err := stream.SendHeader(nil); err != nil {
 		return err
 	}
-	return receive()
+	return receive(io.MultiWriter(w, turn), skip, stream)
 }
 
 // receive writes the chunks that come to w, without the first skip bytes.

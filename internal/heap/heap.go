@@ -1,19 +1,62 @@
-// Package heap keeps the garbage collector of a small process from running all
-// the time.
+// Package heap keeps the memory of a small process small, and its garbage
+// collector from running all the time.
 package heap
 
-import "sync/atomic"
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
 
 // Small is a floor for a process that has little in memory.
 const Small = 16 << 20
 
-// floor is never touched, so it takes no memory; the collector counts it.
-var floor atomic.Pointer[[]byte]
-
-// SetFloor lets the heap grow to bytes and twice what is alive before it is
-// collected. By itself Go begins at 4 MB, which a round of small models allocates
-// over and over.
+// SetFloor lets the heap grow to so many bytes before it is collected; by itself
+// Go begins at 4 MB, which a round of small models allocates over and over. From
+// three quarters of that alive it may grow to twice what is alive, less half the
+// floor. With what lies unused between, but without stacks, Go should not take
+// more than one and a half times that.
+//
+// Who sets GOGC or GOMEMLIMIT knows better, and gets that. It must be called
+// once, in the beginning.
 func SetFloor(bytes int) {
-	half := make([]byte, bytes/2)
-	floor.Store(&half)
+	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	t := &tuner{floor: int64(bytes), samples: []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"},
+		{Name: "/memory/classes/heap/stacks:bytes"},
+	}}
+	debug.SetGCPercent(t.most())
+	t.await()
 }
+
+// tuner sets the collector anew after each collection.
+type tuner struct {
+	floor   int64
+	samples []metrics.Sample
+}
+
+// await has the tuner called after the next collection, which finds an object
+// that nothing refers to.
+func (t *tuner) await() {
+	type collected struct{ _ [16]byte } // smaller ones may share their memory
+	runtime.AddCleanup(new(collected), func(t *tuner) {
+		t.tune()
+		t.await()
+	}, t)
+}
+
+func (t *tuner) tune() {
+	metrics.Read(t.samples)
+	sample := func(i int) int64 { return int64(t.samples[i].Value.Uint64()) }
+	live, roots, stacks := sample(0), sample(1)+sample(2), sample(3)
+	goal := max(t.floor, 2*live-t.floor/2)
+	debug.SetGCPercent(min(int(100*(goal-live)/(live+roots)), t.most()))
+	debug.SetMemoryLimit(goal + goal/2 + stacks)
+}
+
+// most is the percentage with which Go itself begins at the floor: 4 MB for each
+// hundred.
+func (t *tuner) most() int { return int(100 * t.floor / (4 << 20)) }
