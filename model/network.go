@@ -68,7 +68,7 @@ func (n *Network) Classes() int { return n.layers.Out().C }
 
 // FLOPs counts the floating-point operations that one sample needs in a forward
 // pass and in a training step, those of the convolution and dense layers:
-// positions that no pool reads do not count.
+// positions that no maximum pool reads do not count, nor does padding.
 func (n *Network) FLOPs() (forward, training int) {
 	forward, training = n.layers.MultiplyAdds()
 	return 2 * forward, 2 * training

@@ -8,7 +8,7 @@ import "fmt"
 //	z[oy, ox, f] = b[f] + Σ over ky, kx, c of x[oy·sy+ky, ox·sx+kx, c]·W[ky, kx, c, f]
 //
 // W has shape [height, width, in, filters]. The pool is part of the layer
-// because both profit: only positions that some window reads are computed, and
+// because both profit: positions behind its last windows are not computed, and
 // the gradient is known to be zero at all but one position a window.
 type Conv2D struct {
 	in         Shape
@@ -87,7 +87,13 @@ func (l *Conv2D) Weights() []Weight {
 	}
 }
 
-// multiplyAdds counts the products of one sample's forward pass.
+// multiplyAdds counts the products that one sample's forward pass needs: not those
+// with zeros of the padding, nor those of positions that no pool reads.
 func (l *Conv2D) multiplyAdds() int {
-	return l.before().Size() * l.rows.size * l.cols.size * l.in.C
+	read := func(int) bool { return true }
+	rows, cols := read, read
+	if l.pool != nil {
+		rows, cols = l.pool.rows.reads, l.pool.cols.reads
+	}
+	return l.rows.elements(rows) * l.cols.elements(cols) * l.in.C * l.filters
 }

@@ -62,6 +62,23 @@ func (a axis) clip(i int) (from, to int) {
 // read returns how much of the image the windows reach, without padding.
 func (a axis) read() int { return (a.out-1)*a.stride + a.size }
 
+// reads tells whether some window covers pixel i, which must lie before the last
+// one's end; without padding.
+func (a axis) reads(i int) bool { return i%a.stride < a.size }
+
+// elements counts those inside the image of the windows at positions that wanted
+// holds for.
+func (a axis) elements(wanted func(i int) bool) int {
+	n := 0
+	for i := range a.out {
+		if wanted(i) {
+			from, to := a.clip(i)
+			n += to - from
+		}
+	}
+	return n
+}
+
 // tiles tells whether the windows cover the image without gaps or overlaps.
 func (a axis) tiles() bool { return a.stride == a.size && a.out*a.size == a.in }
 
