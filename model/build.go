@@ -119,7 +119,7 @@ func (b *builder) add(rest []LayerSpec) error {
 	case "flatten":
 		return b.take(layer.NewFlatten(b.shape), nil)
 	case "dense":
-		return b.addDense(*l.Dense)
+		return b.addDense(*l.Dense, rest[1:])
 	case "activation":
 		return b.activate(l.Activation.Activation)
 	}
@@ -130,6 +130,7 @@ func (b *builder) addConv(c Conv2DSpec, rest []LayerSpec) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	c.Activation, rest = b.withReLU(c.Activation, rest)
 	if _, ok := product(maxWeights, c.Kernel[0], c.Kernel[1], b.shape.C, c.Filters); !ok {
 		return fmt.Errorf("a kernel of %d×%d×%d×%d has more than %d weights", c.Kernel[0], c.Kernel[1], b.shape.C, c.Filters, maxWeights)
 	}
@@ -165,10 +166,11 @@ func (b *builder) addConv(c Conv2DSpec, rest []LayerSpec) error {
 	return b.take(conv, nil)
 }
 
-func (b *builder) addDense(d DenseSpec) error {
+func (b *builder) addDense(d DenseSpec, rest []LayerSpec) error {
 	if err := d.check(); err != nil {
 		return err
 	}
+	d.Activation, _ = b.withReLU(d.Activation, rest)
 	if _, ok := product(maxWeights, b.shape.Size(), d.Units); !ok {
 		return fmt.Errorf("%d×%d weights are more than %d", b.shape.Size(), d.Units, maxWeights)
 	}
@@ -177,6 +179,16 @@ func (b *builder) addDense(d DenseSpec) error {
 		return err
 	}
 	return b.finish(d.Activation)
+}
+
+// withReLU returns a layer's activation, and what follows the layer: a ReLU that
+// does so as a layer of its own is taken for the layer's.
+func (b *builder) withReLU(own Activation, rest []LayerSpec) (Activation, []LayerSpec) {
+	if own != Linear || len(rest) == 0 || rest[0].kind() != "activation" || rest[0].Activation.Activation != ReLU {
+		return own, rest
+	}
+	b.at++
+	return ReLU, rest[1:]
 }
 
 // activate adds an activation as a layer of its own.
