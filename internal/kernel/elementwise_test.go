@@ -310,16 +310,20 @@ func TestNaNAndInfPassThrough(t *testing.T) {
 			if MulSparse(c, Lanes, []int32{0}, l, ones, 0, 1, Lanes); finite(c) {
 				t.Errorf("MulSparse lost %v: %v", bad, c)
 			}
-			w := slices.Repeat([]float32{bad}, Lanes)
-			for _, step := range map[string]func(w []float32){
-				"SGD":      func(w []float32) { SGD(w, ones[:Lanes], 1, 0) },
-				"Momentum": func(w []float32) { Momentum(w, ones[:Lanes], make([]float32, Lanes), 1, 1, 0) },
-				"Adam": func(w []float32) {
-					Adam(w, ones[:Lanes], make([]float32, Lanes), make([]float32, Lanes), AdamRates{1, 1, 1, 1})
-				},
+			// Weights, gradients and moments, one of them bad at a time, which it, or
+			// else the weights, must stay.
+			for name, step := range map[string]func(v [4][]float32){
+				"SGD":      func(v [4][]float32) { SGD(v[0], v[1], 1, 0) },
+				"Momentum": func(v [4][]float32) { Momentum(v[0], v[1], v[2], 1, 1, 0) },
+				"Adam":     func(v [4][]float32) { Adam(v[0], v[1], v[2], v[3], AdamRates{1, 1, 1, 1}) },
 			} {
-				if step(w); finite(w) {
-					t.Errorf("a step lost %v: %v", bad, w)
+				moments := map[string]int{"SGD": 0, "Momentum": 1, "Adam": 2}[name]
+				for i := range 2 + moments {
+					v := [4][]float32{slices.Clone(ones[:Lanes]), slices.Clone(ones[:Lanes]), make([]float32, Lanes), make([]float32, Lanes)}
+					v[i] = slices.Repeat([]float32{bad}, Lanes)
+					if step(v); finite(v[i]) || i == 1 && finite(v[0]) {
+						t.Errorf("%s lost %v of vector %d: %v", name, bad, i, v)
+					}
 				}
 			}
 		}

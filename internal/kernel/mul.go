@@ -31,15 +31,7 @@ func (w *Walk) Then(a, b int) *Walk {
 // time before. Element i of the result has the first i+1 times.
 func (w *Walk) Repeat(n, a, b int) []*Walk {
 	all := new(Walk)
-	var prefixes []*Walk
-	for i := range n {
-		for t := w.table; len(t) > 0; t = t[2:] {
-			all.Then(int(t[0])+i*a, int(t[1])+i*b)
-		}
-		prefix := *all
-		prefixes = append(prefixes, &prefix)
-	}
-	return prefixes
+	return repeat(all, all.Then, w.table, n, a, b)
 }
 
 // Len returns the number of stretches.
@@ -68,10 +60,16 @@ func (p *Places) Then(a, c int) *Places {
 // before. Element i of the result has the first i+1 times.
 func (p *Places) Repeat(n, a, c int) []*Places {
 	all := new(Places)
-	var prefixes []*Places
+	return repeat(all, all.Then, p.table, n, a, c)
+}
+
+// repeat appends a table's pairs to all, n times, and returns what all was after
+// each.
+func repeat[T any](all *T, then func(a, b int) *T, table []int32, n, a, b int) []*T {
+	var prefixes []*T
 	for i := range n {
-		for t := p.table; len(t) > 0; t = t[2:] {
-			all.Then(int(t[0])+i*a, int(t[1])+i*c)
+		for t := table; len(t) > 0; t = t[2:] {
+			then(int(t[0])+i*a, int(t[1])+i*b)
 		}
 		prefix := *all
 		prefixes = append(prefixes, &prefix)

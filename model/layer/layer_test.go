@@ -80,7 +80,28 @@ func TestConstructorsRefuse(t *testing.T) {
 // other: the same output, up to the rounding of max(z)+b against max(z+b), and
 // the same gradients.
 func TestPooledConvolutionEqualsBothInTurn(t *testing.T) {
-	in, w, p := Shape{9, 12, 5}, window(3, 1, false), window(2, 2, false)
+	for name, c := range map[string]struct {
+		in       Shape
+		conv     ConvConfig
+		pool     Window
+		isSparse bool
+	}{
+		"plain":        {Shape{9, 12, 5}, ConvConfig{Filters: 6, Window: window(3, 1, false), ReLU: true}, window(2, 2, false), false},
+		"sparse":       {Shape{9, 12, 16}, ConvConfig{Filters: 6, Window: window(3, 1, false), ReLU: true}, window(2, 2, false), true},
+		"linear":       {Shape{9, 12, 16}, ConvConfig{Filters: 17, Window: window(3, 1, false)}, window(2, 2, false), true},
+		"border":       {Shape{9, 12, 5}, ConvConfig{Filters: 18, Window: window(3, 1, true), ReLU: true}, window(2, 2, false), false},
+		"strided":      {Shape{13, 17, 3}, ConvConfig{Filters: 6, Window: window(3, 2, true), ReLU: true}, window(3, 3, false), false},
+		"overlapping":  {Shape{9, 9, 3}, ConvConfig{Filters: 6, Window: window(2, 1, false), ReLU: true}, window(3, 2, false), false},
+		"gaps":         {Shape{11, 11, 3}, ConvConfig{Filters: 6, Window: window(2, 1, false), ReLU: true}, window(2, 3, false), false},
+		"short rows":   {Shape{20, 6, 16}, ConvConfig{Filters: 33, Window: window(3, 1, false), ReLU: true}, window(2, 2, false), true},
+		"one position": {Shape{4, 4, 3}, ConvConfig{Filters: 6, Window: window(3, 1, false), ReLU: true}, window(2, 2, false), false},
+	} {
+		t.Run(name, func(t *testing.T) { checkPooled(t, c.in, c.conv, c.pool, c.isSparse) })
+	}
+}
+
+func checkPooled(t *testing.T, in Shape, c ConvConfig, p Window, isSparse bool) {
+	t.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
 	random := func(n int) []float32 {
 		v := make([]float32, n)
@@ -89,13 +110,17 @@ func TestPooledConvolutionEqualsBothInTurn(t *testing.T) {
 		}
 		return v
 	}
-	fused, err := NewConv2D(in, ConvConfig{Filters: 6, Window: w, ReLU: true, Pool: &p})
+	conv, err := NewConv2D(in, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	conv, err := NewConv2D(in, ConvConfig{Filters: 6, Window: w, ReLU: true})
+	c.Pool = &p
+	fused, err := NewConv2D(in, c)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if b := fused.Bind(Plan{In: padded(in)}).(*convBound); b.sparse != isSparse {
+		t.Errorf("sparse: %v", b.sparse)
 	}
 	pool, err := NewMaxPool2D(conv.Out(), p)
 	if err != nil {
@@ -127,7 +152,7 @@ func TestPooledConvolutionEqualsBothInTurn(t *testing.T) {
 			t.Fatalf("%s: %d and %d elements", name, len(pair[0]), len(pair[1]))
 		}
 		for i, v := range pair[0] {
-			if math.Abs(float64(v-pair[1][i])) > 1e-4 {
+			if math.Abs(float64(v-pair[1][i])) > 1e-4*max(1, math.Abs(float64(pair[1][i]))) {
 				t.Fatalf("%s[%d]: got %v, want %v", name, i, v, pair[1][i])
 			}
 		}

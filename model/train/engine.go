@@ -11,6 +11,9 @@ import (
 // Changing it changes the rounding of every model trained since.
 const shardSize = 16
 
+// MaxThreads bounds the threads of an engine, each of which has memory of its own.
+const MaxThreads = 1024
+
 // Data is a set of labelled images. The engine calls Gather from several
 // goroutines at once.
 type Data interface {
@@ -27,7 +30,7 @@ type Data interface {
 
 // Options change how an engine computes, not what.
 type Options struct {
-	Threads int // at least 1; with one, the engine starts no goroutine
+	Threads int // 1 to MaxThreads; with one, the engine starts no goroutine
 	// Dense leaves out the backward passes that visit only non-zeros.
 	Dense bool
 }
@@ -62,8 +65,8 @@ func NewEngine(net *model.Network, threads int) (*Engine, error) {
 
 // New returns an engine for net. Call Close when done.
 func New(net *model.Network, o Options) (*Engine, error) {
-	if o.Threads < 1 {
-		return nil, fault.Inputf("threads: %d is below 1", o.Threads)
+	if o.Threads < 1 || o.Threads > MaxThreads {
+		return nil, fault.Inputf("threads: want 1 to %d, got %d", MaxThreads, o.Threads)
 	}
 	e := &Engine{net: net, bound: net.Bind(o.Dense), team: newTeam(o.Threads)}
 	e.blocks, e.weights = e.bound.Blocks(), kernel.Alloc(e.bound.Size())

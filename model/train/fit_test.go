@@ -27,14 +27,35 @@ layers:
 - dense: {units: 3, activation: softmax}
 `
 
+// sparse has a layer whose backward pass visits only non-zeros, which tiny has not:
+// its convolution is the first layer.
+const sparse = `
+input: [10, 10, 1]
+layers:
+- conv2d: {filters: 16, kernel: 3, activation: relu}
+- conv2d: {filters: 20, kernel: 3, activation: relu}
+- max_pooling2d: {}
+- flatten: {}
+- dense: {units: 3, activation: softmax}
+`
+
+const odd = `
+input: [14, 14, 1]
+layers:
+- conv2d: {filters: 17, kernel: 5, padding: same, activation: relu}
+- conv2d: {filters: 17, kernel: 5, strides: 2, padding: same, activation: relu}
+- flatten: {}
+- dense: {units: 10, activation: softmax}
+`
+
 func sgd(lr float64) optim.Config { return optim.Config{Name: optim.SGD, LR: lr} }
 
-// fitted trains a network on 75 samples and returns the weights' digest.
-func fitted(t *testing.T, text string, threads int, seed uint64, plan Plan) string {
+// fitted trains a network on so many samples and returns the weights' digest.
+func fitted(t *testing.T, text string, samples, threads int, seed uint64, plan Plan) string {
 	t.Helper()
 	spec := parse(t, text)
 	p := spec.Init(rng.New(1, "init"))
-	d := randomSamples(rng.New(1, "data"), spec, 75, 0.5)
+	d := randomSamples(rng.New(1, "data"), spec, samples, 0.5)
 	if _, err := newEngine(t, spec, threads).Fit(context.Background(), p, d, plan, rng.New(seed, "shuffle"), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -50,32 +71,29 @@ func TestFitDoesNotDependOnThreads(t *testing.T) {
 		"momentum and decay": {Epochs: 2, Batch: 33, Shuffle: true, Optimizer: optim.Config{Name: optim.SGD, LR: 0.1, Momentum: 0.9, WeightDecay: 1e-3}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			want := fitted(t, tiny, 1, 1, plan)
+			want := fitted(t, tiny, 75, 1, 1, plan)
 			for _, threads := range []int{2, 3, 5} {
-				if got := fitted(t, tiny, threads, 1, plan); got != want {
+				if got := fitted(t, tiny, 75, threads, 1, plan); got != want {
 					t.Errorf("%d threads gave other weights than one", threads)
 				}
 			}
-			if plan.Batch != 0 && plan.Batch < 75 && fitted(t, tiny, 1, 2, plan) == want {
+			if plan.Batch != 0 && plan.Batch < 75 && fitted(t, tiny, 75, 1, 2, plan) == want {
 				t.Error("another order of samples gave the same weights")
 			}
 		})
 	}
 }
 
-// Seven samples are four and three.
-func TestOddNetworkDoesNotDependOnThreads(t *testing.T) {
-	const odd = `
-input: [14, 14, 1]
-layers:
-- conv2d: {filters: 17, kernel: 5, padding: same, activation: relu}
-- conv2d: {filters: 17, kernel: 5, strides: 2, padding: same, activation: relu}
-- flatten: {}
-- dense: {units: 10, activation: softmax}
-`
-	plan := Plan{Epochs: 1, Batch: 7, Shuffle: true, Optimizer: optim.Defaults(optim.Adam)}
-	if fitted(t, odd, 1, 1, plan) != fitted(t, odd, 2, 1, plan) {
-		t.Error("two threads gave other weights than one")
+// Seven samples are four and three; 300 are more than the groups have shards.
+func TestOtherNetworksDoNotDependOnThreads(t *testing.T) {
+	for name, c := range map[string]struct {
+		text           string
+		samples, batch int
+	}{"odd": {odd, 75, 7}, "sparse": {sparse, 75, 10}, "sparse, large batch": {sparse, 300, 0}} {
+		plan := Plan{Epochs: 1, Batch: c.batch, Shuffle: true, Optimizer: optim.Defaults(optim.Adam)}
+		if fitted(t, c.text, c.samples, 1, 1, plan) != fitted(t, c.text, c.samples, 2, 1, plan) {
+			t.Errorf("%s: two threads gave other weights than one", name)
+		}
 	}
 }
 
@@ -190,28 +208,32 @@ func TestFitRefuses(t *testing.T) {
 }
 
 func TestStepsAllocateNothing(t *testing.T) {
-	spec := parse(t, tiny)
-	for _, threads := range []int{1, 2} {
-		e := newEngine(t, spec, threads)
-		d := randomSamples(rng.New(1, "data"), spec, 40, 0.5)
-		p := spec.Init(rng.New(1, "init"))
-		opt, err := optim.New(optim.Defaults(optim.Adam), e.bound.Size())
-		if err != nil {
-			t.Fatal(err)
-		}
-		f := &fit{engine: e, params: p, data: d, opt: opt}
-		e.load(p)
-		idx := make([]int, d.Len())
-		for i := range idx {
-			idx[i] = i
-		}
-		step := func() {
-			if _, err := f.step(idx); err != nil {
+	for name, text := range map[string]string{"tiny": tiny, "sparse": sparse, "odd": odd} {
+		spec := parse(t, text)
+		for _, threads := range []int{1, 2} {
+			e := newEngine(t, spec, threads)
+			d := randomSamples(rng.New(1, "data"), spec, 300, 0.5)
+			p := spec.Init(rng.New(1, "init"))
+			opt, err := optim.New(optim.Defaults(optim.Adam), e.bound.Size())
+			if err != nil {
 				t.Fatal(err)
 			}
-		}
-		if n := testing.AllocsPerRun(20, step); n != 0 {
-			t.Errorf("%d threads: %v allocations a step, want none", threads, n)
+			f := &fit{engine: e, params: p, data: d, opt: opt}
+			e.load(p)
+			idx := make([]int, d.Len())
+			for i := range idx {
+				idx[i] = i
+			}
+			for _, batch := range []int{1, 10, 40, 300} {
+				step := func() {
+					if _, err := f.step(idx[:batch]); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if n := testing.AllocsPerRun(5, step); n != 0 {
+					t.Errorf("%s, %d threads, batch %d: %v allocations a step, want none", name, threads, batch, n)
+				}
+			}
 		}
 	}
 }

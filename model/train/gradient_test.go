@@ -3,6 +3,8 @@ package train
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/accord-fl/accord/internal/rng"
@@ -145,6 +147,68 @@ func TestGradientOfReferenceNetwork(t *testing.T) {
 	}
 	r := rng.New(1, "gradient", "reference")
 	checkGradient(t, spec, randomWeights(r, spec), randomSamples(r, spec, 3, 0.5))
+}
+
+// A batch of more shards than groups, whose gradients add up within a group.
+func TestGradientOfALargeBatchIsTheMeanOfItsParts(t *testing.T) {
+	for _, text := range []string{tiny, sparse, odd} {
+		spec := parse(t, text)
+		e := newEngine(t, spec, 2)
+		r := rng.New(1, "large")
+		p, d := randomWeights(r, spec), randomSamples(r, spec, 300, 0.5)
+		all, part := make([]float32, len(p.Flat())), make([]float32, len(p.Flat()))
+		idx := make([]int, d.Len())
+		for i := range idx {
+			idx[i] = i
+		}
+		if _, err := e.Gradient(p, d, idx, all); err != nil {
+			t.Fatal(err)
+		}
+		mean := make([]float64, len(all))
+		for begin := 0; begin < len(idx); begin += 10 {
+			if _, err := e.Gradient(p, d, idx[begin:begin+10], part); err != nil {
+				t.Fatal(err)
+			}
+			for i, g := range part {
+				mean[i] += float64(g) / 30
+			}
+		}
+		var miss, norm float64
+		for i, want := range mean {
+			miss += math.Pow(float64(all[i])-want, 2)
+			norm += want * want
+		}
+		if rel := math.Sqrt(miss / norm); !(rel <= gradientTolerance) {
+			t.Errorf("relative error %.2g, want at most %g%s", rel, gradientTolerance, text)
+		}
+	}
+}
+
+// A ReLU as a layer of its own is computed as that of the layer below.
+func TestReLUAsALayerIsTheSame(t *testing.T) {
+	inside := parse(t, sparse)
+	apart := parse(t, strings.ReplaceAll(sparse, ", activation: relu}", "}\n- activation: relu"))
+	if len(apart.Layers) != len(inside.Layers)+2 {
+		t.Fatalf("%d and %d layers", len(apart.Layers), len(inside.Layers))
+	}
+	r := rng.New(1, "relu")
+	p, d := randomWeights(r, inside), randomSamples(r, inside, 20, 0.5)
+	var grads [][]float32
+	for _, spec := range []*model.Spec{inside, apart} {
+		e, grad := newEngine(t, spec, 1), make([]float32, len(p.Flat()))
+		if len(e.net.Contract().Tensors) != len(p.Contract().Tensors) {
+			t.Fatal("other tensors")
+		}
+		q := model.NewParams(e.net.Contract())
+		copy(q.Flat(), p.Flat())
+		if _, err := e.Gradient(q, d, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, grad); err != nil {
+			t.Fatal(err)
+		}
+		grads = append(grads, grad)
+	}
+	if !slices.Equal(grads[0], grads[1]) {
+		t.Error("other gradients")
+	}
 }
 
 // sampled is how many elements of a tensor are differenced at most.
