@@ -98,8 +98,8 @@ func (o *Options) prepare() error {
 		return fault.Inputf("simulation: there are no sites")
 	case d.Spec == nil:
 		return fault.Inputf("simulation: the run needs a spec")
-	case o.Threads < 0:
-		return fault.Inputf("simulation: threads: got %d, want 1 or more, or 0 for one a core", o.Threads)
+	case o.Threads < 0 || o.Threads > train.MaxThreads:
+		return fault.Inputf("simulation: threads: got %d, want 1 to %d, or 0 for one a core", o.Threads, train.MaxThreads)
 	}
 	if err := checkSites(o.Sites); err != nil {
 		return err

@@ -18,8 +18,8 @@ best. Machines are noisy: the measurements alternate, and medians are printed.`,
 	return cmd
 }
 
-// median returns the middle of the values, which it sorts.
+// median returns the middle of at least one value, which it sorts.
 func median(values []float64) float64 {
 	slices.Sort(values)
-	return values[len(values)/2]
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 }

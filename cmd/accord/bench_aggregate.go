@@ -76,12 +76,10 @@ func (o benchAggregateOptions) validate() error {
 		return fault.Inputf("updates: want 1 to 10000, got %d", o.updates)
 	case o.parameters < 1 || o.parameters > maxBenchElements/o.updates:
 		return fault.Inputf("parameters: want 1 to %d with %d updates, got %d", maxBenchElements/o.updates, o.updates, o.parameters)
-	case o.threads < 0:
-		return fault.Inputf("threads: want 1 or more, or 0 for one on each core, got %d", o.threads)
 	case !(o.seconds > 0) || o.seconds > 3600:
 		return fault.Inputf("seconds: want more than 0 and at most 3600, got %v", o.seconds)
 	}
-	return nil
+	return checkThreads(o.threads)
 }
 
 func (o benchAggregateOptions) run(ctx context.Context, stdout io.Writer) error {

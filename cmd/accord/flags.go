@@ -11,12 +11,22 @@ import (
 
 	"github.com/accord-fl/accord/dataset"
 	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/model/train"
 )
 
 // dataFlags adds the flags that name a data set; d holds their defaults.
 func dataFlags(flags *pflag.FlagSet, d *config.Data) {
 	flags.StringVar(&d.Dataset, "dataset", d.Dataset, "data set: digits, mnist, idx:DIR, npz:FILE, safetensors:FILE or images:DIR")
 	flags.StringVar(&d.Dir, "data", d.Dir, "folder of the data set's files")
+}
+
+// checkThreads checks a number of threads as flags take it.
+func checkThreads(threads int) error {
+	if threads < 0 || threads > train.MaxThreads {
+		return fault.Inputf("threads: want 1 to %d, or 0 for one on each core, got %d", train.MaxThreads, threads)
+	}
+	return nil
 }
 
 // dataTitle names a data set in a title: by the end of its path, if it has one.

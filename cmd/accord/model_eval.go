@@ -96,8 +96,8 @@ curve, sensitivity and specificity.`,
 
 // newEngine returns an engine for spec; threads 0 means one for each core.
 func newEngine(spec *model.Spec, threads int) (*train.Engine, error) {
-	if threads < 0 {
-		return nil, fault.Inputf("threads: want 1 or more, or 0 for one on each core, got %d", threads)
+	if err := checkThreads(threads); err != nil {
+		return nil, err
 	}
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)

@@ -117,8 +117,8 @@ func (o trainOptions) validate() error {
 	if err := o.local.Validate(); err != nil {
 		return err
 	}
-	if o.threads < 0 {
-		return fault.Inputf("threads: want 1 or more, or 0 for one on each core, got %d", o.threads)
+	if err := checkThreads(o.threads); err != nil {
+		return err
 	}
 	return report.Free(o.out)
 }

@@ -39,6 +39,10 @@ func main() {
 		}
 		return
 	}
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "bench: takes no argument, got %q; see -h\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	if err := run(ctx, *only, *mnist, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

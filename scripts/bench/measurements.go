@@ -119,14 +119,21 @@ func (b *bench) central() ([]page.Row, error) {
 		}
 		accuracies, speeds = append(accuracies, 100**s.Accuracy), append(speeds, s.SamplesPerSecond)
 	}
-	m := mean(accuracies)
+	const command = "accord train --dataset mnist --data DIR --epochs 5 --batch 32 --optimizer adam --seed 1 --json"
+	all, three := mean(accuracies), mean(accuracies[:3])
 	return []page.Row{{
-		What: "reference network in one place, MNIST, 5 epochs, Adam, batch 32, mean of 10 seeds",
-		Bar:  "≥ 99.0 % (PyTorch 2.15: 99.10, 99.12, 98.99)",
-		Figure: fmt.Sprintf("%.2f %% (%.2f to %.2f; the first three %.2f, %.2f, %.2f) at %.0f samples/s",
-			m, slices.Min(accuracies), slices.Max(accuracies), accuracies[0], accuracies[1], accuracies[2], mean(speeds)),
-		Holds:   m >= 99,
-		Command: "accord train --dataset mnist --data DIR --epochs 5 --batch 32 --optimizer adam --seed 1 --json",
+		What: "reference network in one place, MNIST, 5 epochs, Adam, batch 32, mean of 3 seeds",
+		Bar:  "≥ 99.0 % (PyTorch 2.15: 99.07: 99.10, 99.12, 98.99)",
+		Figure: fmt.Sprintf("%.2f %% (%.2f, %.2f, %.2f) at %.0f samples/s",
+			three, accuracies[0], accuracies[1], accuracies[2], mean(speeds)),
+		Holds:   three >= 99,
+		Command: command,
+	}, {
+		What:    "the same, mean of 10 seeds",
+		Bar:     "≥ 99.0 %",
+		Figure:  fmt.Sprintf("%.2f %% (%.2f to %.2f)", all, slices.Min(accuracies), slices.Max(accuracies)),
+		Holds:   all >= 99,
+		Command: command,
 	}}, nil
 }
 

@@ -49,6 +49,10 @@ func main() {
 	flag.StringVar(&o.cache, "cache", "", "folder of the cells' run folders (default accord-fedavg in the user's cache folder)")
 	flag.StringVar(&o.accord, "accord", "", "binary to measure (default a fresh build of this tree)")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "fedavg: takes no argument, got %q; see -h\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	err := run(ctx, o)
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -128,7 +128,11 @@ func (b *bench) engine(ctx context.Context) ([]page.Row, error) {
 // figure makes a row of the median of figures.
 func figure(r page.Row, b bar, figures []float64) page.Row {
 	m := median(figures)
-	r.Figure = show(m, b.unit, 0)
+	digits := 0
+	if b.unit == percent {
+		digits = 1
+	}
+	r.Figure = show(m, b.unit, digits)
 	return b.judge(r, m)
 }
 

@@ -76,7 +76,7 @@ func TestSpreadOfOne(t *testing.T) {
 
 func TestFigure(t *testing.T) {
 	got := figure(page.Row{What: "fold"}, bar{.6, .9, percent}, []float64{.7, .5, .6})
-	if diff := cmp.Diff(page.Row{What: "fold", Bar: "≥ 60 % (stretch 90 %)", Figure: "60 %", Holds: true}, got); diff != "" {
+	if diff := cmp.Diff(page.Row{What: "fold", Bar: "≥ 60 % (stretch 90 %)", Figure: "60.0 %", Holds: true}, got); diff != "" {
 		t.Errorf("row differs (-want +got):\n%s", diff)
 	}
 }

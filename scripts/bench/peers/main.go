@@ -56,6 +56,10 @@ func main() {
 	flag.BoolVar(&o.upgrade, "upgrade", false, "install the newest versions of the peers again")
 	flag.BoolVar(&o.short, "short", false, "measure once instead of three times")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "peers: takes no argument, got %q; see -h\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	err := run(ctx, o)
 	switch {
 	case ctx.Err() != nil:

@@ -153,17 +153,17 @@ func TestEngine(t *testing.T) {
 	fastest := kernel.Family()
 	dense := "dense training, batch 32, %: needed products and sums beside the peak of FMA " + fastest
 	want := map[string]string{
-		strings.Replace(dense, "%", "2 threads", 1): "85 % holds",
-		strings.Replace(dense, "%", "1 thread", 1):  "95 % holds, stretch too",
+		strings.Replace(dense, "%", "2 threads", 1): "85.0 % holds",
+		strings.Replace(dense, "%", "1 thread", 1):  "95.0 % holds, stretch too",
 		// The second family's, the small batch's and portable Go's are the third figures.
-		"batch 10 beside batch 32, 1 thread: samples/s " + fastest:                  "90 % holds",
-		"evaluation of 10,000 images, 2 threads, beside the peak of FMA " + fastest: "70 % misses",
+		"batch 10 beside batch 32, 1 thread: samples/s " + fastest:                  "90.0 % holds",
+		"evaluation of 10,000 images, 2 threads, beside the peak of FMA " + fastest: "70.0 % misses",
 		"training steps, batch 32, 2 threads, without assembly portable":            "900 samples/s holds",
 		"allocations in a step, the most of all these all":                          "0.1 misses",
 	}
 	for _, family := range families(fastest)[1:] {
 		for _, threads := range []string{"2 threads", "1 thread"} {
-			want[strings.Replace(strings.Replace(dense, fastest, family, 1), "%", threads, 1)] = "50 % misses"
+			want[strings.Replace(strings.Replace(dense, fastest, family, 1), "%", threads, 1)] = "50.0 % misses"
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -188,7 +188,7 @@ func TestOddNetwork(t *testing.T) {
 	if err != nil || len(rows) != 2 {
 		t.Fatalf("got %d rows, %v", len(rows), err)
 	}
-	for i, want := range []string{"50 % (40 of 80 %)", "33 % (30 of 90 %)"} {
+	for i, want := range []string{"50.0 % (40 of 80 %)", "33.3 % (30 of 90 %)"} {
 		if rows[i].Figure != want || rows[i].Holds != (i == 0) {
 			t.Errorf("row %d: got %s, holds %v, want %s", i, rows[i].Figure, rows[i].Holds, want)
 		}
@@ -206,7 +206,7 @@ func TestFold(t *testing.T) {
 	if err != nil || len(rows) != 2 {
 		t.Fatalf("got %d rows, %v", len(rows), err)
 	}
-	if rows[0].Figure != "95 %, 30 GB/s" || !rows[0].Stretch || rows[1].Figure != "50 %, 20 GB/s" || rows[1].Holds {
+	if rows[0].Figure != "95.0 %, 30 GB/s" || !rows[0].Stretch || rows[1].Figure != "50.0 %, 20 GB/s" || rows[1].Holds {
 		t.Errorf("got %+v", rows)
 	}
 }
