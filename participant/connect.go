@@ -72,10 +72,9 @@ func proxyTo(coordinator string) string {
 
 // plain says in one clear line what an error of gRPC means.
 func plain(err error) string {
-	text := err.Error()
 	var carrier interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &carrier) {
-		text = carrier.GRPCStatus().Message()
+		return wire.PlainStatus(carrier.GRPCStatus())
 	}
-	return wire.Plain(text)
+	return wire.Plain(err.Error())
 }

@@ -116,6 +116,14 @@ func (r rotation) change() error {
 	if err := r.due("switch", next.Cert, beforeSwitch); err != nil {
 		return err
 	}
+	root, err := pki.ReadCerts(r.ca(rootCert))
+	if err != nil {
+		return err
+	}
+	// An admin may have been told of other roots since.
+	if err := r.trust(next.Cert, root[0]); err != nil {
+		return err
+	}
 	for base, fresh := range map[string]bool{
 		filepath.Join(r.identityDir(), "issuer"): true, filepath.Join(r.identityDir(), "tls"): false, filepath.Join(r.adminDir(), "tls"): false,
 	} {

@@ -53,21 +53,25 @@ func (r *Registry) Identify(chain, roots []*x509.Certificate) (pki.Identity, err
 		return pki.Identity{Role: pki.Participant, Name: site}, nil
 	}
 	if errors.Is(err, pki.ErrExpired) {
-		return pki.Identity{}, &Refusal{Expired, err.Error() + ": join again with a new token (accord invite, accord participant join)"}
+		again := "join again with a new token (accord invite, accord participant join)"
+		if id, err := pki.IdentityOf(chain[0]); err == nil && id.Role == pki.Admin {
+			again = "make another where the authority is (accord federation admin)"
+		}
+		return pki.Identity{}, &Refusal{Expired, err.Error() + ": " + again}
 	}
 	return pki.Identity{}, &Refusal{Foreign, "the certificate is not of this federation: " + err.Error()}
 }
 
 // ofInstitution finds the site that has an authority of its own which stands
 // behind the chain, and whose name the certificate has, as common name or
-// among its DNS names.
+// among its DNS names; also one that has left or was revoked, to be told so.
 func (r *Registry) ofInstitution(chain []*x509.Certificate) (site string, ok bool) {
 	leaf := chain[0]
 	for _, name := range append([]string{leaf.Subject.CommonName}, leaf.DNSNames...) {
 		r.mu.RLock()
 		s := r.sites[name]
 		r.mu.RUnlock()
-		if s.Status == Trusted && pki.Verify(chain, s.roots) == nil {
+		if s.Status != Enrolled && len(s.roots) > 0 && pki.Verify(chain, s.roots) == nil {
 			return name, true
 		}
 	}

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -97,11 +96,7 @@ func nameOf(ctx context.Context) string {
 	if c, ok := p.AuthInfo.(*caller); ok {
 		return c.name()
 	}
-	host, _, err := net.SplitHostPort(p.Addr.String())
-	if err != nil {
-		return p.Addr.String()
-	}
-	return host
+	return hostOf(p.Addr.String())
 }
 
 func (c *complaints) note(kind complaint, reason string) {

@@ -62,7 +62,7 @@ func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*ac
 	return &accordv1.EnrollResponse{Chain: pki.EncodeCerts(chain), Roots: e.roots()}, nil
 }
 
-func (e *enrollment) roots() []byte { return pki.EncodeCerts(e.security.Credential.Roots()) }
+func (e *enrollment) roots() []byte { return pki.EncodeCerts(e.security.Credential.FreshRoots()) }
 
 // Renew gives the caller a new certificate for the key that it speaks with.
 func (e *enrollment) Renew(ctx context.Context, r *accordv1.RenewRequest) (*accordv1.RenewResponse, error) {

@@ -73,7 +73,7 @@ func fromStatus(err error) error {
 	if !ok || err == nil {
 		return err
 	}
-	plain := errors.New(wire.Plain(s.Message()))
+	plain := errors.New(wire.PlainStatus(s))
 	switch s.Code() {
 	case codes.Unavailable:
 		return fault.As(fault.Unavailable, plain)

@@ -4,8 +4,10 @@ import (
 	"container/list"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,8 +88,9 @@ func (g *gatekeeper) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthIn
 	}
 	state := conn.ConnectionState()
 	c.TLSInfo = credentials.TLSInfo{State: state, CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}
-	c.identity, c.refusal = g.security.Registry.Identify(state.PeerCertificates, g.security.Credential.Roots())
-	guarded := &guarded{Conn: conn, raw: raw, keeper: g, identity: c.identity}
+	roots := g.security.Credential.Roots()
+	c.identity, c.refusal = g.security.Registry.Identify(state.PeerCertificates, roots)
+	guarded := &guarded{Conn: conn, raw: raw, keeper: g, identity: c.identity, chain: state.PeerCertificates, roots: roots}
 	if c.refusal != nil {
 		g.host(guarded)
 		return guarded, c, nil
@@ -177,14 +180,54 @@ func (g *gatekeeper) expel(role pki.Role, name string) {
 	}
 }
 
+// judgeEvery is how often the gatekeeper looks for other roots.
+const judgeEvery = 10 * time.Second
+
+// watch judges members anew, until ctx ends, when other roots are trusted than when
+// they came.
+func (g *gatekeeper) watch(ctx context.Context) {
+	tick := time.NewTicker(judgeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			g.judge(g.security.Credential.Roots())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// judge cuts the connections of members behind whom none of the roots stands.
+func (g *gatekeeper) judge(roots []*x509.Certificate) {
+	g.mu.Lock()
+	var judged []*guarded
+	for _, conns := range g.conns {
+		for conn := range conns {
+			if !slices.Equal(conn.roots, roots) {
+				judged = append(judged, conn)
+			}
+		}
+	}
+	g.mu.Unlock()
+	for _, conn := range judged {
+		if id, err := g.security.Registry.Identify(conn.chain, roots); err != nil || id != conn.identity {
+			conn.cut()
+		}
+		conn.roots = roots
+	}
+}
+
 // guarded is a connection that the gatekeeper knows of until it is closed.
 type guarded struct {
 	net.Conn // TLS
 	raw      net.Conn
 	keeper   *gatekeeper
 	identity pki.Identity
-	limit    *time.Timer   // ends it
-	place    *list.Element // of a stranger
+	chain    []*x509.Certificate // that the peer presented,
+	roots    []*x509.Certificate // and by which it was judged; watch's, once it is noted
+	limit    *time.Timer         // ends it
+	place    *list.Element       // of a stranger
 }
 
 // cut ends the connection at once. A farewell in TLS would wait for a peer that

@@ -38,6 +38,7 @@ type world struct {
 	registry *registry.Registry
 	server   *server
 	core     *fake
+	serves   *pki.Credential // the server's
 }
 
 const address = "127.0.0.1:7443"
@@ -54,8 +55,9 @@ func newWorld(t *testing.T, change ...func(*rpc.Options)) *world {
 	if w.registry, err = registry.Open(t.Context(), members); err != nil {
 		t.Fatal(err)
 	}
+	w.serves = w.credential(w.root, pki.Identity{Federation: "heart", Role: pki.Coordinator, Name: "c"}, time.Hour*24*365)
 	security := rpc.Security{
-		Credential: w.credential(w.root, pki.Identity{Federation: "heart", Role: pki.Coordinator, Name: "c"}, time.Hour*24*365),
+		Credential: w.serves,
 		Registry:   w.registry,
 		Issuer:     func() (*pki.Authority, error) { return w.issuer, nil },
 	}
@@ -375,12 +377,37 @@ func TestInstitutionsOwnAuthority(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		wantStatus(t, call(t.Context(), w.dial(posing), renew), codes.Unauthenticated, "not of this federation")
-		if err := admin.Revoke(t.Context(), "hospital-b", false, ""); err != nil {
+		if err := admin.Revoke(t.Context(), "hospital-b", false, "stolen"); err != nil {
 			t.Fatal(err)
 		}
-		if err := call(t.Context(), w.dial(hospital), renew); status.Code(err) != codes.Unauthenticated {
-			t.Errorf("after the revocation: got %v", err)
+		wantStatus(t, call(t.Context(), w.dial(hospital), renew), codes.PermissionDenied, "was revoked: stolen")
+	})
+}
+
+// A connection made below a root that is trusted no more ends, since its peer could
+// not make another.
+func TestConnectionsEndWithTheirRoot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		conn := w.dial(w.site("site-01"))
+		const renew = accordv1.EnrollmentService_Renew_FullMethodName
+		if err := call(t.Context(), conn, renew); status.Code(err) != codes.ResourceExhausted { // let in; it needs none yet
+			t.Fatalf("got %v", err)
 		}
+		next, _ := authority(t, "heart")
+		both := []*x509.Certificate{next.Cert, w.root.Cert}
+		if err := w.serves.Replace(nil, both); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second)
+		if err := call(t.Context(), conn, renew); status.Code(err) != codes.ResourceExhausted {
+			t.Fatalf("while both roots are trusted: got %v", err)
+		}
+		if err := w.serves.Replace(nil, both[:1]); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second)
+		wantStatus(t, call(t.Context(), conn, renew), codes.Unauthenticated, "not of this federation")
 	})
 }
 

@@ -135,7 +135,12 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 	log = log.Named("rpc")
 	refused := newRefusals()
 	complaints := newComplaints(refused, o.Security != nil, log)
-	server := grpc.NewServer(append(append(o.interceptors(refused, log), wire.Flow()...),
+	var keeper *gatekeeper
+	if o.Security != nil {
+		keeper = newGatekeeper(*o.Security, refused)
+		o.Security.Registry.OnEnd(keeper.expel)
+	}
+	server := grpc.NewServer(append(append(o.interceptors(keeper, refused, log), wire.Flow()...),
 		grpc.MaxRecvMsgSize(wire.MaxMessage),
 		// TLS has a buffer of its own; thousands of connections are mostly idle.
 		grpc.ReadBufferSize(0),
@@ -160,6 +165,9 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 	counting, counted := context.WithCancel(context.WithoutCancel(ctx))
 	var reports sync.WaitGroup
 	reports.Go(func() { complaints.run(counting) })
+	if keeper != nil {
+		reports.Go(func() { keeper.watch(counting) })
+	}
 	defer reports.Wait()
 	defer counted()
 	served := make(chan error, 1)
@@ -178,15 +186,13 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 	return nil
 }
 
-// interceptors is what every call passes: with certificates the gate, and
+// interceptors is what every call passes: with certificates keeper and gate, and
 // always what maps errors.
-func (o Options) interceptors(refused *refusals, log *zap.Logger) []grpc.ServerOption {
+func (o Options) interceptors(keeper *gatekeeper, refused *refusals, log *zap.Logger) []grpc.ServerOption {
 	guard := guard{log: log}
-	if o.Security == nil {
+	if keeper == nil {
 		return []grpc.ServerOption{grpc.ChainUnaryInterceptor(guard.unary), grpc.ChainStreamInterceptor(guard.stream)}
 	}
-	keeper := newGatekeeper(*o.Security, refused)
-	o.Security.Registry.OnEnd(keeper.expel)
 	gate := &gate{registry: o.Security.Registry, refusals: refused, may: mayCall()}
 	return []grpc.ServerOption{
 		grpc.Creds(keeper),

@@ -4,6 +4,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // answered finds what a proxy said in gRPC's account of it.
@@ -17,7 +20,19 @@ func causes() [][2]string {
 		{"error reading from server: EOF", "it closed the connection"},
 		{"tls: first record does not look like a TLS handshake", "it speaks without certificates, or something else answers there"},
 		{"x509: certificate signed by unknown authority", "its certificate is not of this federation: another coordinator, or something on the way that opens TLS, answers there"},
+		{"name resolver error: produced zero addresses", "no address belongs to that name: is it right, with its port?"},
 		{"context deadline exceeded", "no answer in time: a firewall may be in the way"},
+	}
+}
+
+// PlainStatus is Plain for what gRPC itself says of a connection; what a server
+// answered has its own words.
+func PlainStatus(s *status.Status) string {
+	switch s.Code() {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Unknown, codes.Internal:
+		return Plain(s.Message())
+	default:
+		return s.Message()
 	}
 }
 
