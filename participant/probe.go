@@ -75,7 +75,7 @@ func ProbeCoordinator(ctx context.Context, o Options) []Finding {
 	mu.Lock()
 	defer mu.Unlock()
 	if err != nil {
-		return append(findings, o.blocked(err, peer))
+		return append(findings, o.blocked(err, host, peer))
 	}
 	findings = append(findings, Finding{Check: "coordinator", OK: true, Detail: fmt.Sprintf("%s lets this site in, %v", o.Coordinator, took.Round(time.Millisecond))})
 	skew := time.Since(response.GetNow().AsTime()) - took/2
@@ -98,8 +98,9 @@ func probeName(ctx context.Context, host, coordinator string) Finding {
 	return Finding{Check: "name", OK: true, Detail: host + " is " + addresses[0]}
 }
 
-// blocked says what stands between the site and the coordinator.
-func (o Options) blocked(err error, peer []*x509.Certificate) Finding {
+// blocked says what stands between the site and the coordinator at host, which
+// presented peer, if it came so far.
+func (o Options) blocked(err error, host string, peer []*x509.Certificate) Finding {
 	f := Finding{Check: "coordinator", Detail: plain(err)}
 	roots := o.Credential.Roots()
 	switch {
@@ -108,8 +109,15 @@ func (o Options) blocked(err error, peer []*x509.Certificate) Finding {
 	case len(peer) > 0 && pki.KeyOf(peer[len(peer)-1]) != pki.KeyOf(roots[0]):
 		f.Detail = fmt.Sprintf("a certificate of %q, issued by %q, is presented", peer[0].Subject.CommonName, peer[0].Issuer.CommonName)
 		f.Advice = "if that is a firewall of yours, it opens TLS: have " + o.Coordinator + " passed through; else this is another coordinator, or the federation has changed its root while the site was away: then join with another token"
+	case len(peer) > 0 && (time.Now().Before(peer[0].NotBefore) || time.Now().After(peer[0].NotAfter)):
+		f.Detail = fmt.Sprintf("its certificate is valid from %s to %s, this machine's clock says %s",
+			peer[0].NotBefore.Local().Format(time.DateTime), peer[0].NotAfter.Local().Format(time.DateTime), time.Now().Format(time.DateTime))
+		f.Advice = "set this machine's clock (NTP); if it is right, those who run the coordinator must renew its certificate"
+	case len(peer) > 0 && peer[0].VerifyHostname(host) != nil:
+		f.Detail = peer[0].VerifyHostname(host).Error()
+		f.Advice = "dial the coordinator by a name that its certificate has, or have one made with this name"
 	case len(peer) > 0:
-		f.Advice = "is the address one of those that the coordinator's certificate names?"
+		f.Advice = "the coordinator's certificate is not accepted: ask those who run the federation"
 	case proxyTo(o.Coordinator) != "":
 		f.Advice = "is HTTPS_PROXY right, with user and password, and may it connect to " + o.Coordinator + "?"
 	default:

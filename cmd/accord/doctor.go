@@ -78,9 +78,11 @@ func examine(ctx context.Context, cfg config.Participant) ([]participant.Finding
 	}
 	credential, err := pki.OpenCredential(cfg.Identity)
 	if err != nil {
-		return append(findings, participant.Finding{
-			Check: "certificate", Detail: err.Error(), Advice: "join with a token: accord participant join TOKEN",
-		}), nil
+		advice := "join with a token: accord participant join TOKEN"
+		if errors.Is(err, fs.ErrPermission) {
+			advice = "let the user that runs the participant read " + cfg.Identity
+		}
+		return append(findings, participant.Finding{Check: "certificate", Detail: err.Error(), Advice: advice}), nil
 	}
 	findings = append(findings, participant.ProbeIdentity(credential, cfg.Name))
 	options := optionsOf(cfg)
@@ -173,6 +175,10 @@ func checkOffer(o policy.Offer, cfg config.Participant, data *dataset.View) part
 	}
 	spec := o.Task.Spec
 	switch {
+	case spec == nil && cfg.Trainer != config.TrainerExec:
+		f.OK, f.Detail = false, "has no network that the built-in trainer knows"
+		f.Advice = "train with a program of the site's own (trainer: exec), or decline the run (policy.runs)"
+		return f
 	case spec == nil:
 		f.Detail = "has no network that the data could be compared with"
 	case spec.Input != data.Shape():

@@ -21,11 +21,17 @@ func opened(t *testing.T) (address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return presents(t, root, "127.0.0.1", time.Hour)
+}
+
+// presents listens with a certificate of a root as a coordinator at host.
+func presents(t *testing.T, root *pki.Authority, host string, lifetime time.Duration) (address string) {
+	t.Helper()
 	key, err := pki.NewKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain, err := root.Certify(pki.Identity{Federation: "firewall", Role: pki.Coordinator, Name: "proxy"}, key.Public(), []string{"127.0.0.1"}, time.Hour)
+	chain, err := root.Certify(pki.Identity{Federation: root.Federation, Role: pki.Coordinator, Name: "c"}, key.Public(), []string{host}, lifetime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +68,12 @@ func TestDoctor(t *testing.T) {
 	good := string(text)
 	nobody := freeAddress(t)
 	firewall := opened(t)
+	ca := filepath.Join(f.dir, "heart", "ca")
+	root, err := pki.LoadAuthority(filepath.Join(ca, rootCert), filepath.Join(ca, rootKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, elsewhere := presents(t, root, "127.0.0.1", -time.Minute), presents(t, root, "coordinator.example", time.Hour)
 	for name, c := range map[string]struct {
 		old, new string
 		check    string // that must fail
@@ -70,6 +82,8 @@ func TestDoctor(t *testing.T) {
 		"as it should be":       {"", "", "", ""},
 		"nobody is there":       {f.address, nobody, "coordinator", "is the coordinator running"},
 		"a firewall opens TLS":  {f.address, firewall, "coordinator", "opens TLS"},
+		"a clock that is wrong": {f.address, ended, "coordinator", "set this machine's clock"},
+		"another host":          {f.address, elsewhere, "coordinator", "a name that its certificate has"},
 		"another site's name":   {"name: site-01", "name: site-02", "certificate", "set name to site-01"},
 		"no identity":           {"identity: identity", "identity: nowhere", "certificate", "join with a token"},
 		"data that are gone":    {"site-01.safetensors", "site-99.safetensors", "data", "site-99"},

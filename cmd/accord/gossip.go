@@ -111,13 +111,16 @@ func memoryLimit() int64 {
 	return int64(all)
 }
 
+// calibrationFile lies in a participant's folder.
+const calibrationFile = "calibration.json"
+
 // calibrate returns the pace of the built-in engine, and keeps it in the
 // participant's folder.
 func calibrate(ctx context.Context, dir string, engines *trainer.Pool) (float64, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 0, fmt.Errorf("make the participant's folder: %w", fault.As(fault.Input, err))
 	}
-	pace, err := trainer.Calibrate(ctx, engines, filepath.Join(dir, "calibration.json"))
+	pace, err := trainer.Calibrate(ctx, engines, filepath.Join(dir, calibrationFile))
 	if ctx.Err() != nil {
 		return 0, nil // whoever attends finds that out
 	}

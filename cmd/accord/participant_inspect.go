@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/term"
 	"github.com/accord-fl/accord/participant"
 	"github.com/accord-fl/accord/participant/policy"
@@ -38,7 +40,11 @@ the participant runs.`,
 			if err != nil {
 				return err
 			}
-			in, err := participant.Inspect(optionsOf(cfg), gate, args[0])
+			options := optionsOf(cfg)
+			if cfg.Trainer != config.TrainerExec {
+				options.Capabilities.SamplesPerSecond = trainer.Calibrated(filepath.Join(cfg.Dir, calibrationFile), threadsOf(cfg))
+			}
+			in, err := participant.Inspect(options, gate, args[0])
 			if err != nil {
 				return err
 			}
@@ -112,6 +118,8 @@ func printInspection(w io.Writer, in participant.Inspection) error {
 	line("  name", "%s", h.Name)
 	line("  version", "%s", h.Version)
 	line("  can do", "%s", inline(h.Capabilities))
+	line("  speaks", "protocols %d to %d, with %s", h.Oldest, h.Protocol, strings.Join(h.Features, ", "))
+	line("  all along", "how many tasks are under way")
 	b.WriteString("\nIn each update:\n")
 	line("  samples", "%s", yes(in.Update.Samples, "their number, and that of the steps", "not told"))
 	line("  metrics", "%s", metrics(in.Update))

@@ -42,7 +42,7 @@ local: {epochs: 1, batch: 10, optimizer: sgd, lr: 0.1}
 
 	var in participant.Inspection
 	decode(t, mustAccord(t, "participant", "inspect", "demo", "-f", careful, "--json"), &in)
-	if in.Rule != policy.RuleApprove || in.Update.Samples || len(in.Update.Metrics) != 0 || len(in.Update.Tensors) != 10 || in.Hello.Name != "site-02" {
+	if in.Rule != policy.RuleApprove || in.Update.Samples || len(in.Update.Metrics) != 0 || len(in.Update.Tensors) != 10 || in.Hello.Name != "site-02" || in.Hello.Capabilities.SamplesPerSecond <= 0 {
 		t.Errorf("got inspection %+v, want a run that waits for approval and an update of ten tensors only", in)
 	}
 	if out := mustAccord(t, "participant", "inspect", "demo", "-f", careful); !strings.Contains(out, "00.kernel") || !strings.Contains(out, "--digest "+in.Digest[:12]) {

@@ -33,7 +33,11 @@ lets it join again, with a new key or the old one.`,
 		if steer.json {
 			return nil
 		}
-		_, err := fmt.Fprintf(steer.stdout, "%s has no access any more\n", args[0])
+		done := args[0] + " has no access any more"
+		if admin { // there is no list of admins: their certificates say who is one
+			done = "An admin called " + args[0] + " has no access any more, if there is one: is the name spelt as in the certificate?"
+		}
+		_, err := fmt.Fprintln(steer.stdout, done)
 		return err
 	})
 	return cmd

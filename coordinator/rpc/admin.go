@@ -69,7 +69,11 @@ func (a *admin) watched(name string) error {
 
 // StopRun ends a run where it is.
 func (a *admin) StopRun(ctx context.Context, r *accordv1.StopRunRequest) (*accordv1.StopRunResponse, error) {
-	if err := a.runs.Stop(ctx, r.GetName(), r.GetReason()); err != nil {
+	reason := bounded(r.GetReason())
+	if by := callerOf(ctx).identity.Name; by != "" {
+		reason += " (" + by + ")"
+	}
+	if err := a.runs.Stop(ctx, r.GetName(), reason); err != nil {
 		return nil, err
 	}
 	return &accordv1.StopRunResponse{}, nil
@@ -88,6 +92,7 @@ func (a *admin) SubmitRun(stream accordv1.AdminService_SubmitRunServer) error {
 	if err := errors.Join(err, initial.remove()); err != nil {
 		return err
 	}
+	a.log.Info("run accepted", zap.String("run", submission.Definition.Name), zap.String("by", callerOf(stream.Context()).identity.Name))
 	return stream.SendAndClose(&accordv1.SubmitRunResponse{Name: submission.Definition.Name, Note: submission.Note})
 }
 

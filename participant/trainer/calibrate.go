@@ -32,12 +32,10 @@ type pace struct {
 // for this processor and number of threads. It is a rough figure, for people
 // and for choosing whom to ask.
 func Calibrate(ctx context.Context, engines *Pool, path string) (samplesPerSecond float64, err error) {
-	here := pace{Kernel: kernel.Family(), Threads: engines.threads}
-	var kept pace
-	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &kept) == nil &&
-		kept.Kernel == here.Kernel && kept.Threads == here.Threads && kept.SamplesPerSecond > 0 {
-		return kept.SamplesPerSecond, nil
+	if kept := Calibrated(path, engines.threads); kept > 0 {
+		return kept, nil
 	}
+	here := pace{Kernel: kernel.Family(), Threads: engines.threads}
 	if here.SamplesPerSecond, err = measurePace(ctx, engines); err != nil {
 		return 0, fmt.Errorf("calibrate: %w", err)
 	}
@@ -46,6 +44,17 @@ func Calibrate(ctx context.Context, engines *Pool, path string) (samplesPerSecon
 		return 0, fmt.Errorf("calibrate: %w", err)
 	}
 	return here.SamplesPerSecond, atomicfile.WriteBytes(path, append(data, '\n'))
+}
+
+// Calibrated returns what Calibrate has kept at path for this processor and number
+// of threads, 0 for nothing.
+func Calibrated(path string, threads int) (samplesPerSecond float64) {
+	var kept pace
+	data, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(data, &kept) != nil || kept.Kernel != kernel.Family() || kept.Threads != threads {
+		return 0
+	}
+	return max(0, kept.SamplesPerSecond)
 }
 
 // measurePace trains until the time is up. The first step, which the engine
