@@ -95,15 +95,16 @@ func (d Definition) config() round.Config {
 	}
 }
 
-// task fills in what a participant needs to do a training task, one of cohort.
-func (d Definition) task(o round.Offer, cohort int, modelBytes int64) exchange.Task {
+// task fills in what a participant needs to do a training task, one of cohort of
+// which minimum are enough.
+func (d Definition) task(o round.Offer, cohort, minimum int, modelBytes int64) exchange.Task {
 	return exchange.Task{
 		ID: o.Task.ID, Run: d.Name, Round: o.Round, Exchange: exchange.Training,
 		Participant: o.Task.Participant, Seed: d.Seed,
 		Model:    exchange.Artefact{Digest: o.Model, Bytes: modelBytes},
 		Contract: d.Contract, Spec: d.Spec, Plan: d.planOf(o.Round),
 		SendSamples: d.Weighted, Deadline: o.Deadline,
-		Strategy: d.Strategy, Rounds: d.Rounds, Cohort: cohort, Dataset: d.Dataset,
+		Strategy: d.Strategy, Rounds: d.Rounds, Cohort: cohort, Minimum: minimum, Dataset: d.Dataset,
 	}
 }
 

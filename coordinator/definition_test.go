@@ -21,7 +21,7 @@ func TestTaskHasTheRateOfItsRound(t *testing.T) {
 		d := definition(9)
 		d.LRSchedule, d.Plan.Optimizer.LR = schedule, 0.75
 		for n, rate := range want {
-			plan := d.task(round.Offer{Round: n}, 1, 1).Plan
+			plan := d.task(round.Offer{Round: n}, 1, 1, 1).Plan
 			if plan.Optimizer.LR != rate {
 				t.Errorf("%q, round %d: got rate %v, want %v", schedule, n, plan.Optimizer.LR, rate)
 			}

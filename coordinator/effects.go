@@ -152,7 +152,7 @@ func (c *Coordinator) offer(r *run, o round.Offer) {
 		c.log.Error("the global model is not in the spool", zap.String("model", o.Model))
 		return
 	}
-	l.Offer(r.definition.task(o, r.state.Seats(), size))
+	l.Offer(r.definition.task(o, r.state.Seats(), r.state.Minimum(), size))
 }
 
 // aggregate computes the next global model into the spool.

@@ -43,6 +43,7 @@ type Task struct {
 	Strategy string `json:"strategy,omitempty"` // what becomes of the updates
 	Rounds   int    `json:"rounds,omitempty"`   // of the whole run
 	Cohort   int    `json:"cohort,omitempty"`   // participants that this round asks
+	Minimum  int    `json:"minimum,omitempty"`  // answers that are enough for a model
 	// Dataset is which of the site's data sets to train on; "" is the one that
 	// it trains on unless told otherwise.
 	Dataset string `json:"dataset,omitempty"`
@@ -70,8 +71,8 @@ func (t Task) Validate() error {
 		return fault.Inputf("task %s: round %d of a run of %d", t.ID, t.Round, t.Rounds)
 	case t.Exchange != Training:
 		return fault.Inputf("task %s: exchange %.20q is not known here, want %q", t.ID, t.Exchange, Training)
-	case t.Rounds < 0 || t.Cohort < 0:
-		return fault.Inputf("task %s: negative rounds (%d) or cohort (%d)", t.ID, t.Rounds, t.Cohort)
+	case t.Rounds < 0 || t.Cohort < 0 || t.Minimum < 0:
+		return fault.Inputf("task %s: negative rounds (%d), cohort (%d) or minimum (%d)", t.ID, t.Rounds, t.Cohort, t.Minimum)
 	case t.Strategy != "" && !ValidName(t.Strategy):
 		return fault.Inputf("task %s: strategy %.80q is not valid", t.ID, t.Strategy)
 	case t.Dataset != "" && !ValidName(t.Dataset):

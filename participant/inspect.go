@@ -56,7 +56,7 @@ func Inspect(o Options, gate *policy.Gate, run string) (Inspection, error) {
 	if in.Approval, err = records.Approval(run); err != nil {
 		return Inspection{}, err
 	}
-	d := gate.Policy.Judge(offer.Facts, offer.Task.Cohort, in.Approval, time.Now())
+	d := gate.Policy.Judge(offer.Facts, min(offer.Task.Cohort, offer.Task.Minimum), in.Approval, time.Now())
 	in.Verdict, in.Rule, in.Reason = d.Verdict, d.Rule, d.Reason
 	if in.Update, err = contents(offer.Task, gate.Policy, o.Capabilities.Trainer); err != nil {
 		return Inspection{}, err

@@ -76,7 +76,7 @@ func TestDeclinedBeforeAnythingIsFetched(t *testing.T) {
 	p.MinCohort = 3
 	site := participant.Site{Name: "a", Blobs: unreachable{t: t}, Policy: gate(t.TempDir(), p)}
 	task := testTask("a", exchange.Artefact{Digest: strings.Repeat("0", 64), Bytes: 1})
-	task.Cohort = 2
+	task.Cohort, task.Minimum = 5, 2
 	r := site.Do(t.Context(), task)
 	if r.Outcome != exchange.Declined || r.Later || !strings.Contains(r.Reason, "min_cohort") {
 		t.Errorf("got %+v, want it declined by min_cohort", r)

@@ -238,6 +238,12 @@ func (s State) Seats() int {
 	return n
 }
 
+// Minimum is how many answers are enough in the exchange that is under way.
+func (s State) Minimum() int {
+	_, minimum := s.bounds()
+	return minimum
+}
+
 // Task finds a task of this attempt.
 func (s State) Task(id string) (Task, bool) {
 	for _, t := range s.Tasks {

@@ -17,7 +17,7 @@ type Policy struct {
 	Runs          []string `yaml:"runs,omitempty"`           // patterns of names, such as "digits-*"; none: every run
 	MaxEpochs     int      `yaml:"max_epochs,omitempty"`     // in a round; 0: no limit
 	MaxParameters int      `yaml:"max_parameters,omitempty"` // of the model; 0: no limit
-	MinCohort     int      `yaml:"min_cohort,omitempty"`     // fewest participants in a round; 0: no limit
+	MinCohort     int      `yaml:"min_cohort,omitempty"`     // fewest participants whose updates become a model together; 0: no limit
 	ShareSamples  bool     `yaml:"share_samples"`            // the number of samples may leave, where a run weighs by it
 	ShareMetrics  bool     `yaml:"share_metrics"`            // the trainer's metrics may leave
 	Hours         []string `yaml:"hours,omitempty"`          // such as "Mon-Fri 19:00-06:00"; none: always

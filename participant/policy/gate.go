@@ -46,7 +46,7 @@ func (g *Gate) Admit(t exchange.Task) (Terms, error) {
 			return Terms{}, fmt.Errorf("read the approval of run %s: %w", t.Run, err)
 		}
 	}
-	d := g.Policy.Judge(facts, t.Cohort, approval, now)
+	d := g.Policy.Judge(facts, min(t.Cohort, t.Minimum), approval, now)
 	if err := g.note(t, facts, d, approval, now); err != nil {
 		return Terms{}, err
 	}

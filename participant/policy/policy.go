@@ -17,7 +17,7 @@ type Policy struct {
 	Datasets      []string // that a run may ask for by name
 	MaxEpochs     int      // in a round; 0: no limit
 	MaxParameters int      // of the model; 0: no limit
-	MinCohort     int      // fewest participants in a round
+	MinCohort     int      // fewest participants whose updates become a model together
 	ShareSamples  bool     // the number of samples may leave, where a run weighs by it
 	ShareMetrics  bool     // the trainer's metrics may leave
 	Hours         hours.Hours
@@ -59,11 +59,11 @@ type Decision struct {
 	Until time.Time
 }
 
-// Judge decides about a task of which cohort participants are asked, given
-// the approval of its run, which may be nil. What can never be allowed is
-// told before what only has to wait.
-func (p Policy) Judge(f Facts, cohort int, a *Approval, now time.Time) Decision {
-	if rule, reason := p.forbids(f, cohort); rule != "" {
+// Judge decides about a task of a round for which the updates of together
+// participants may be enough, given the approval of its run, which may be nil.
+// What can never be allowed is told before what only has to wait.
+func (p Policy) Judge(f Facts, together int, a *Approval, now time.Time) Decision {
+	if rule, reason := p.forbids(f, together); rule != "" {
 		return Decision{Verdict: Decline, Rule: rule, Reason: reason}
 	}
 	if p.Manual {
@@ -79,7 +79,7 @@ func (p Policy) Judge(f Facts, cohort int, a *Approval, now time.Time) Decision 
 }
 
 // forbids returns the first rule that never allows the task, and why.
-func (p Policy) forbids(f Facts, cohort int) (rule, reason string) {
+func (p Policy) forbids(f Facts, together int) (rule, reason string) {
 	switch {
 	case len(p.Runs) > 0 && !slices.ContainsFunc(p.Runs, func(pattern string) bool { return matches(pattern, f.Run) }):
 		return RuleRuns, fmt.Sprintf("the site takes no part in runs called %s", f.Run)
@@ -89,10 +89,10 @@ func (p Policy) forbids(f Facts, cohort int) (rule, reason string) {
 		return RuleMaxEpochs, fmt.Sprintf("%d epochs a round, the site allows %d", f.Plan.Epochs, p.MaxEpochs)
 	case p.MaxParameters > 0 && f.Parameters > p.MaxParameters:
 		return RuleMaxParameters, fmt.Sprintf("a model of %d parameters, the site allows %d", f.Parameters, p.MaxParameters)
-	case p.MinCohort > 0 && cohort == 0:
-		return RuleMinCohort, "the coordinator does not tell how large the cohort is: upgrade it"
-	case cohort < p.MinCohort:
-		return RuleMinCohort, fmt.Sprintf("a cohort of %d, the site takes part in %d or more", cohort, p.MinCohort)
+	case p.MinCohort > 0 && together == 0:
+		return RuleMinCohort, "the coordinator does not tell how many updates are enough: upgrade it"
+	case together < p.MinCohort:
+		return RuleMinCohort, fmt.Sprintf("%d updates may be enough for a model, the site takes part where %d or more must be (window.minimum of the run)", together, p.MinCohort)
 	case f.SendSamples && !p.ShareSamples:
 		return RuleShareSamples, "the run weighs updates by samples, and how many there are does not leave the site; weighting uniform needs no count"
 	default:

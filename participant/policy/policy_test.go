@@ -65,7 +65,7 @@ func TestJudge(t *testing.T) {
 		{"one epoch more", func(p *Policy) { p.MaxEpochs = 4 }, nil, 3, nil, "12:00", Decline, RuleMaxEpochs, "5 epochs"},
 		{"a model too large", func(p *Policy) { p.MaxParameters = 5 }, nil, 3, nil, "12:00", Decline, RuleMaxParameters, "6 parameters"},
 		{"a cohort large enough", func(p *Policy) { p.MinCohort = 3 }, nil, 3, nil, "12:00", Allow, "", ""},
-		{"a cohort too small", func(p *Policy) { p.MinCohort = 4 }, nil, 3, nil, "12:00", Decline, RuleMinCohort, "a cohort of 3, the site takes part in 4 or more"},
+		{"a cohort too small", func(p *Policy) { p.MinCohort = 4 }, nil, 3, nil, "12:00", Decline, RuleMinCohort, "3 updates may be enough for a model, the site takes part where 4 or more must be"},
 		{"a cohort that nobody tells", func(p *Policy) { p.MinCohort = 1 }, nil, 0, nil, "12:00", Decline, RuleMinCohort, "does not tell"},
 		{"samples stay", func(p *Policy) { p.ShareSamples = false }, nil, 3, nil, "12:00", Decline, RuleShareSamples, "uniform"},
 		{"samples stay and nobody asks", func(p *Policy) { p.ShareSamples = false }, func(f *Facts) { f.SendSamples = false }, 3, nil, "12:00", Allow, "", ""},
