@@ -2,8 +2,6 @@ package participant
 
 import (
 	"errors"
-	"net/http"
-	"net/url"
 	"time"
 
 	"google.golang.org/grpc"
@@ -21,6 +19,9 @@ import (
 // used, through the proxy that HTTPS_PROXY names if there is one. Validate has
 // made sure that it may be a plain one when there is no credential.
 func (o Options) connect() (*grpc.ClientConn, error) {
+	if _, err := wire.Proxy(o.Coordinator); err != nil {
+		return nil, err
+	}
 	target := o.Coordinator
 	secure := insecure.NewCredentials()
 	if o.Credential != nil {
@@ -58,16 +59,6 @@ func refusal(err error) error {
 func disconnected(err error) bool {
 	code := status.Code(err)
 	return code == codes.Unavailable || code == codes.Canceled
-}
-
-// proxyTo is the proxy through which the coordinator is dialled, without its
-// password; empty: none.
-func proxyTo(coordinator string) string {
-	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: coordinator}})
-	if err != nil || proxy == nil {
-		return ""
-	}
-	return proxy.Redacted()
 }
 
 // plain says in one clear line what an error of gRPC means.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -35,6 +36,9 @@ func Join(ctx context.Context, t pki.Token, dir string) error {
 	id := pki.Identity{Federation: t.Federation, Role: pki.Participant, Name: t.Site}
 	request, err := pki.NewRequest(id, key, nil)
 	if err != nil {
+		return err
+	}
+	if _, err := wire.Proxy(t.Coordinator); err != nil {
 		return err
 	}
 	conn, err := grpc.NewClient(t.Coordinator, grpc.WithTransportCredentials(credentials.NewTLS(pki.TokenTLS(t, host))))
@@ -104,5 +108,8 @@ func explain(err error, coordinator string) error {
 	if no := refusal(err); no != nil {
 		return fmt.Errorf("coordinator %s: %w", coordinator, no)
 	}
-	return fault.As(fault.Unavailable, fmt.Errorf("coordinator %s can not be reached: %s", coordinator, plain(err)))
+	if status.Code(err) == codes.ResourceExhausted {
+		return fault.As(fault.Unavailable, fmt.Errorf("coordinator %s: %s", coordinator, plain(err)))
+	}
+	return wire.Away(coordinator, plain(err))
 }

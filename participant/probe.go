@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -88,7 +89,11 @@ func ProbeCoordinator(ctx context.Context, o Options) []Finding {
 
 // probeName looks up who will be dialled.
 func probeName(ctx context.Context, host, coordinator string) Finding {
-	if proxy := proxyTo(coordinator); proxy != "" {
+	proxy, err := wire.Proxy(coordinator)
+	switch {
+	case err != nil:
+		return Finding{Check: "name", Detail: err.Error(), Advice: "set HTTPS_PROXY to what a proxy needs, or not at all"}
+	case proxy != "":
 		return Finding{Check: "name", OK: true, Detail: "left to the proxy " + proxy + " (HTTPS_PROXY)"}
 	}
 	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
@@ -103,6 +108,7 @@ func probeName(ctx context.Context, host, coordinator string) Finding {
 func (o Options) blocked(err error, host string, peer []*x509.Certificate) Finding {
 	f := Finding{Check: "coordinator", Detail: plain(err)}
 	roots := o.Credential.Roots()
+	proxy, _ := wire.Proxy(o.Coordinator) // probeName has told what is wrong with it
 	switch {
 	case refusal(err) != nil:
 		f.Advice = "it answers and refuses this site: ask those who run the federation"
@@ -118,7 +124,7 @@ func (o Options) blocked(err error, host string, peer []*x509.Certificate) Findi
 		f.Advice = "dial the coordinator by a name that its certificate has, or have one made with this name"
 	case len(peer) > 0:
 		f.Advice = "the coordinator's certificate is not accepted: ask those who run the federation"
-	case proxyTo(o.Coordinator) != "":
+	case proxy != "":
 		f.Advice = "is HTTPS_PROXY right, with user and password, and may it connect to " + o.Coordinator + "?"
 	default:
 		f.Advice = "is the coordinator running, and does a firewall let " + o.Coordinator + " out? Behind a proxy set HTTPS_PROXY"

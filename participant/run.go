@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-fl/accord/internal/gossip"
+	"github.com/accord-fl/accord/internal/wire"
 )
 
 // Run attends the coordinator as a site that trains with t, until ctx ends,
@@ -38,7 +39,7 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 	site.Confide = func(task string, err error) { p.log.Error("training failed", zap.String("task", task), zap.Error(err)) }
 	p.worker = newWorker(site, s, p.log)
 
-	if proxy := proxyTo(o.Coordinator); proxy != "" {
+	if proxy, err := wire.Proxy(o.Coordinator); err == nil && proxy != "" {
 		p.log.Info("dialling through a proxy", zap.String("proxy", proxy))
 	}
 	g, working := errgroup.WithContext(ctx)

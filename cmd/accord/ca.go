@@ -70,6 +70,9 @@ the request, and printed: look at it before you carry the certificate away.`,
 			if err != nil {
 				return err
 			}
+			if days < 0 || cmd.Flags().Changed("days") && days == 0 || days > maxDays {
+				return fault.Usagef("--days %d: want 1 to %d", days, maxDays)
+			}
 			for _, path := range args {
 				signed, err := sign(root, path, time.Duration(days)*24*time.Hour)
 				if err != nil {
@@ -86,6 +89,9 @@ the request, and printed: look at it before you carry the certificate away.`,
 	cmd.Flags().IntVar(&days, "days", 0, "how long the certificates are valid (default 3 years for an issuer, 90 days for others, who renew by themselves)")
 	return cmd
 }
+
+// maxDays is more than a root lasts.
+const maxDays = 36500
 
 // sign answers one request and tells what it has signed.
 func sign(root *pki.Authority, path string, lifetime time.Duration) (string, error) {

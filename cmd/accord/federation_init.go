@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -109,7 +110,7 @@ func (f founding) hosts() ([]string, error) {
 	var hosts []string
 	for _, address := range f.addresses {
 		host, port, err := net.SplitHostPort(address)
-		if err != nil || host == "" || port == "" {
+		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || host == "" || bad != nil {
 			return nil, fault.Usagef("--address %q: want host:port, such as fl.example.org:7443", address)
 		}
 		hosts = append(hosts, host)

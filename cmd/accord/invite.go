@@ -12,6 +12,9 @@ import (
 	"github.com/accord-fl/accord/internal/pki"
 )
 
+// maxTTL is how long a token may lie about at most.
+const maxTTL = 90 * 24 * time.Hour
+
 func newInviteCmd() *cobra.Command {
 	var ttl time.Duration
 	cmd := &cobra.Command{
@@ -31,8 +34,8 @@ replaces the first; inviting a site that has joined lets it join with a new key.
 		if steer.credential == nil {
 			return fault.Usagef("without certificates nobody is invited; --identity names an admin's folder")
 		}
-		if ttl <= 0 {
-			return fault.Usagef("--ttl %v: want a time above zero, such as 24h", ttl)
+		if ttl <= 0 || ttl > maxTTL {
+			return fault.Usagef("--ttl %v: want a time above zero, such as 24h, and at most %v: whoever finds the token can join", ttl, maxTTL)
 		}
 		for _, site := range args {
 			if err := steer.invite(ctx, site, time.Now().Add(ttl)); err != nil {

@@ -3,15 +3,21 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/round"
+	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/term"
 )
+
+// watchPatience is how long a watch goes on without a coordinator.
+const watchPatience = 5 * time.Minute
 
 func newRunWatchCmd(s *steering) *cobra.Command {
 	return &cobra.Command{
@@ -19,8 +25,8 @@ func newRunWatchCmd(s *steering) *cobra.Command {
 		Short: "Follow a run, round by round, until it ends",
 		Long: `Follow a run until it ends: a line for each version published. The exit code
 tells how it ended: 0 when it is complete, 1 when it failed or was stopped.
-Ctrl-C ends the watching, not the run. With --json each change of the run's
-status is a line.`,
+Ctrl-C ends the watching, not the run; a coordinator that goes away is waited for,
+for five minutes. With --json each change of the run's status is a line.`,
 		Example: "  accord run watch digits-three-sites",
 		Args:    cobra.ExactArgs(1),
 		RunE:    s.verb(func(ctx context.Context, args []string) error { return s.watch(ctx, args[0]) }),
@@ -31,14 +37,28 @@ status is a line.`,
 // error.
 func (s *steering) watch(ctx context.Context, name string) error {
 	var last coordinator.RunStatus
+	heard := false
 	w := watcher{steering: s}
-	err := s.client.Watch(ctx, name, func(now coordinator.RunStatus) error {
-		last = now
+	see := func(now coordinator.RunStatus) error {
+		last, heard = now, true
 		if s.json {
 			return json.NewEncoder(s.stdout).Encode(now)
 		}
 		return w.see(now)
-	})
+	}
+	err := s.client.Watch(ctx, name, see)
+	// A coordinator that was there comes back: it is started anew, say.
+	for gone := time.Now(); last.Name != "" && errors.Is(err, fault.Unavailable) && time.Since(gone) < watchPatience; {
+		heard = false
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err = s.client.Watch(ctx, name, see); heard {
+			gone = time.Now()
+		}
+	}
 	if err != nil {
 		return err
 	}

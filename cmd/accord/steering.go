@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -42,6 +43,9 @@ func newSteering(flags *pflag.FlagSet) *steering {
 func (s *steering) settle() error {
 	if s.identity == "" {
 		s.identity = os.Getenv(identityVariable)
+	}
+	if _, _, err := net.SplitHostPort(s.address); err != nil && s.address != "" {
+		return fault.Usagef("--coordinator %q: want host:port, such as fl.example.org:7443", s.address)
 	}
 	if s.identity == "" {
 		if s.address == "" {

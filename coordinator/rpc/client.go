@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
@@ -48,14 +49,25 @@ func Dial(addr string, credential *pki.Credential, more ...grpc.DialOption) (*Cl
 	options := append([]grpc.DialOption{
 		grpc.WithTransportCredentials(secure),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(wire.MaxMessage)),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: patience(), MinConnectTimeout: 20 * time.Second}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 	}, more...)
+	if _, err := wire.Proxy(addr); err != nil {
+		return nil, err
+	}
 	conn, err := grpc.NewClient(addr, options...)
 	if err != nil {
 		return nil, fmt.Errorf("coordinator %s: %w", addr, err)
 	}
 	c.conn, c.admin, c.enrollment = conn, accordv1.NewAdminServiceClient(conn), accordv1.NewEnrollmentServiceClient(conn)
 	return c, nil
+}
+
+// patience is gRPC's own between tries to connect, but for people who wait.
+func patience() backoff.Config {
+	c := backoff.DefaultConfig
+	c.MaxDelay = 5 * time.Second
+	return c
 }
 
 // tls is how the coordinator is dialled. It notes what Root returns.
@@ -84,7 +96,7 @@ func (c *Client) Root() string {
 func (c *Client) explain(err error) error {
 	err = fromStatus(err)
 	if errors.Is(err, fault.Unavailable) {
-		return fmt.Errorf("coordinator %s can not be reached: %w", c.addr, err)
+		return wire.Away(c.addr, err.Error())
 	}
 	return err
 }

@@ -1,16 +1,46 @@
 package wire
 
 import (
+	"fmt"
+	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/accord-fl/accord/internal/fault"
 )
 
 // answered finds what a proxy said in gRPC's account of it.
 var answered = regexp.MustCompile(`failed to do connect handshake, response: .*?HTTP/[0-9.]+ ([0-9]{3}[ \w]*)`)
+
+// Proxy returns the proxy through which a coordinator is dialled, without its
+// password; "" for none. The error, of class fault.Input, is of one that can not be
+// used.
+func Proxy(coordinator string) (string, error) {
+	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: coordinator}})
+	switch {
+	case err != nil: // it may tell the password
+		return "", fault.Inputf("HTTPS_PROXY is no address of a proxy: want http://[USER:PASSWORD@]HOST:PORT, with odd characters as %%XX")
+	case proxy == nil:
+		return "", nil
+	case proxy.Scheme != "http":
+		return "", fault.Inputf("HTTPS_PROXY: a proxy that is spoken to by %s can not be used, only one by http://", proxy.Scheme)
+	default:
+		return proxy.Redacted(), nil
+	}
+}
+
+// Away is that a coordinator can not be reached, and through which proxy.
+func Away(coordinator, why string) error {
+	if proxy, err := Proxy(coordinator); err == nil && proxy != "" {
+		coordinator += " through the proxy " + proxy
+	}
+	return fault.As(fault.Unavailable, fmt.Errorf("coordinator %s can not be reached: %s", coordinator, why))
+}
 
 // causes are errors of the network, and what they mean to who reads them.
 func causes() [][2]string {
