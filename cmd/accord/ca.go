@@ -66,12 +66,12 @@ the request, and printed: look at it before you carry the certificate away.`,
 		Example: "  accord ca sign --ca ca issuer.csr tls.csr\n  accord ca sign --ca ca --days 365 admin.csr",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("days") && (days < 1 || days > maxDays) {
+				return fault.Usagef("--days %d: want 1 to %d", days, maxDays)
+			}
 			root, err := pki.LoadAuthority(filepath.Join(dir, rootCert), filepath.Join(dir, rootKey))
 			if err != nil {
 				return err
-			}
-			if days < 0 || cmd.Flags().Changed("days") && days == 0 || days > maxDays {
-				return fault.Usagef("--days %d: want 1 to %d", days, maxDays)
 			}
 			for _, path := range args {
 				signed, err := sign(root, path, time.Duration(days)*24*time.Hour)
@@ -107,7 +107,7 @@ func sign(root *pki.Authority, path string, lifetime time.Duration) (string, err
 	if err != nil {
 		return "", err
 	}
-	if lifetime <= 0 {
+	if lifetime == 0 {
 		lifetime = lifetimeOf(request.Identity.Role)
 	}
 	chain, err := root.Certify(request.Identity, request.Key, request.Hosts, lifetime)

@@ -234,6 +234,25 @@ func TestInstitutionWithOpenSSL(t *testing.T) {
 	stop()
 }
 
+// Whoever follows a run follows it on when the coordinator is started anew.
+func TestWatchOutlivesARestart(t *testing.T) {
+	f := startFederation(t)
+	runFile := filepath.Join(f.dir, "run.yaml")
+	writeFile(t, runFile, strings.Replace(federationRun, "min_sites: 3", "min_sites: 1", 1))
+	f.start()
+	_, site := f.join("site-01")
+	mustAccord(t, "run", "submit", "-f", runFile, f.identity)
+	seen, code := newLogBuffer(regexp.MustCompile(`"name":"(demo)"`)), make(chan int, 1)
+	go func() { code <- run(t.Context(), []string{"run", "watch", "demo", "--json", f.identity}, seen, io.Discard) }()
+	seen.wait(t)
+	f.stop()
+	f.start()
+	defer background(t, io.Discard, "participant", "-f", site)()
+	if c := <-code; c != exitOK {
+		t.Errorf("exit code %d", c)
+	}
+}
+
 // The root is replaced while a site attends; a site that comes later and one
 // that was there before both belong after it.
 func TestRotation(t *testing.T) {

@@ -31,11 +31,11 @@ replaces the first; inviting a site that has joined lets it join with a new key.
 	steer := newSteering(cmd.Flags())
 	cmd.Flags().DurationVar(&ttl, "ttl", 24*time.Hour, "how long the token may be used")
 	cmd.RunE = steer.verb(func(ctx context.Context, args []string) error {
-		if steer.credential == nil {
-			return fault.Usagef("without certificates nobody is invited; --identity names an admin's folder")
-		}
 		if ttl <= 0 || ttl > maxTTL {
 			return fault.Usagef("--ttl %v: want a time above zero, such as 24h, and at most %v: whoever finds the token can join", ttl, maxTTL)
+		}
+		if steer.credential == nil {
+			return fault.Usagef("without certificates nobody is invited; --identity names an admin's folder")
 		}
 		for _, site := range args {
 			if err := steer.invite(ctx, site, time.Now().Add(ttl)); err != nil {

@@ -86,6 +86,24 @@ func proxy(t *testing.T, connected chan<- string) (address string) {
 	return l.Addr().String()
 }
 
+func TestProxiesThatCanNotBeUsed(t *testing.T) {
+	for proxy, want := range map[string]string{
+		"socks5://proxy.example:1080":      "spoken to by socks5 can not be used",
+		"https://u:secret@proxy.example:1": "spoken to by https can not be used",
+		"http://u:se cret@proxy.example:1": "is no address of a proxy",
+		"http://u:secret@127.0.0.1:1":      "through the proxy http://u:xxxxx@127.0.0.1:1",
+	} {
+		dir := t.TempDir()
+		mustAccord(t, "federation", "init", filepath.Join(dir, "heart"), "--address", "fl.example.org:7443")
+		cmd := exec.Command(os.Args[0], "members", "--identity", filepath.Join(dir, "heart", "admin"))
+		cmd.Env = append(os.Environ(), beAccord+"=1", "HTTPS_PROXY="+proxy, "NO_PROXY=")
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "cret") {
+			t.Errorf("%s: %v, want %q in\n%s", proxy, err, want, out)
+		}
+	}
+}
+
 // A site behind a firewall joins and attends through its proxy.
 func TestThroughAProxy(t *testing.T) {
 	f := startFederation(t, "--address", net.JoinHostPort(ownAddress(t), "1"))

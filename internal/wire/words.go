@@ -23,7 +23,7 @@ var answered = regexp.MustCompile(`failed to do connect handshake, response: .*?
 func Proxy(coordinator string) (string, error) {
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: coordinator}})
 	switch {
-	case err != nil: // it may tell the password
+	case err != nil || proxy != nil && (proxy.Hostname() == "" || len(proxy.Path) > 1): // it may tell the password
 		return "", fault.Inputf("HTTPS_PROXY is no address of a proxy: want http://[USER:PASSWORD@]HOST:PORT, with odd characters as %%XX")
 	case proxy == nil:
 		return "", nil
