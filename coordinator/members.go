@@ -26,6 +26,7 @@ const (
 	Attending Presence = "attending" // its lease is renewed
 	Away      Presence = "away"      // it may attend, and does not
 	Invited   Presence = "invited"   // it has a token, and no key yet
+	Expired   Presence = "expired"   // it had a token, and did not join in time
 	Revoked   Presence = "revoked"   // it may attend no more
 	Left      Presence = "left"      // likewise, by its own will
 	Serving   Presence = "serving"   // it is the coordinator that tells this

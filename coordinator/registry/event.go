@@ -40,7 +40,7 @@ func (r *Registry) apply(kind string, at time.Time, e event) error {
 		delete(r.tokens, s.token)
 		s.token, s.tokenExpires = e.Token, e.Expires
 		r.tokens[e.Token] = e.Site
-		if s.Status == "" {
+		if s.Status == "" || s.Status == Invited {
 			s.Status, s.Expires = Invited, e.Expires
 		} else {
 			s.Since = r.sites[e.Site].Since

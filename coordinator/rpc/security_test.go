@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/registry"
 	"github.com/accord-fl/accord/coordinator/rpc"
@@ -492,6 +493,33 @@ func TestInviteAndRenew(t *testing.T) {
 		if err := credential.ReplacePEM(renewed.GetChain(), renewed.GetRoots()); err != nil || credential.Due(time.Now()) {
 			t.Errorf("after the renewal (%v): due %v", err, credential.Due(time.Now()))
 		}
+	})
+}
+
+// An invitation runs out, and another takes its place.
+func TestMembersTellOfInvitations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		admin := w.client()
+		invite := func() {
+			t.Helper()
+			if _, err := admin.Invite(t.Context(), "late", pki.HashSecret(pki.NewSecret()), time.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := func(state coordinator.Presence) {
+			t.Helper()
+			members, err := admin.Members(t.Context())
+			if err != nil || len(members) != 1 || members[0].State != state {
+				t.Errorf("got %+v and error %v, want a site that is %s", members, err, state)
+			}
+		}
+		invite()
+		want(coordinator.Invited)
+		time.Sleep(2 * time.Hour)
+		want(coordinator.Expired)
+		invite()
+		want(coordinator.Invited)
 	})
 }
 

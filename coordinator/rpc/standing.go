@@ -1,6 +1,8 @@
 package rpc
 
 import (
+	"time"
+
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/registry"
 )
@@ -24,7 +26,7 @@ func (a *admin) members() []coordinator.Member {
 			i = len(members)
 			members = append(members, coordinator.Member{Name: s.Name, Role: coordinator.RoleParticipant, State: coordinator.Away})
 		}
-		if state := standing(s.Status); state != "" && members[i].State != coordinator.Attending {
+		if state := standing(s, time.Now()); state != "" && members[i].State != coordinator.Attending {
 			members[i].State, members[i].Since = state, s.Since
 		}
 	}
@@ -33,9 +35,12 @@ func (a *admin) members() []coordinator.Member {
 }
 
 // standing is what a site is that may not attend; "" for one that may.
-func standing(s registry.Status) coordinator.Presence {
-	switch s {
+func standing(s registry.Site, now time.Time) coordinator.Presence {
+	switch s.Status {
 	case registry.Invited:
+		if now.After(s.Expires) {
+			return coordinator.Expired
+		}
 		return coordinator.Invited
 	case registry.Revoked:
 		return coordinator.Revoked

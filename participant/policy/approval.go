@@ -72,7 +72,7 @@ func (r Records) Approve(run, digest, by string, now time.Time) (Approval, error
 		return Approval{}, err
 	}
 	if !strings.HasPrefix(o.Digest, digest) {
-		return Approval{}, fault.Inputf("run %s was offered anew, as %.12s: look at it before you approve it", run, o.Digest)
+		return Approval{}, fault.Inputf("run %s is %.12s: either the digest is mistyped, or it was offered anew and wants to be looked at before you approve it", run, o.Digest)
 	}
 	a := Approval{By: by, At: now, Digest: o.Digest, Facts: o.Facts}
 	return a, write(r.approvals(), run, a)
