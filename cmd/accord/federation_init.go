@@ -16,9 +16,13 @@ import (
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/gossip"
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/report"
 )
+
+// gossipKeys lies in the coordinator's folder.
+const gossipKeys = "gossip.keys"
 
 func newFederationInitCmd() *cobra.Command {
 	f := founding{addresses: []string{"127.0.0.1:7443"}, admin: "admin"}
@@ -29,7 +33,7 @@ func newFederationInitCmd() *cobra.Command {
 
   DIR/ca           the root and its key; move it to a machine of its own, it is
                    needed again only to rotate it (accord ca)
-  DIR/coordinator  configuration and identity of the coordinator
+  DIR/coordinator  configuration and identity of the coordinator, a key for gossip
   DIR/admin        identity of the first admin, for --identity
 
 Private keys can be read by their owner only. With --ca-elsewhere no root is
@@ -101,6 +105,7 @@ func (f founding) found() error {
 		provide(root, admin, nil, filepath.Join(f.adminDir(), "tls")),
 		f.roots(root),
 		config.Federation{Name: f.name, Coordinator: f.addresses[0]}.Save(f.adminDir()),
+		gossip.Keys{gossip.NewKey()}.Save(filepath.Join(f.coordinatorDir(), gossipKeys)),
 		atomicfile.WriteBytes(filepath.Join(f.coordinatorDir(), "coordinator.yaml"), []byte(f.coordinatorConfig())),
 	)
 }
@@ -191,7 +196,14 @@ log_level: info              # debug, info, warn or error
 # versions without an accuracy.
 #test:
 #  dataset: safetensors:test.safetensors
-`, f.name, filepath.Join(f.coordinatorDir(), "coordinator.yaml"), listen, strings.Join(f.addresses, ", "))
+
+# Nodes of one trust domain, such as a laboratory's cluster, may gossip: they
+# find out sooner who has gone.
+#gossip:
+#  bind: 127.0.0.1:7946       # IP:port, for UDP and TCP
+#  keyring: %s       # encrypts it
+#  share: true                # give the key to participants that gossip, too
+`, f.name, filepath.Join(f.coordinatorDir(), "coordinator.yaml"), listen, strings.Join(f.addresses, ", "), gossipKeys)
 }
 
 func (f founding) explain(w io.Writer) error {

@@ -74,7 +74,6 @@ func (m members) shared(cfg config.Coordinator) rpc.Keyring {
 	return m.gossip
 }
 
-// run gossips until ctx ends.
 // follow changes the keys of gossip when a site no longer belongs, also when
 // that was while nobody gossiped here. Sites hear of the new key on their own
 // streams, of which the one that has gone has none.
@@ -94,6 +93,7 @@ func (m members) follow(r *registry.Registry) {
 	}
 }
 
+// run gossips until ctx ends.
 func (m members) run(ctx context.Context) error {
 	if m.gossip != nil {
 		m.gossip.Run(ctx)

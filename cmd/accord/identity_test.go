@@ -243,7 +243,9 @@ func TestWatchOutlivesARestart(t *testing.T) {
 	_, site := f.join("site-01")
 	mustAccord(t, "run", "submit", "-f", runFile, f.identity)
 	seen, code := newLogBuffer(regexp.MustCompile(`"name":"(demo)"`)), make(chan int, 1)
-	go func() { code <- run(t.Context(), []string{"run", "watch", "demo", "--json", f.identity}, seen, io.Discard) }()
+	go func() {
+		code <- run(t.Context(), []string{"run", "watch", "demo", "--json", f.identity}, seen, io.Discard)
+	}()
 	seen.wait(t)
 	f.stop()
 	f.start()
@@ -317,12 +319,16 @@ func TestRevocationRotatesTheKeyring(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(hub, "coordinator.yaml"), string(text)+"gossip: {bind: '127.0.0.1:0', keyring: hub.keys, share: true}\n")
-	f.start()
+	writeFile(t, filepath.Join(hub, "coordinator.yaml"), string(text)+"gossip: {bind: '127.0.0.1:0', keyring: gossip.keys, share: true}\n")
 	keys := func(file string) int {
 		text, _ := os.ReadFile(file) // none yet
 		return strings.Count(string(text), "\n")
 	}
+	ring := filepath.Join(hub, gossipKeys)
+	if info, err := os.Stat(ring); err != nil || info.Mode().Perm() != 0o600 || keys(ring) != 1 {
+		t.Errorf("%s: %v, %d keys", ring, err, keys(ring))
+	}
+	f.start()
 	waitFor := func(file string, n int) {
 		t.Helper()
 		for keys(file) != n {
