@@ -15,8 +15,7 @@ const Small = 16 << 20
 // SetFloor lets the heap grow to so many bytes before it is collected; by itself
 // Go begins at 4 MB, which a round of small models allocates over and over. From
 // three quarters of that alive it may grow to twice what is alive, less half the
-// floor. With what lies unused between, but without stacks, Go should not take
-// more than one and a half times that.
+// floor.
 //
 // Who sets GOGC or GOMEMLIMIT knows better, and gets that. It must be called
 // once, in the beginning.
@@ -26,7 +25,6 @@ func SetFloor(bytes int) {
 	}
 	t := &tuner{floor: int64(bytes), samples: []metrics.Sample{
 		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"},
-		{Name: "/memory/classes/heap/stacks:bytes"},
 	}}
 	debug.SetGCPercent(t.most())
 	t.await()
@@ -50,11 +48,9 @@ func (t *tuner) await() {
 
 func (t *tuner) tune() {
 	metrics.Read(t.samples)
-	sample := func(i int) int64 { return int64(t.samples[i].Value.Uint64()) }
-	live, roots, stacks := sample(0), sample(1)+sample(2), sample(3)
+	live, roots := int64(t.samples[0].Value.Uint64()), int64(t.samples[1].Value.Uint64()+t.samples[2].Value.Uint64())
 	goal := max(t.floor, 2*live-t.floor/2)
 	debug.SetGCPercent(min(int(100*(goal-live)/(live+roots)), t.most()))
-	debug.SetMemoryLimit(goal + goal/2 + stacks)
 }
 
 // most is the percentage with which Go itself begins at the floor: 4 MB for each
