@@ -25,13 +25,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// untilAsked waits for an interrupt.
-func untilAsked() {
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, os.Interrupt)
-	<-asked
-}
-
 // fake leaves a run folder as accord simulate does, a round for each percent
 // of accuracy above 90.
 func fake(mode string, args []string) int {
@@ -39,6 +32,9 @@ func fake(mode string, args []string) int {
 	if args[0] != "simulate" {
 		return 2
 	}
+	// An interrupt may come while a file is written, which accord ends first.
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, os.Interrupt)
 	var dir string
 	if slices.Contains(args, "--resume") {
 		dir = flag("--resume")
@@ -73,7 +69,7 @@ func fake(mode string, args []string) int {
 				fmt.Fprintln(os.Stderr, "accord: simulation: the run in DIR has ended already: failed after 3 versions")
 				return 5
 			case "wait":
-				untilAsked()
+				<-asked
 				return 130
 			}
 		}
@@ -86,7 +82,7 @@ func fake(mode string, args []string) int {
 		}
 	}
 	if mode == "collapse" {
-		untilAsked()
+		<-asked
 		return 130
 	}
 	if metrics.Close() != nil || os.WriteFile(filepath.Join(dir, report.ReportFile), nil, 0o644) != nil {
