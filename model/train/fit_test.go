@@ -230,7 +230,12 @@ func TestStepsAllocateNothing(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if n := testing.AllocsPerRun(5, step); n != 0 {
+				// A worker allocates when it gets its first shard, whenever that is.
+				n := math.Inf(1)
+				for try := 0; try < 5 && n > 0; try++ {
+					n = min(n, testing.AllocsPerRun(5, step))
+				}
+				if n != 0 {
 					t.Errorf("%s, %d threads, batch %d: %v allocations a step, want none", name, threads, batch, n)
 				}
 			}
