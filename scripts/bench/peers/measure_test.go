@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -183,18 +184,34 @@ func TestFamilies(t *testing.T) {
 }
 
 func TestOddNetwork(t *testing.T) {
-	s := &stage{ours: map[string][]string{"bench train": {trained("avx2", 10, 9, .4, .5, 0), trained("avx2", 10, 9, .8, .5, 0), trained("avx2", 10, 9, .3, .5, 0), trained("avx2", 10, 9, .9, .5, 0)}}}
-	rows, err := newBench(t, s, 1).oddNetwork(t.Context())
-	if err != nil || len(rows) != 2 {
-		t.Fatalf("got %d rows, %v", len(rows), err)
-	}
-	for i, want := range []string{"50.0 % (40 of 80 %)", "33.3 % (30 of 90 %)"} {
-		if rows[i].Figure != want || rows[i].Holds != (i == 0) {
-			t.Errorf("row %d: got %s, holds %v, want %s", i, rows[i].Figure, rows[i].Holds, want)
+	s := &stage{ours: map[string][]string{}}
+	var want []string
+	for _, family := range families(kernel.Family()) {
+		for _, shares := range []struct {
+			odd, reference float64
+			figure         string
+		}{{.4, .8, "50.0 % (40 of 80 %) true"}, {.3, .9, "33.3 % (30 of 90 %) false"}} {
+			s.ours["bench train"] = append(s.ours["bench train"], trained(family, 10, 9, shares.odd, .5, 0), trained(family, 10, 9, shares.reference, .5, 0))
+			want = append(want, family+" "+shares.figure)
 		}
+	}
+	rows, err := newBench(t, s, 1).oddNetwork(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range rows {
+		got = append(got, fmt.Sprintf("%s %s %v", r.Kernel, r.Figure, r.Holds))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rows differ (-want +got):\n%s", diff)
 	}
 	if !strings.Contains(rows[0].Command, "--model scripts/bench/peers/odd.yaml --batch 7 --threads 2") {
 		t.Errorf("got command %q", rows[0].Command)
+	}
+	last := families(kernel.Family())[len(families(kernel.Family()))-1]
+	if turn := "ACCORD_KERNEL=" + last + " bench train"; s.turns[len(s.turns)-1] != turn {
+		t.Errorf("the last turn is %q, want %q", s.turns[len(s.turns)-1], turn)
 	}
 }
 
