@@ -42,17 +42,22 @@ func Away(coordinator, why string) error {
 	return fault.As(fault.Unavailable, fmt.Errorf("coordinator %s can not be reached: %s", coordinator, why))
 }
 
+// hangsUp is how a connection ends from the other side: in peace, or, where that had
+// not read all that was sent, not.
+const hangsUp = `: (EOF|.*(reset by peer|broken pipe|forcibly closed).*)`
+
 // causes are errors of the network, and what they mean to who reads them.
-func causes() [][2]string {
-	return [][2]string{
-		{"error reading server preface: EOF", "it hung up: does it want certificates? (--identity names an admin's folder, identity: a site's)"},
-		{"error reading server preface: http2: frame too large", "what answers there is no Accord coordinator"},
-		{"error reading from server: EOF", "it closed the connection"},
-		{"tls: first record does not look like a TLS handshake", "it speaks without certificates, or something else answers there"},
-		{"x509: certificate signed by unknown authority", "its certificate is not of this federation: another coordinator, or something on the way that opens TLS, answers there"},
-		{"name resolver error: produced zero addresses", "no address belongs to that name: is it right, with its port?"},
-		{"context deadline exceeded", "no answer in time: a firewall may be in the way"},
-	}
+var causes = []struct {
+	pattern *regexp.Regexp
+	means   string
+}{
+	{regexp.MustCompile("(client|server) preface" + hangsUp), "it hung up: does it want certificates? (--identity names an admin's folder, identity: a site's)"},
+	{regexp.MustCompile("server preface: http2: frame too large"), "what answers there is no Accord coordinator"},
+	{regexp.MustCompile("reading from server" + hangsUp), "it closed the connection"},
+	{regexp.MustCompile("tls: first record does not look like a TLS handshake"), "it speaks without certificates, or something else answers there"},
+	{regexp.MustCompile("x509: certificate signed by unknown authority"), "its certificate is not of this federation: another coordinator, or something on the way that opens TLS, answers there"},
+	{regexp.MustCompile("name resolver error: produced zero addresses"), "no address belongs to that name: is it right, with its port?"},
+	{regexp.MustCompile("context deadline exceeded"), "no answer in time: a firewall may be in the way"},
 }
 
 // PlainStatus is Plain for what gRPC itself says of a connection; what a server
@@ -82,9 +87,9 @@ func Plain(message string) string {
 	if m := answered.FindStringSubmatch(message); m != nil {
 		return "the proxy that HTTPS_PROXY names answers " + m[1]
 	}
-	for _, c := range causes() {
-		if strings.Contains(message, c[0]) {
-			return c[1]
+	for _, c := range causes {
+		if c.pattern.MatchString(message) {
+			return c.means
 		}
 	}
 	return message

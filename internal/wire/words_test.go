@@ -9,8 +9,13 @@ func TestPlain(t *testing.T) {
 		`connection error: desc = "error reading server preface: EOF"`:                                                                                                     "it hung up: does it want certificates? (--identity names an admin's folder, identity: a site's)",
 		`connection error: desc = "transport: Error while dialing: failed to do connect handshake, response: \"HTTP/1.1 407 Proxy Authentication Required\\r\\nDate: x\""`: "the proxy that HTTPS_PROXY names answers 407 Proxy Authentication Required",
 		`connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority"`:          "its certificate is not of this federation: another coordinator, or something on the way that opens TLS, answers there",
+		`connection error: desc = "error reading server preface: connection reset by peer"`:                                                                                "it hung up: does it want certificates? (--identity names an admin's folder, identity: a site's)",
+		`connection error: desc = "error reading server preface: read tcp 127.0.0.1:2->127.0.0.1:1: read: connection reset by peer"`:                                       "it hung up: does it want certificates? (--identity names an admin's folder, identity: a site's)",
+		`connection error: desc = "transport: failed to write client preface: write tcp 127.0.0.1:2->127.0.0.1:1: write: broken pipe"`:                                     "it hung up: does it want certificates? (--identity names an admin's folder, identity: a site's)",
+		`connection error: desc = "error reading server preface: http2: frame too large, note that the frame header looked like an HTTP/1.1 header"`:                       "what answers there is no Accord coordinator",
 		"error reading from server: EOF": "it closed the connection",
-		"no run of that name":            "no run of that name",
+		"error reading from server: read tcp 127.0.0.1:2->127.0.0.1:1: read: connection reset by peer": "it closed the connection",
+		"no run of that name": "no run of that name",
 	} {
 		if got := Plain(message); got != want {
 			t.Errorf("%q: got %q, want %q", message, got, want)
