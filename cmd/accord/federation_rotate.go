@@ -10,8 +10,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/spf13/cobra"
 
+	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
 )
@@ -38,8 +40,8 @@ coordinator goes on running:
           have ended, after 30 days
 
 A step that comes too early would shut sites out, and is refused; --now takes it
-all the same, where a root's key has leaked, say. A site that was away between
-begin and switch joins again with a token.`,
+all the same, where a root's key has leaked, say. A step that was interrupted is
+run again. A site that was away between begin and switch joins again with a token.`,
 		Example:   "  accord federation rotate begin heart\n  accord federation rotate end heart --now",
 		Args:      cobra.ExactArgs(2),
 		ValidArgs: []string{"begin", "switch", "end"},
@@ -49,11 +51,11 @@ begin and switch joins again with a token.`,
 			var err error
 			switch args[0] {
 			case "begin":
-				done, err = "Sites are told to trust the next root too, as they connect. After a day or more:\n  "+again("federation", "rotate", "switch", args[1]), r.begin()
+				done, err = "Sites are told to trust the next root too, as they connect. After a day or more:\n  "+again("federation", "rotate", "switch", args[1]), r.take(r.begin)
 			case "switch":
-				done, err = "Certificates are signed below the next root. After "+time.Now().Add(beforeEnd).Format(time.DateOnly)+":\n  "+again("federation", "rotate", "end", args[1]), r.change()
+				done, err = "Certificates are signed below the next root. After "+time.Now().Add(beforeEnd).Format(time.DateOnly)+":\n  "+again("federation", "rotate", "end", args[1]), r.take(r.change)
 			case "end":
-				done, err = "The old root is trusted no more.", r.end()
+				done, err = "The old root is trusted no more.", r.take(r.end)
 			default:
 				return fault.Usagef("%q is no step of a rotation: begin, switch or end", args[0])
 			}
@@ -86,32 +88,119 @@ func (r rotation) due(step string, made *x509.Certificate, wait time.Duration) e
 
 func (r rotation) ca(file string) string { return filepath.Join(r.caDir(), file) }
 
+// take runs a step; two at a time would mix their files. A step that was
+// interrupted is run again, and goes on.
+func (r rotation) take(step func() error) (err error) {
+	lock := flock.New(r.ca("rotation.lock"))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return fault.As(fault.Input, fmt.Errorf("%s: does the federation's root lie here? %w", r.dir, err))
+	}
+	if !locked {
+		return fault.As(fault.Unavailable, fmt.Errorf("another step of a rotation is under way in %s", r.dir))
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	if err := r.sweep(); err != nil {
+		return err
+	}
+	return step()
+}
+
+// sweep removes keys that an interrupted step had not put in their place.
+func (r rotation) sweep() error {
+	for _, pattern := range []string{r.ca(".*.tmp"), filepath.Join(r.identityDir(), ".issuer.key.*.tmp")} {
+		stale, err := filepath.Glob(pattern)
+		if err != nil {
+			return err
+		}
+		for _, file := range stale {
+			if err := os.Remove(file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // begin makes the next root and has it trusted.
 func (r rotation) begin() error {
+	if exists(r.ca(oldCert)) {
+		return fault.As(fault.Exists, fmt.Errorf("%s is there: a rotation has begun and not ended", r.ca(oldCert)))
+	}
 	root, err := pki.LoadAuthority(r.ca(rootCert), r.ca(rootKey))
 	if err != nil {
 		return err
 	}
-	for _, file := range []string{nextCert, oldCert} {
-		if _, err := os.Stat(r.ca(file)); !errors.Is(err, fs.ErrNotExist) {
-			return fault.As(fault.Exists, fmt.Errorf("%s is there: a rotation has begun and not ended", r.ca(file)))
-		}
-	}
-	next, err := pki.NewRoot(root.Federation, pki.RootLifetime)
+	next, err := r.next(root.Federation)
 	if err != nil {
 		return err
 	}
-	if err := next.Save(r.ca(nextCert), r.ca(nextKey)); err != nil {
+	sites, err := trusts(r.identityDir(), next)
+	if err != nil {
 		return err
 	}
-	return r.trust(next.Cert, root.Cert)
+	admin, err := trusts(r.adminDir(), next)
+	if err != nil {
+		return err
+	}
+	if sites && admin {
+		return fault.As(fault.Exists, fmt.Errorf("%s is there, and trusted: a rotation has begun and not ended", r.ca(nextCert)))
+	}
+	return r.trust(next, root.Cert)
 }
 
-// change signs what the coordinator and the admin hold below the next root.
-func (r rotation) change() error {
-	next, err := pki.LoadAuthority(r.ca(nextCert), r.ca(nextKey))
+// next is the next root's certificate. One that no site can have been told of is
+// made anew, for the time before the switch to count from when they are.
+func (r rotation) next(federation string) (*x509.Certificate, error) {
+	if exists(r.ca(nextCert)) {
+		next, err := pki.ReadCerts(r.ca(nextCert))
+		if err != nil {
+			return nil, err
+		}
+		if told, err := trusts(r.identityDir(), next[0]); told || err != nil {
+			return next[0], err
+		}
+	}
+	next, err := pki.NewRoot(federation, pki.RootLifetime)
 	if err != nil {
-		return fmt.Errorf("no rotation has begun: %w", err)
+		return nil, err
+	}
+	return next.Cert, next.Save(r.ca(nextCert), r.ca(nextKey))
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// trusts tells whether the identity in dir trusts a root.
+func trusts(dir string, root *x509.Certificate) (bool, error) {
+	roots, err := pki.ReadCerts(filepath.Join(dir, pki.RootsFile))
+	return slices.ContainsFunc(roots, root.Equal), err
+}
+
+// change signs what the coordinator and the admin hold below the next root, and
+// makes that the root. Until next.crt has become ca.crt, which is last, it can be
+// run again.
+func (r rotation) change() error {
+	if !exists(r.ca(nextCert)) {
+		if exists(r.ca(oldCert)) {
+			return fault.As(fault.Exists, errors.New("the switch is done; end is next"))
+		}
+		return fault.Inputf("no rotation has begun: begin comes before switch")
+	}
+	key := r.ca(nextKey)
+	if !exists(key) { // it has become the root's already
+		key = r.ca(rootKey)
+	}
+	next, err := pki.LoadAuthority(r.ca(nextCert), key)
+	if err != nil {
+		return err
+	}
+	if told, err := trusts(r.identityDir(), next.Cert); err != nil {
+		return err
+	} else if !told {
+		return fault.Inputf("begin was interrupted, and no site has been told of the next root: run it again")
 	}
 	if err := r.due("switch", next.Cert, beforeSwitch); err != nil {
 		return err
@@ -131,10 +220,18 @@ func (r rotation) change() error {
 			return err
 		}
 	}
-	return errors.Join(
-		os.Rename(r.ca(rootCert), r.ca(oldCert)), os.Remove(r.ca(rootKey)),
-		os.Rename(r.ca(nextCert), r.ca(rootCert)), os.Rename(r.ca(nextKey), r.ca(rootKey)),
-	)
+	if err := pki.WriteCerts(r.ca(oldCert), root); err != nil {
+		return err
+	}
+	if key != r.ca(rootKey) {
+		if err := os.Rename(key, r.ca(rootKey)); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(r.ca(nextCert), r.ca(rootCert)); err != nil {
+		return err
+	}
+	return atomicfile.SyncDir(r.caDir())
 }
 
 // resign replaces base.crt by one of the next root, for the same key, or for a
@@ -168,7 +265,7 @@ func hostsOf(c *x509.Certificate) []string {
 
 // end stops trusting the old root.
 func (r rotation) end() error {
-	if _, err := os.Stat(r.ca(oldCert)); err != nil {
+	if exists(r.ca(nextCert)) || !exists(r.ca(oldCert)) {
 		return fault.Inputf("there is no old root to end: switch comes before end")
 	}
 	issuer, err := pki.ReadCerts(filepath.Join(r.identityDir(), pki.IssuerFile)) // the switch has made it

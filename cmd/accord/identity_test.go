@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/report"
 )
@@ -308,6 +310,95 @@ func TestRotation(t *testing.T) {
 	}
 	_, before = f.join("site-01")
 	attend(before)
+}
+
+// A step that was interrupted is run again, and no site is left with roots that it
+// was not told of.
+func TestRotationIsRunAgain(t *testing.T) {
+	f := startFederation(t)
+	heart := filepath.Join(f.dir, "heart")
+	ca := func(file string) string { return filepath.Join(heart, "ca", file) }
+	coordinator, admin := filepath.Join(heart, "coordinator", "identity", "ca.crt"), filepath.Join(heart, "admin", "ca.crt")
+	step := func(code int, args ...string) {
+		t.Helper()
+		if r := accord(t, append(append([]string{"federation", "rotate"}, args...), heart)...); r.code != code {
+			t.Fatalf("%v: exit code %d, want %d\n%s", args, r.code, code, r.stderr)
+		}
+	}
+	read := func(file string) string {
+		t.Helper()
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	rename := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := read(ca("ca.crt"))
+
+	// Before anybody was told: the day until the switch has not begun.
+	step(exitOK, "begin")
+	unknown := read(ca("next.crt"))
+	writeFile(t, coordinator, old)
+	writeFile(t, admin, old)
+	writeFile(t, ca(".next.key.1.tmp"), "a key")
+	step(exitInput, "switch", "--now")
+	step(exitOK, "begin")
+	next := read(ca("next.crt"))
+	if next == unknown || read(coordinator) != next+old || read(admin) != next+old {
+		t.Error("a root that nobody was told of is not replaced, or not trusted")
+	}
+	if _, err := os.Stat(ca(".next.key.1.tmp")); err == nil {
+		t.Error("a key is left behind")
+	}
+	// The coordinator knew: sites may have been told.
+	writeFile(t, admin, old)
+	step(exitOK, "begin")
+	if read(ca("next.crt")) != next || read(admin) != next+old {
+		t.Error("a root that sites may have been told of is replaced, or not trusted")
+	}
+	step(exitExists, "begin")
+	step(exitInput, "end", "--now")
+
+	// At the end of the switch.
+	step(exitOK, "switch", "--now")
+	if read(ca("old.crt")) != old || read(ca("ca.crt")) != next {
+		t.Error("the switch has not made the next root the root")
+	}
+	step(exitExists, "switch", "--now")
+	rename(ca("ca.crt"), ca("next.crt"))
+	writeFile(t, ca("ca.crt"), old)
+	step(exitInput, "end", "--now")
+	step(exitExists, "begin")
+	step(exitOK, "switch", "--now")
+	rename(ca("ca.crt"), ca("next.crt"))
+	rename(ca("ca.key"), ca("next.key"))
+	writeFile(t, ca("ca.crt"), old)
+	step(exitOK, "switch", "--now")
+	if read(ca("old.crt")) != old || read(ca("ca.crt")) != next {
+		t.Error("the switch that was run again has not made the next root the root")
+	}
+
+	lock := flock.New(ca("rotation.lock"))
+	if locked, err := lock.TryLock(); !locked || err != nil {
+		t.Fatal(locked, err)
+	}
+	step(exitUnavailable, "end", "--now")
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	step(exitOK, "end", "--now")
+	if read(coordinator) != next || read(admin) != next {
+		t.Error("the old root is still trusted")
+	}
+	f.start()
+	f.join("site-01")
+	mustAccord(t, "members", "--identity", filepath.Join(heart, "admin"))
 }
 
 // A revoked site knows the keys of gossip: there are others from then on, which

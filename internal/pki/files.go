@@ -156,14 +156,18 @@ func LoadAuthority(certPath, keyPath string) (*Authority, error) {
 		return nil, fault.Inputf("%s: not the certificate of a federation's authority", certPath)
 	}
 	if public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(cert.PublicKey) {
-		return nil, fault.Inputf("%s is not the key of %s", keyPath, certPath)
+		return nil, fault.Inputf("%s is not the key of %s; if a rotation of the root was interrupted, run its step again", keyPath, certPath)
 	}
 	return &Authority{Federation: cert.Subject.Organization[0], Cert: cert, Chain: chain, key: key}, nil
 }
 
-// Save writes the authority into a folder.
+// Save writes the authority's key and then its certificate, so that a certificate
+// is never without its key.
 func (a *Authority) Save(certPath, keyPath string) error {
-	return errors.Join(WriteKey(keyPath, a.key), WriteCerts(certPath, a.Chain))
+	if err := WriteKey(keyPath, a.key); err != nil {
+		return err
+	}
+	return WriteCerts(certPath, a.Chain)
 }
 
 // MakeFolder makes a folder that only its owner can read.
