@@ -58,8 +58,8 @@ func (s *Spec) build() (*layer.Sequence, error) {
 	if b.shape.H != 1 || b.shape.W != 1 || b.shape.C < 2 {
 		return nil, fault.Inputf("layer %d (%s): softmax needs a vector of at least 2 classes, got %v", b.at, full.Layers[b.at-1].kind(), b.shape)
 	}
-	if len(b.layers) == 0 {
-		return nil, fault.Inputf("layers: a softmax alone has nothing to train")
+	if b.weights == 0 {
+		return nil, fault.Inputf("layers: none has weights, so there is nothing to train")
 	}
 	return layer.NewSequence(b.layers), nil
 }

@@ -151,6 +151,7 @@ func TestParseSpecRefuses(t *testing.T) {
 		{"softmax in between", in + "- flatten: {}\n- dense: {units: 10, activation: softmax}\n- dense: {units: 10, activation: softmax}\n", `layer 3 (dense): softmax must be the last step`},
 		{"softmax of an image", in + "- conv2d: {filters: 3, kernel: 3, activation: softmax}\n", `softmax needs a vector`},
 		{"one class", in + "- flatten: {}\n- dense: {units: 1, activation: softmax}\n", `at least 2 classes`},
+		{"no weights", "input: [2, 2, 2]\nlayers:\n- max_pooling2d: {pool: 2}\n- flatten: {}\n- activation: softmax\n", `nothing to train`},
 		{"nothing to train", "input: [1, 1, 4]\nlayers:\n- activation: softmax\n", `nothing to train`},
 		{"no layers", "input: [28, 28, 1]\nlayers: []\n", `layers: got 0`},
 		{"no input", "layers: []\n", `key "input" is missing`},

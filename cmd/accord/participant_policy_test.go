@@ -94,6 +94,7 @@ func TestApproveRefusesWhatIsWrong(t *testing.T) {
 		{"not offered", []string{"approve", "demo", "--by", "x"}, exitInput, "was not offered"},
 		{"no run", []string{"approve", "--by", "x"}, exitUsage, "want the name of one run"},
 		{"nobody", []string{"approve", "demo"}, exitUsage, "want the name of who approves"},
+		{"two lines", []string{"approve", "demo", "--by", "x\ny"}, exitUsage, "one line"},
 		{"a path", []string{"approve", "../demo", "--by", "x"}, exitInput, "can not name a run"},
 		{"revoke a path", []string{"approve", "../demo", "--revoke"}, exitInput, "can not name a run"},
 		{"list and revoke", []string{"approve", "demo", "--list", "--revoke"}, exitUsage, "none of the others"},

@@ -102,6 +102,7 @@ func TestBadCommandLines(t *testing.T) {
 		{"momentum of adam", train("--optimizer", "adam", "--momentum", "0.9"), exitInput, "momentum: only sgd has it"},
 		{"threads", train("--threads", "-1"), exitInput, "threads: want 1 to"},
 		{"many threads", train("--threads", "100000"), exitInput, "threads: want 1 to"},
+		{"many threads that simulate", []string{"simulate", "--threads", "100000", "--out", filepath.Join(dir, "many")}, exitInput, "threads: want 1 to"},
 		{"data set unknown", train("--dataset", "minst"), exitInput, `dataset: "minst" is not known`},
 		{"data set without folder", train("--dataset", "mnist"), exitInput, "mnist needs the folder"},
 		{"data set not there", train("--dataset", "npz:"+filepath.Join(dir, "none.npz")), exitInput, "none.npz"},

@@ -81,6 +81,9 @@ on with --resume.`,
 		if err != nil {
 			return err
 		}
+		if err := checkThreads(cfg.Simulation.Threads); err != nil {
+			return err
+		}
 		s := simulator{cfg: cfg, flags: f, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr()}
 		if f.seeds != "" {
 			return s.sweep(cmd.Context())

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/atomicfile"
@@ -64,8 +65,8 @@ const maxBy = 200
 // is approved.
 func (r Records) Approve(run, digest, by string, now time.Time) (Approval, error) {
 	by = strings.TrimSpace(by)
-	if by == "" || len(by) > maxBy {
-		return Approval{}, fault.Usagef("want the name of who approves, at most %d bytes long", maxBy)
+	if by == "" || len(by) > maxBy || strings.ContainsFunc(by, unicode.IsControl) {
+		return Approval{}, fault.Usagef("want the name of who approves (--by), one line of at most %d bytes", maxBy)
 	}
 	o, err := r.Offer(run)
 	if err != nil {

@@ -27,7 +27,7 @@ func TestRealBinary(t *testing.T) {
 	for _, g := range groups() {
 		c := cell{group: g, setting: setting{epochs: 1, iid: 1, shards: 1}, lr: 0.1}
 		r, err := b.measure(t.Context(), c, func([]report.Round) {})
-		if err != nil || r.Rounds != 2 || r.Samples != 2*4*10 || r.Best <= 0 || r.Seconds <= 0 || r.Kernel == "" {
+		if err != nil || r.Rounds != 2 || r.Samples != 2*4*10 || r.Best <= 0 || r.Seconds <= 0 || r.Kernel == "" || len(r.Digest) != 64 {
 			t.Errorf("%s: got %+v and error %v", c.name(), r, err)
 		}
 	}

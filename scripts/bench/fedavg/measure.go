@@ -79,6 +79,9 @@ func (r *result) read(dir string) error {
 	r.count(rounds)
 	card, err := report.ReadModel(filepath.Join(dir, report.CardFile))
 	r.Kernel = card.Lineage.Kernel
+	if r.Collapsed == 0 { // such a run is ended in whatever round it is
+		r.Digest = card.Digest
+	}
 	return err
 }
 

@@ -32,6 +32,7 @@ type result struct {
 	Seconds float64 `json:"train_seconds"` // without measuring
 	Samples int64   `json:"samples"`       // trained on
 	Kernel  string  `json:"kernel"`
+	Digest  string  `json:"model_digest,omitempty"` // of the last model: who repeats the command gets the same
 	Command string  `json:"command"`
 }
 
