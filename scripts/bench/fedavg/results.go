@@ -39,7 +39,11 @@ type result struct {
 // count fills in what a run's metrics tell. The best accuracy so far reaches
 // the target in the first round whose own accuracy does.
 func (r *result) count(rounds []report.Round) {
+	timed := 0
 	for _, m := range rounds {
+		if m.Samples > 0 {
+			timed++
+		}
 		r.Rounds = max(r.Rounds, m.Round)
 		r.Seconds += m.TrainSeconds
 		r.Samples += m.Samples
@@ -50,6 +54,10 @@ func (r *result) count(rounds []report.Round) {
 		if r.ToTarget == nil && *m.Accuracy >= target {
 			r.ToTarget = &m.Round
 		}
+	}
+	if timed > 0 { // a round that was resumed tells neither; it took what others took
+		r.Seconds *= float64(len(rounds)) / float64(timed)
+		r.Samples = r.Samples * int64(len(rounds)) / int64(timed)
 	}
 	if last, ok := collapse(rounds); ok {
 		r.Collapsed = last

@@ -37,6 +37,12 @@ func TestCountsTheFirstRoundThatReachesTheTarget(t *testing.T) {
 {"round":5,"accuracy":0.99,"train_seconds":0,"samples":10}
 {"round":6,"accur`, result{Rounds: 5, ToTarget: &five, Best: 0.99, Samples: 10},
 		},
+		"a round that was resumed after its trainings": {
+			`{"round":1,"accuracy":0.5,"train_seconds":2,"samples":10}
+{"round":2,"accuracy":0.6,"train_seconds":0,"samples":0}
+{"round":3,"accuracy":0.7,"train_seconds":4,"samples":10}
+`, result{Rounds: 3, Best: 0.7, Seconds: 9, Samples: 30},
+		},
 		"nothing": {"", result{}},
 	} {
 		path := filepath.Join(t.TempDir(), report.MetricsFile)
