@@ -166,7 +166,11 @@ func (o *Options) run(ctx context.Context, store journal.Store) (_ Result, err e
 		return Result{}, err
 	}
 	if s, err := c.State(o.Definition.Name); err == nil && s.Phase.Final() {
-		return Result{State: s}, fault.As(fault.Exists, fmt.Errorf("simulation: the run in %s has ended already: %s after %d versions", o.Dir, s.Phase, len(s.Published)))
+		why := ""
+		if s.Reason != "" {
+			why = ": " + s.Reason
+		}
+		return Result{State: s}, fault.As(fault.Exists, fmt.Errorf("simulation: the run in %s has ended already: %s after %d versions%s", o.Dir, s.Phase, len(s.Published), why))
 	}
 	inner, cancel := context.WithCancel(ctx)
 	driven := make(chan error, 1)

@@ -66,7 +66,7 @@ func fake(mode string, args []string) int {
 				fmt.Fprintln(os.Stderr, "accord: run mnist failed in round 4: (site-014: failed: training diverged: the loss of step 7 is NaN)")
 				return 1
 			case "ended":
-				fmt.Fprintln(os.Stderr, "accord: simulation: the run in DIR has ended already: failed after 3 versions")
+				fmt.Fprintln(os.Stderr, "accord: simulation: the run in DIR has ended already: failed after 3 versions: (site-014: failed: training diverged: the loss of step 7 is NaN)")
 				return 5
 			case "wait":
 				<-asked
