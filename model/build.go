@@ -49,19 +49,33 @@ func (s *Spec) build() (*layer.Sequence, error) {
 	for b.at < len(full.Layers) {
 		number := b.at + 1
 		if err := b.add(full.Layers[b.at:]); err != nil {
-			return nil, fault.Inputf("layer %d (%s): %w", number, full.Layers[number-1].kind(), err)
+			return nil, full.wrong(number, err)
 		}
 	}
 	if !b.softmax {
-		return nil, fault.Inputf("layer %d (%s): the network must end in softmax", b.at, full.Layers[b.at-1].kind())
+		return nil, full.wrong(b.at, errors.New("the network must end in softmax"))
 	}
 	if b.shape.H != 1 || b.shape.W != 1 || b.shape.C < 2 {
-		return nil, fault.Inputf("layer %d (%s): softmax needs a vector of at least 2 classes, got %v", b.at, full.Layers[b.at-1].kind(), b.shape)
+		return nil, full.wrong(b.at, fmt.Errorf("softmax needs a vector of at least 2 classes, got %v", b.shape))
 	}
 	if b.weights == 0 {
 		return nil, fault.Inputf("layers: none has weights, so there is nothing to train")
 	}
 	return layer.NewSequence(b.layers), nil
+}
+
+// layerError is a mistake in one layer of a spec. It is of class fault.Input.
+type layerError struct {
+	number int // from 1
+	kind   string
+	err    error
+}
+
+func (e *layerError) Error() string   { return fmt.Sprintf("layer %d (%s): %v", e.number, e.kind, e.err) }
+func (e *layerError) Unwrap() []error { return []error{e.err, fault.Input} }
+
+func (s *Spec) wrong(number int, err error) error {
+	return &layerError{number, s.Layers[number-1].kind(), err}
 }
 
 // kind returns the layer's key in a file, or what is wrong with it.

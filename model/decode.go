@@ -9,17 +9,17 @@ import (
 )
 
 // decodeSpec reads a spec from parsed YAML, without checking that it makes
-// sense as a network.
-func decodeSpec(n ast.Node) (*Spec, error) {
-	s := &Spec{}
-	err := decodeMap(n, "a spec", fields{
+// sense as a network. lines tells where each layer begins, from 1.
+func decodeSpec(n ast.Node) (s *Spec, lines []int, err error) {
+	s = &Spec{}
+	err = decodeMap(n, "a spec", fields{
 		"input":  func(n ast.Node) error { return decodeInput(n, &s.Input) },
-		"layers": func(n ast.Node) error { return decodeLayers(n, &s.Layers) },
+		"layers": func(n ast.Node) (err error) { s.Layers, lines, err = decodeLayers(n); return err },
 	}, "input", "layers")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return s, nil
+	return s, lines, nil
 }
 
 func decodeInput(n ast.Node, to *[3]int) error {
@@ -35,22 +35,22 @@ func decodeInput(n ast.Node, to *[3]int) error {
 	return nil
 }
 
-func decodeLayers(n ast.Node, to *[]LayerSpec) error {
+func decodeLayers(n ast.Node) (layers []LayerSpec, lines []int, err error) {
 	list, ok := n.(*ast.SequenceNode)
 	if !ok {
-		return wrong(n, "layers must be a list, each entry one layer such as `- flatten: {}`")
+		return nil, nil, wrong(n, "layers must be a list, each entry one layer such as `- flatten: {}`")
 	}
 	if len(list.Values) > MaxLayers {
-		return wrong(n, "%d layers are above the limit of %d", len(list.Values), MaxLayers)
+		return nil, nil, wrong(n, "%d layers are above the limit of %d", len(list.Values), MaxLayers)
 	}
 	for i, v := range list.Values {
 		var l LayerSpec
 		if err := decodeLayer(v, i+1, &l); err != nil {
-			return err
+			return nil, nil, err
 		}
-		*to = append(*to, l)
+		layers, lines = append(layers, l), append(lines, lineOf(v))
 	}
-	return nil
+	return layers, lines, nil
 }
 
 func decodeLayer(n ast.Node, number int, to *LayerSpec) error {

@@ -75,11 +75,16 @@ func parseSpec(data []byte) (*Spec, error) {
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
 		return nil, fault.Inputf("want one document with the keys input and layers")
 	}
-	s, err := decodeSpec(file.Docs[0].Body)
+	s, lines, err := decodeSpec(file.Docs[0].Body)
 	if err != nil {
 		return nil, err
 	}
-	return s, s.Validate()
+	err = s.Validate()
+	var in *layerError
+	if errors.As(err, &in) {
+		return nil, &SpecError{Line: lines[in.number-1], Message: in.Error()}
+	}
+	return s, err
 }
 
 // withoutTabs replaces the tabs of indented JSON, which YAML forbids, by spaces.

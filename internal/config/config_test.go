@@ -81,7 +81,7 @@ func TestParseRunErrors(t *testing.T) {
 		{"not YAML", "seed: [1\n", "run.yaml:1: "},
 		{"a list", "- 1\n", "run.yaml:1: want keys with values, got a list"},
 		{"two documents", "seed: 1\n---\nseed: 2\n", "run.yaml:3: a second document starts here"},
-		{"an alias", "name: &a x\ninit: *a\n", "run.yaml:1: name: want text (in quotes if need be), got a YAML anchor"},
+		{"an alias", "name: &a x\ninit: *a\n", "run.yaml:1: &a: anchors and aliases are not supported; write the value itself"},
 		{"fraction of a round", "rounds: 1.5\n", "run.yaml:1: rounds: want a whole number, got the number 1.5"},
 		{"number in quotes", "rounds: \"20\"\n", "run.yaml:1: rounds: want a whole number, got the text 20"},
 		{"negative seed", "seed: -1\n", "run.yaml:1: seed: want a whole number, 0 or more, got the number -1"},

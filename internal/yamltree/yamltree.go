@@ -37,7 +37,8 @@ func (e *Error) Error() string {
 // Unwrap puts the error into class fault.Input.
 func (e *Error) Unwrap() error { return fault.Input }
 
-// Parse returns the documents in data. Errors are of type *Error.
+// Parse returns the documents in data, which have neither anchors nor aliases. Errors
+// are of type *Error.
 func Parse(data []byte) (*ast.File, error) {
 	if len(data) > MaxBytes {
 		return nil, &Error{Message: fmt.Sprintf("%d bytes are above the limit of %d", len(data), MaxBytes)}
@@ -53,7 +54,35 @@ func Parse(data []byte) (*ast.File, error) {
 	case err != nil:
 		return nil, &Error{Message: err.Error()}
 	}
+	for _, doc := range file.Docs {
+		var r references
+		if ast.Walk(&r, doc); r.first != nil {
+			return nil, &Error{Line: r.first.GetToken().Position.Line, Message: r.name + ": anchors and aliases are not supported; write the value itself"}
+		}
+	}
 	return file, nil
+}
+
+// references finds the first anchor, alias or merge key: with them a short text can
+// stand for a huge one.
+type references struct {
+	first ast.Node
+	name  string
+}
+
+func (r *references) Visit(n ast.Node) ast.Visitor {
+	if r.first != nil {
+		return nil
+	}
+	switch n := n.(type) {
+	case *ast.AnchorNode:
+		r.first, r.name = n, "&"+n.Name.String()
+	case *ast.AliasNode:
+		r.first, r.name = n, "*"+n.Value.String()
+	case *ast.MergeKeyNode:
+		r.first, r.name = n, "<<"
+	}
+	return r
 }
 
 // checkDepth refuses text that is nested too deeply. It counts brackets and

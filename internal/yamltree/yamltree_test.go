@@ -19,6 +19,10 @@ func TestParseRefuses(t *testing.T) {
 		{"keys that are keys", strings.Repeat("? ", 33), "line 1: more than 32 lists"},
 		{"lists after a lone return", "a:\r" + strings.Repeat("- ", 33), "more than 32 lists"},
 		{"not YAML", "a: [1\n", "line 1: "},
+		{"an anchor", "a: 1\nb: &b 2\n", "line 2: &b: anchors and aliases are not supported; write the value itself"},
+		{"an anchor in a second document", "a: 1\n---\nb: [1, &b 2]\n", "line 3: &b: anchors and aliases"},
+		{"an alias in a list", "a:\n- 1\n- *b\n", "line 3: "},
+		{"a merge key", "a:\n  <<: {b: 1}\n", "line 2: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Parse([]byte(tt.text))
