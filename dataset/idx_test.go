@@ -124,6 +124,7 @@ func TestLoadIDXRefuses(t *testing.T) {
 		{"MNIST of another size", "mnist", map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels,
 			"test-images-idx3-ubyte": images, "test-labels-idx1-ubyte": labels}, "28×28×1"},
 		{"MNIST without test images", "mnist", map[string][]byte{"train-images-idx3-ubyte": images, "train-labels-idx1-ubyte": labels}, "lacks"},
+		{"MNIST without labels", "mnist", map[string][]byte{"train-images-idx3-ubyte": images}, "`accord data fetch mnist --out FOLDER` gets them"},
 		{"MNIST with a label of 10", "mnist", map[string][]byte{"train-images-idx3-ubyte": idx(8, make([]byte, 784), 1, 28, 28), "train-labels-idx1-ubyte": idx(8, []byte{9}, 1),
 			"test-images-idx3-ubyte": idx(8, make([]byte, 784), 1, 28, 28), "test-labels-idx1-ubyte": idx(8, []byte{10}, 1)}, "label 10 of image 0"},
 	} {

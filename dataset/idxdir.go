@@ -30,9 +30,9 @@ func loadIDX(dir string) (Split, error) {
 		case images == "" && labels == "":
 			continue
 		case images == "":
-			return Split{}, fault.Inputf("%s has no images beside it", labels)
+			return Split{}, fault.Inputf("%s has no images beside it: %w", labels, fs.ErrNotExist)
 		case labels == "":
-			return Split{}, fault.Inputf("%s has no labels beside it", images)
+			return Split{}, fault.Inputf("%s has no labels beside it: %w", images, fs.ErrNotExist)
 		}
 		if sets[part], err = readIDXPair(images, labels); err != nil {
 			return Split{}, err

@@ -97,7 +97,7 @@ func TestApproveRefusesWhatIsWrong(t *testing.T) {
 		{"two lines", []string{"approve", "demo", "--by", "x\ny"}, exitUsage, "one line"},
 		{"a path", []string{"approve", "../demo", "--by", "x"}, exitInput, "can not name a run"},
 		{"revoke a path", []string{"approve", "../demo", "--revoke"}, exitInput, "can not name a run"},
-		{"list and revoke", []string{"approve", "demo", "--list", "--revoke"}, exitUsage, "none of the others"},
+		{"list and revoke", []string{"approve", "demo", "--list", "--revoke"}, exitUsage, "--list and --revoke can not be given together"},
 		{"inspect what was not offered", []string{"inspect", "demo"}, exitInput, "was not offered"},
 	} {
 		r := accord(t, append([]string{"participant"}, append(c.args, "-f", file)...)...)

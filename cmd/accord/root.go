@@ -133,11 +133,24 @@ func strict(cmd *cobra.Command) {
 		if err := cmd.ValidateRequiredFlags(); err != nil {
 			return fault.As(fault.Usage, err)
 		}
-		return fault.As(fault.Usage, cmd.ValidateFlagGroups())
+		return flagGroups(cmd)
 	}
 	for _, sub := range cmd.Commands() {
 		strict(sub)
 	}
+}
+
+// flagGroups refuses flags that exclude each other, and names those that were given.
+func flagGroups(cmd *cobra.Command) error {
+	err := cmd.ValidateFlagGroups()
+	if err == nil {
+		return nil
+	}
+	if _, given, ok := strings.Cut(err.Error(), "; ["); ok {
+		given, _, _ = strings.Cut(given, "]")
+		return fault.Usagef("--%s can not be given together", strings.ReplaceAll(given, " ", " and --"))
+	}
+	return fault.As(fault.Usage, err)
 }
 
 // noSuchVerb refuses the arguments of a command that only has sub-verbs.

@@ -111,7 +111,7 @@ func TestParseRunErrors(t *testing.T) {
 		{"epochs", "local: {epochs: -1}\n", "run.yaml:1: local.epochs: want 1 or more"},
 		{"batch", "local: {batch: -1}\n", "run.yaml:1: local.batch: want 1 or more, or 0 for the whole shard"},
 		{"dataset", "simulation: {dataset: minst}\n", `run.yaml:1: simulation.dataset: "minst" is not known`},
-		{"mnist without folder", "simulation:\n  dataset: mnist\n", "run.yaml:1: simulation.data: mnist needs the folder"},
+		{"mnist without folder", "simulation:\n  dataset: mnist\n", "run.yaml:1: simulation.data: mnist needs the folder that its files are in; `accord data fetch mnist"},
 		{"sites", "simulation: {sites: 0}\n", "run.yaml:1: simulation.sites: want 1 or more"},
 		{"model by another name", "model: resnet\n", "run.yaml:1: model: want reference, {spec: FILE}, a spec"},
 		{"key of an inline spec", "seed: 1\nmodel:\n  # a comment\n\n  input: [28, 28, 1]\n  layerz: []\nrounds: 3\n", "run.yaml:6: "},

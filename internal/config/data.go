@@ -37,7 +37,7 @@ func (d Data) check(c *checker, prefix string) {
 	case "digits", "mnist":
 		c.require(!hasFile, prefix+"dataset", "%s takes nothing after a colon", kind)
 		c.require(kind != "digits" || d.Dir == "", prefix+"data", "digits are drawn on the spot and lie in no folder")
-		c.require(kind != "mnist" || d.Dir != "", prefix+"data", "mnist needs the folder that its files are in")
+		c.require(kind != "mnist" || d.Dir != "", prefix+"data", "mnist needs the folder that its files are in; `accord data fetch mnist --out FOLDER` gets them")
 	case "idx", "npz", "safetensors", "images":
 		c.require(file != "" || d.Dir != "", prefix+"dataset", "want %s:PATH", kind)
 	default:

@@ -3,9 +3,9 @@ package kernel
 // columnFunc is one generated tile of MulColumn at all places; strides are in bytes.
 type columnFunc = func(nplaces int, places *int32, nseg int, segs *int32, whole int, mask *int32, a *float32, rsa int, b, c *float32, ldc, add int)
 
-// columns covers a product of one column with tiles: tiles[r] computes r+1 rows, so
+// columnTiles covers a product of one column with tiles: tiles[r] computes r+1 rows, so
 // many lanes at a time.
-type columns struct {
+type columnTiles struct {
 	tiles []columnFunc
 	lanes int
 }
@@ -13,7 +13,7 @@ type columns struct {
 // tails holds masks of n lanes from element Lanes−n on.
 var tails = [2 * Lanes]int32{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
 
-func (f columns) mul(c []float32, cRow, m, k int, a []float32, aRow int, b []float32, w *Walk, p *Places, add bool) {
+func (f columnTiles) mul(c []float32, cRow, m, k int, a []float32, aRow int, b []float32, w *Walk, p *Places, add bool) {
 	adds := 0
 	if add {
 		adds = 1

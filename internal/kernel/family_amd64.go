@@ -27,7 +27,7 @@ func newAVX2() *family {
 	f := &family{
 		name:      "avx2",
 		mul:       tiling{tiles: [][]mulFunc{tiles}}.mul,
-		mulColumn: columns{column, octet}.mul,
+		mulColumn: columnTiles{column, octet}.mul,
 		mulSparse: windowing(windows).mul,
 		collect:   collectPortable,
 		transpose: transposeAVX2,
@@ -71,7 +71,7 @@ func newAVX512() *family {
 			mulPair1x16AVX512, mulPair2x16AVX512, mulPair3x16AVX512, mulPair4x16AVX512, mulPair5x16AVX512, mulPair6x16AVX512, mulPair7x16AVX512,
 		},
 	}.mul
-	f.mulColumn = columns{[]columnFunc{
+	f.mulColumn = columnTiles{[]columnFunc{
 		mulColumn1AVX512, mulColumn2AVX512, mulColumn3AVX512, mulColumn4AVX512, mulColumn5AVX512, mulColumn6AVX512, mulColumn7AVX512, mulColumn8AVX512,
 	}, Lanes}.mul
 	f.mulSparse = windowing{

@@ -168,14 +168,10 @@ func (p *convPass) backwardSamples(dy []float32, n int, grad []float32, add bool
 		return
 	}
 	for i, pixel := range p.pixels {
-		to := p.grad.dx[i*p.input.Stride:]
 		if pixel.Len() == 0 {
-			for s := range n {
-				clear(to[s*p.input.Size():][:p.input.Stride])
-			}
-			continue
+			continue // nothing ever writes there: it is zero since it was allocated
 		}
-		kernel.Mul(kernel.Rows(to, p.input.Size(), p.input.Stride), n, p.input.Stride, p.units,
+		kernel.Mul(kernel.Rows(p.grad.dx[i*p.input.Stride:], p.input.Size(), p.input.Stride), n, p.input.Stride, p.units,
 			kernel.Strided{Data: dz, Row: band.size, Col: 1}, p.back.matrix(), pixel, kernel.Once, false)
 	}
 }

@@ -144,7 +144,7 @@ func (f *fit) step(idx []int) (float64, error) {
 	}
 	f.progress.Step++
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return 0, fault.Inputf("training diverged: the loss of step %d is %v; lower lr (now %v)", f.progress.Step, loss, f.plan.Optimizer.LR)
+		return 0, fault.Inputf("training diverged: the loss of step %d is %.4g; lower lr (now %v)", f.progress.Step, loss, f.plan.Optimizer.LR)
 	}
 	f.opt.Advance()
 	e.update.opt = f.opt
@@ -157,7 +157,7 @@ func finite(p *model.Params) error {
 	for _, t := range p.Tensors() {
 		for i, v := range t.Data {
 			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				return fault.Inputf("training diverged: weight %d of %s is %v; lower lr", i, t.Name, v)
+				return fault.Inputf("training diverged: weight %d of %s is %.4g; lower lr", i, t.Name, v)
 			}
 		}
 	}
