@@ -78,11 +78,8 @@ func examine(ctx context.Context, cfg config.Participant) ([]participant.Finding
 	}
 	credential, err := pki.OpenCredential(cfg.Identity)
 	if err != nil {
-		advice := "join with a token: accord participant join TOKEN"
-		if errors.Is(err, fs.ErrPermission) {
-			advice = "let the user that runs the participant read " + cfg.Identity
-		}
-		return append(findings, participant.Finding{Check: "certificate", Detail: err.Error(), Advice: advice}), nil
+		return append(findings, participant.Finding{Check: "certificate", Detail: err.Error(), Advice: adviceOnIdentity(cfg.Identity, err)},
+			participant.Finding{Check: "coordinator", Detail: "not looked at, nor its name and the clock: that takes the certificate", Advice: "put the certificate right first"}), nil
 	}
 	findings = append(findings, participant.ProbeIdentity(credential, cfg.Name))
 	options := optionsOf(cfg)
@@ -94,6 +91,19 @@ func examine(ctx context.Context, cfg config.Participant) ([]participant.Finding
 		return nil, ctx.Err()
 	}
 	return findings, nil
+}
+
+// adviceOnIdentity says what to do about a folder that could not be opened.
+func adviceOnIdentity(dir string, err error) string {
+	_, certificate := os.Stat(filepath.Join(dir, pki.CertFile))
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "let the user that runs the participant read " + dir
+	case certificate != nil:
+		return "join with a token: accord participant join TOKEN"
+	default:
+		return "put that file right, from a backup if need be; else ask for a token (accord invite) and join again (accord participant join)"
+	}
 }
 
 // checkFolder looks whether the site's folder, or the one it will be made in,

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,6 +75,16 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended, elsewhere := presents(t, root, "127.0.0.1", -time.Minute), presents(t, root, "coordinator.example", time.Hour)
+	identity := filepath.Join(filepath.Dir(file), "identity")
+	lacking, open := filepath.Join(t.TempDir(), "identity"), filepath.Join(t.TempDir(), "identity")
+	for _, dir := range []string{lacking, open} {
+		if err := os.CopyFS(dir, os.DirFS(identity)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Remove(filepath.Join(lacking, pki.RootsFile)), os.Chmod(filepath.Join(open, pki.KeyFile), 0o644)); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		old, new string
 		check    string // that must fail
@@ -89,6 +100,9 @@ func TestDoctor(t *testing.T) {
 		"data that are gone":    {"site-01.safetensors", "site-99.safetensors", "data", "site-99"},
 		"an admin's identity":   {"identity: identity", "identity: " + filepath.Join(f.dir, "heart", "admin"), "certificate", "own identity folder"},
 		"a host without a name": {f.address, "no-such-host.invalid:7443", "name", "HTTPS_PROXY"},
+		"a folder that lacks":   {"identity: identity", "identity: " + lacking, "certificate", "from a backup"},
+		"a key for everybody":   {"identity: identity", "identity: " + open, "certificate", "chmod 600"},
+		"not looked at":         {"identity: identity", "identity: nowhere", "coordinator", "not looked at"},
 	} {
 		writeFile(t, file, strings.Replace(good, c.old, c.new, 1))
 		r := accord(t, "doctor", "-f", file, "--json")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -55,7 +56,11 @@ rate, the approval does not hold any more. It works while the participant runs.`
 			if asJSON {
 				return json.NewEncoder(out).Encode(a)
 			}
-			_, err = fmt.Fprintf(out, "Run %s is approved by %s.\n\n%s\nNext:\n  %s\n", args[0], a.By, describeFacts(a.Facts, a.Digest), site.again("inspect", args[0]))
+			approved := "approved by"
+			if a.By != strings.TrimSpace(by) {
+				approved = "approved already, by"
+			}
+			_, err = fmt.Fprintf(out, "Run %s is %s %s.\n\n%s\nNext:\n  %s\n", args[0], approved, a.By, describeFacts(a.Facts, a.Digest), site.again("inspect", args[0]))
 			return err
 		},
 	}

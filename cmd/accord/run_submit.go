@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/model/safetensors"
 )
 
 func newRunSubmitCmd(s *steering) *cobra.Command {
@@ -30,13 +32,16 @@ that it trains at the same time wait in order.`,
 			if err != nil {
 				return err
 			}
+			if reflect.DeepEqual(run, config.Defaults()) {
+				return fault.Inputf("%s says nothing, not even the run's name; configs/run.yaml is an example", file)
+			}
 			if name != "" {
 				run.Name = name
 			}
 			if err := s.submit(ctx, run, watch); err != nil || !watch {
 				return err
 			}
-			return s.watch(ctx, run.Name)
+			return s.follow(ctx, run.Name)
 		}),
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "run file, YAML (see configs/run.yaml)")
@@ -57,6 +62,14 @@ func (s *steering) submit(ctx context.Context, run config.Run, quiet bool) error
 			return fmt.Errorf("init: %w", fault.As(fault.Input, err))
 		}
 		defer f.Close() // only read from
+		info, err := f.Stat()
+		if err != nil {
+			return fmt.Errorf("init: %w", err)
+		}
+		// The coordinator does not know the file's name.
+		if _, err := safetensors.Open(f, info.Size()); err != nil {
+			return fault.Inputf("init: %s: %w", run.Init, err)
+		}
 		initial = f
 	}
 	// What concerns this machine alone stays here.

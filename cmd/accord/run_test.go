@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -144,6 +145,16 @@ func TestRunVerbs(t *testing.T) {
 	}
 	mustAccord(t, on("run", "stop", "demo", "--reason", "wrong rate")...)
 
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var stderr strings.Builder
+	if code := run(ctx, on("run", "watch", "second", "--json"), at("selecting", cancel), &stderr); code != exitInterrupted || !strings.Contains(stderr.String(), "The run goes on") {
+		t.Errorf("a watch that was interrupted: exit code %d and %q", code, &stderr)
+	}
+
+	empty, broken := filepath.Join(dir, "empty.yaml"), filepath.Join(dir, "broken.yaml")
+	writeFile(t, empty, "# name: later\n")
+	writeFile(t, broken, "name: third\ninit: empty.yaml\n")
 	for name, test := range map[string]struct {
 		args []string
 		code int
@@ -157,6 +168,8 @@ func TestRunVerbs(t *testing.T) {
 		"no run named":      {on("run", "show"), exitUsage, "usage: accord run show NAME"},
 		"not this machine":  {[]string{"run", "list", "--coordinator", "192.0.2.1:7443"}, exitInput, "loopback"},
 		"nobody answers":    {[]string{"run", "list", "--coordinator", "127.0.0.1:1"}, exitUnavailable, "coordinator 127.0.0.1:1 can not be reached: dial tcp"},
+		"an empty run file": {on("run", "submit", "-f", empty), exitInput, "empty.yaml says nothing"},
+		"a broken init":     {on("run", "submit", "-f", broken), exitInput, "empty.yaml"},
 		"an opaque nothing": {on("run", "submit", "-f", opaqueRun(t)), exitInput, "init"},
 	} {
 		if r := accord(t, test.args...); r.code != test.code || !strings.Contains(r.stderr, test.want) {

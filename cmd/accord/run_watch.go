@@ -29,8 +29,18 @@ Ctrl-C ends the watching, not the run; a coordinator that goes away is waited fo
 for five minutes. With --json each change of the run's status is a line.`,
 		Example: "  accord run watch digits-three-sites",
 		Args:    cobra.ExactArgs(1),
-		RunE:    s.verb(func(ctx context.Context, args []string) error { return s.watch(ctx, args[0]) }),
+		RunE:    s.verb(func(ctx context.Context, args []string) error { return s.follow(ctx, args[0]) }),
 	}
+}
+
+// follow watches a run that does not end with the watching.
+func (s *steering) follow(ctx context.Context, name string) error {
+	err := s.watch(ctx, name)
+	if ctx.Err() != nil {
+		// A courtesy: when it can not be written, so be it.
+		_, _ = fmt.Fprintf(s.stderr, "The run goes on. To follow it again:\n  %s\n", s.again("run", "watch", name))
+	}
+	return err
 }
 
 // watch prints what becomes of a run. A run that failed or was stopped is an

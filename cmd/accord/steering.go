@@ -28,6 +28,7 @@ type steering struct {
 	credential *pki.Credential
 	client     *rpc.Client
 	stdout     io.Writer
+	stderr     io.Writer
 }
 
 // newSteering adds the flags that say which coordinator, and as whom.
@@ -75,7 +76,7 @@ func (s *steering) verb(work func(ctx context.Context, args []string) error) fun
 			return err
 		}
 		defer func() { err = errors.Join(err, s.client.Close()) }()
-		s.stdout = cmd.OutOrStdout()
+		s.stdout, s.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 		err = s.client.Renew(cmd.Context())
 		if err == nil {
 			err = work(cmd.Context(), args)

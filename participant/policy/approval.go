@@ -62,7 +62,7 @@ const maxBy = 200
 
 // Approve records that by consents to the run as it was offered last. When
 // digest is not empty it must begin the offer's: what was looked at is what
-// is approved.
+// is approved. What is approved already stays so, by whom it was.
 func (r Records) Approve(run, digest, by string, now time.Time) (Approval, error) {
 	by = strings.TrimSpace(by)
 	if by == "" || len(by) > maxBy || strings.ContainsFunc(by, unicode.IsControl) {
@@ -74,6 +74,10 @@ func (r Records) Approve(run, digest, by string, now time.Time) (Approval, error
 	}
 	if !strings.HasPrefix(o.Digest, digest) {
 		return Approval{}, fault.Inputf("run %s is %.12s: either the digest is mistyped, or it was offered anew and wants to be looked at before you approve it", run, o.Digest)
+	}
+	// Who was first has taken the responsibility.
+	if given, err := r.Approval(run); err == nil && given != nil && given.Covers(o.Facts) {
+		return *given, nil
 	}
 	a := Approval{By: by, At: now, Digest: o.Digest, Facts: o.Facts}
 	return a, write(r.approvals(), run, a)

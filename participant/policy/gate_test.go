@@ -43,6 +43,9 @@ func TestGateWaitsForApproval(t *testing.T) {
 	if err != nil || a.By != "Dr. A. Meyer" {
 		t.Fatalf("got approval %+v, error %v", a, err)
 	}
+	if again, err := records.Approve("digits-1", "", "somebody else", time.Now()); err != nil || again.By != a.By {
+		t.Errorf("got approval %+v, error %v the second time, want the first", again, err)
+	}
 	terms, err := g.Admit(testTask())
 	if err != nil || !terms.Samples || !terms.Metrics || !terms.Until.IsZero() {
 		t.Errorf("got terms %+v, error %v after the approval", terms, err)
