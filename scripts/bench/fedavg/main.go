@@ -9,11 +9,14 @@
 //	go run ./scripts/bench/fedavg -max-samples 20   # those of at most 20 million samples
 //
 // A finished cell is saved at once. Ctrl-C, or SIGTERM, ends it cleanly, and the
-// same command goes on where it was, in the middle of a cell too.
+// same command goes on where it was, with an unchanged binary in the middle of a cell
+// too.
 package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -46,7 +49,7 @@ func main() {
 	flag.BoolVar(&o.list, "list", false, "only print the cells and what each costs at most")
 	flag.StringVar(&o.mnist, "mnist", "../shared/data/mnist", "folder with MNIST's four files")
 	flag.StringVar(&o.out, "out", "docs", "folder of fedavg.md and fedavg.json")
-	flag.StringVar(&o.cache, "cache", "", "folder of the cells' run folders (default accord-fedavg in the user's cache folder)")
+	flag.StringVar(&o.cache, "cache", "", "folder of the cells' run folders, by binary (default accord-fedavg in the user's cache folder)")
 	flag.StringVar(&o.accord, "accord", "", "binary to measure (default a fresh build of this tree)")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -96,5 +99,18 @@ func run(ctx context.Context, o options) (err error) {
 		defer func() { err = errors.Join(err, fresh.Remove()) }()
 		b.binary = fresh.Path
 	}
+	version, err := digest(b.binary)
+	if err != nil {
+		return err
+	}
+	b.cache = filepath.Join(b.cache, version[:12])
 	return b.run(ctx)
+}
+
+// digest returns the SHA-256 of a file, in hexadecimal. A run is gone on with by the
+// binary that began it alone: one that adds in another order gives another model.
+func digest(path string) (string, error) {
+	data, err := os.ReadFile(path)
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), err
 }

@@ -37,7 +37,8 @@ al., "Communication-Efficient Learning of Deep Networks from Decentralized Data"
 round. A run may take twice the paper's rounds: %[1]s> 40 (98.90 %%)%[1]s is one that ended
 there, and the best accuracy that it saw. %[1]sdiverged%[1]s is one whose losses were no
 numbers any more, and %[1]scollapsed%[1]s one that was ended because its model did no better
-than guess in the next %[8]d rounds. %[2]s is not measured yet.
+than guess in the next %[8]d rounds. A best accuracy near 10 %% is a guess, too: nothing
+was learnt in any round. %[2]s is not measured yet.
 
 %[3]s
 Two digits: sorted by digit, cut into 200 shards, two shards for each site.
