@@ -20,8 +20,9 @@ const (
 	MaxLayers = 256
 )
 
-// maxWeights bounds the weights of a network, which lie in memory several
-// times when it trains (256 MiB of float32, once).
+// maxWeights bounds the weights of a network (256 MiB of float32, once). In training
+// they lie in memory up to some twenty times: a gradient for each of 16 parts of a
+// large batch, the optimizer's moments, and the weights in the order of the kernels.
 const maxWeights = 1 << 26
 
 // maxSize bounds every number in a spec.
