@@ -32,11 +32,11 @@ that it trains at the same time wait in order.`,
 			if err != nil {
 				return err
 			}
-			if reflect.DeepEqual(run, config.Defaults()) {
-				return fault.Inputf("%s says nothing, not even the run's name; configs/run.yaml is an example", file)
-			}
-			if name != "" {
+			switch {
+			case name != "":
 				run.Name = name
+			case reflect.DeepEqual(run, config.Defaults()):
+				return fault.Inputf("%s says nothing, not even the run's name; configs/run.yaml is an example", file)
 			}
 			if err := s.submit(ctx, run, watch); err != nil || !watch {
 				return err
