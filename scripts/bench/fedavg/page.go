@@ -65,8 +65,8 @@ A schedule is constant, or 1/√t: lr/√t in round t.
 - Each figure is one run, with seed 1. Other seeds need some rounds more or less.
 - Each figure holds for the order in which the measured version adds, which training
   amplifies. A cell whose %[1]smodel_digest%[1]s is in fedavg.json can be repeated to the
-  bit by the same kernels; one without was measured by an earlier version: most such
-  come out the same today, some take some rounds more or less.
+  bit by the same kernels; one without collapsed, or was measured by an earlier
+  version: most such come out the same today, some take some rounds more or less.
 
 %[6]s
 What each cell took, and the command that does it again, is in
