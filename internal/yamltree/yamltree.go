@@ -57,7 +57,7 @@ func Parse(data []byte) (*ast.File, error) {
 	for _, doc := range file.Docs {
 		var r references
 		if ast.Walk(&r, doc); r.first != nil {
-			return nil, &Error{Line: r.first.GetToken().Position.Line, Message: r.name + ": anchors and aliases are not supported; write the value itself"}
+			return nil, &Error{Line: r.first.GetToken().Position.Line, Message: fmt.Sprintf("%.80s: anchors and aliases are not supported; write the value itself", r.name)}
 		}
 	}
 	return file, nil
