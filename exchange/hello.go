@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/spool"
 )
 
 // Protocol is the newest version of the conversation between coordinator and
@@ -22,6 +24,7 @@ const (
 	FeatureLoad   = "load"   // renewals tell the participant's load
 	FeatureGossip = "gossip" // the coordinator hands out the keys of gossip
 	FeatureTurns  = "turns"  // the coordinator says when a large upload may begin
+	FeatureRoots  = "roots"  // the coordinator sends the roots to trust whenever they change
 )
 
 // Features names what this binary always does. Each side tells its own; one
@@ -37,6 +40,9 @@ const (
 	MaxDatasets = 16
 	maxFeatures = 64
 	maxVersion  = 256
+	// MaxCheckpoint bounds, in bytes, a signed checkpoint of a journal.
+	MaxCheckpoint = 2048
+	maxRoots      = 16
 )
 
 // Hello is how a participant presents itself.
@@ -47,6 +53,16 @@ type Hello struct {
 	Oldest       int          `json:"oldest,omitempty"` // that it still speaks; 0: Protocol alone
 	Features     []string     `json:"features,omitempty"`
 	Capabilities Capabilities `json:"capabilities"`
+	// Process is random and stays the same for as long as the participant's
+	// process lives; "" from one that does not know of it.
+	Process string    `json:"process,omitempty"`
+	Now     time.Time `json:"now,omitzero"` // the participant's clock
+	// Checkpoint is the newest one of the coordinator's journal that the
+	// participant has kept, a signed note; nil: none.
+	Checkpoint []byte `json:"checkpoint,omitempty"`
+	// Federation is where a participant without certificates belongs.
+	Federation string   `json:"federation,omitempty"`
+	Roots      []string `json:"roots,omitempty"` // fingerprints of those that it trusts
 }
 
 // Capabilities is what a participant says it can do. What is 0 it does not
@@ -75,6 +91,16 @@ func (h Hello) Validate() error {
 	}
 	if len(h.Features) > maxFeatures || slices.ContainsFunc(h.Features, func(f string) bool { return len(f) > 64 }) {
 		return fault.Inputf("hello of %s: more than %d features, or one whose name is too long", h.Name, maxFeatures)
+	}
+	switch {
+	case len(h.Process) > 64:
+		return fault.Inputf("hello of %s: a process id of %d bytes, at most 64", h.Name, len(h.Process))
+	case len(h.Checkpoint) > MaxCheckpoint:
+		return fault.Inputf("hello of %s: a checkpoint of %d bytes, at most %d", h.Name, len(h.Checkpoint), MaxCheckpoint)
+	case h.Federation != "" && !ValidName(h.Federation):
+		return fault.Inputf("hello of %s: federation name %.80q is not valid", h.Name, h.Federation)
+	case len(h.Roots) > maxRoots || slices.ContainsFunc(h.Roots, func(f string) bool { return !spool.ValidDigest(f) }):
+		return fault.Inputf("hello of %s: more than %d roots, or one that is not a fingerprint", h.Name, maxRoots)
 	}
 	if _, err := h.Agree(); err != nil {
 		return err

@@ -1,7 +1,10 @@
 package rpc
 
 import (
+	"encoding/hex"
+
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -22,6 +25,11 @@ func readHello(m *accordv1.AttendRequest) (exchange.Hello, error) {
 		Oldest:       int(h.GetOldestProtocol()),
 		Features:     h.GetFeatures(),
 		Capabilities: toCapabilities(h.GetCapabilities()),
+		Process:      hex.EncodeToString(h.GetProcess()),
+		Now:          toTime(h.GetNow()),
+		Checkpoint:   h.GetCheckpoint(),
+		Federation:   h.GetFederation(),
+		Roots:        h.GetRoots(),
 	}
 	return hello, hello.Validate()
 }
@@ -48,5 +56,6 @@ func (f *federation) welcome(h exchange.Hello) *accordv1.AttendResponse {
 		Protocol: int32(protocol),
 		Lease:    durationpb.New(f.options.Lease),
 		Features: features,
+		Now:      timestamppb.Now(),
 	}}}
 }

@@ -13,6 +13,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -101,6 +102,7 @@ type AttendRequest struct {
 	//	*AttendRequest_Renewal
 	//	*AttendRequest_Reply
 	//	*AttendRequest_Farewell
+	//	*AttendRequest_Trust
 	Message       isAttendRequest_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -179,6 +181,15 @@ func (x *AttendRequest) GetFarewell() *Farewell {
 	return nil
 }
 
+func (x *AttendRequest) GetTrust() *Trust {
+	if x != nil {
+		if x, ok := x.Message.(*AttendRequest_Trust); ok {
+			return x.Trust
+		}
+	}
+	return nil
+}
+
 type isAttendRequest_Message interface {
 	isAttendRequest_Message()
 }
@@ -203,6 +214,11 @@ type AttendRequest_Farewell struct {
 	Farewell *Farewell `protobuf:"bytes,4,opt,name=farewell,proto3,oneof"`
 }
 
+type AttendRequest_Trust struct {
+	// After the participant has changed the roots that it trusts.
+	Trust *Trust `protobuf:"bytes,5,opt,name=trust,proto3,oneof"`
+}
+
 func (*AttendRequest_Hello) isAttendRequest_Message() {}
 
 func (*AttendRequest_Renewal) isAttendRequest_Message() {}
@@ -210,6 +226,8 @@ func (*AttendRequest_Renewal) isAttendRequest_Message() {}
 func (*AttendRequest_Reply) isAttendRequest_Message() {}
 
 func (*AttendRequest_Farewell) isAttendRequest_Message() {}
+
+func (*AttendRequest_Trust) isAttendRequest_Message() {}
 
 // AttendResponse is what the coordinator says.
 type AttendResponse struct {
@@ -223,6 +241,7 @@ type AttendResponse struct {
 	//	*AttendResponse_Cancel
 	//	*AttendResponse_Receipt
 	//	*AttendResponse_Keyring
+	//	*AttendResponse_Roots
 	Message       isAttendResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -310,6 +329,15 @@ func (x *AttendResponse) GetKeyring() *Keyring {
 	return nil
 }
 
+func (x *AttendResponse) GetRoots() *Roots {
+	if x != nil {
+		if x, ok := x.Message.(*AttendResponse_Roots); ok {
+			return x.Roots
+		}
+	}
+	return nil
+}
+
 type isAttendResponse_Message interface {
 	isAttendResponse_Message()
 }
@@ -340,6 +368,12 @@ type AttendResponse_Keyring struct {
 	Keyring *Keyring `protobuf:"bytes,5,opt,name=keyring,proto3,oneof"`
 }
 
+type AttendResponse_Roots struct {
+	// The roots that sites should trust, whenever they change, when both sides
+	// have the feature "roots".
+	Roots *Roots `protobuf:"bytes,6,opt,name=roots,proto3,oneof"`
+}
+
 func (*AttendResponse_Welcome) isAttendResponse_Message() {}
 
 func (*AttendResponse_Offer) isAttendResponse_Message() {}
@@ -349,6 +383,8 @@ func (*AttendResponse_Cancel) isAttendResponse_Message() {}
 func (*AttendResponse_Receipt) isAttendResponse_Message() {}
 
 func (*AttendResponse_Keyring) isAttendResponse_Message() {}
+
+func (*AttendResponse_Roots) isAttendResponse_Message() {}
 
 // Hello presents a participant.
 type Hello struct {
@@ -365,7 +401,19 @@ type Hello struct {
 	// sides talk in the newest that both speak.
 	OldestProtocol int32 `protobuf:"varint,5,opt,name=oldest_protocol,json=oldestProtocol,proto3" json:"oldest_protocol,omitempty"`
 	// What it can do beyond the version. Unknown ones are ignored.
-	Features      []string `protobuf:"bytes,6,rep,name=features,proto3" json:"features,omitempty"`
+	Features []string `protobuf:"bytes,6,rep,name=features,proto3" json:"features,omitempty"`
+	// Random, 16 bytes, the same for as long as the participant's process lives;
+	// empty from a participant that does not know this field.
+	Process []byte `protobuf:"bytes,7,opt,name=process,proto3" json:"process,omitempty"`
+	// The participant's clock.
+	Now *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=now,proto3" json:"now,omitempty"`
+	// The newest checkpoint of the coordinator's journal that the participant
+	// has kept, a signed note; empty: none.
+	Checkpoint []byte `protobuf:"bytes,9,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	// Without certificates: the federation that the participant belongs to.
+	Federation string `protobuf:"bytes,10,opt,name=federation,proto3" json:"federation,omitempty"`
+	// With certificates: the fingerprints of the roots that it trusts.
+	Roots         []string `protobuf:"bytes,11,rep,name=roots,proto3" json:"roots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -438,6 +486,41 @@ func (x *Hello) GetOldestProtocol() int32 {
 func (x *Hello) GetFeatures() []string {
 	if x != nil {
 		return x.Features
+	}
+	return nil
+}
+
+func (x *Hello) GetProcess() []byte {
+	if x != nil {
+		return x.Process
+	}
+	return nil
+}
+
+func (x *Hello) GetNow() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Now
+	}
+	return nil
+}
+
+func (x *Hello) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
+}
+
+func (x *Hello) GetFederation() string {
+	if x != nil {
+		return x.Federation
+	}
+	return ""
+}
+
+func (x *Hello) GetRoots() []string {
+	if x != nil {
+		return x.Roots
 	}
 	return nil
 }
@@ -535,7 +618,16 @@ type Welcome struct {
 	// A participant that stays silent for so long counts as gone.
 	Lease *durationpb.Duration `protobuf:"bytes,3,opt,name=lease,proto3" json:"lease,omitempty"`
 	// What the coordinator can do beyond the version. Unknown ones are ignored.
-	Features      []string `protobuf:"bytes,4,rep,name=features,proto3" json:"features,omitempty"`
+	Features []string `protobuf:"bytes,4,rep,name=features,proto3" json:"features,omitempty"`
+	// The coordinator's clock.
+	Now *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=now,proto3" json:"now,omitempty"`
+	// The newest checkpoint of the coordinator's journal, a signed note.
+	Checkpoint []byte `protobuf:"bytes,6,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
+	// The key that verifies checkpoints of this journal, in the form of
+	// golang.org/x/mod/sumdb/note.
+	JournalKey string `protobuf:"bytes,7,opt,name=journal_key,json=journalKey,proto3" json:"journal_key,omitempty"`
+	// Without certificates: the federation that the coordinator serves.
+	Federation    string `protobuf:"bytes,8,opt,name=federation,proto3" json:"federation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -596,6 +688,34 @@ func (x *Welcome) GetFeatures() []string {
 		return x.Features
 	}
 	return nil
+}
+
+func (x *Welcome) GetNow() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Now
+	}
+	return nil
+}
+
+func (x *Welcome) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
+}
+
+func (x *Welcome) GetJournalKey() string {
+	if x != nil {
+		return x.JournalKey
+	}
+	return ""
+}
+
+func (x *Welcome) GetFederation() string {
+	if x != nil {
+		return x.Federation
+	}
+	return ""
 }
 
 // Renewal renews the lease.
@@ -816,7 +936,10 @@ type Reply struct {
 	// The task's id.
 	Task string `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
 	// The reply's document, JSON.
-	Payload       []byte `protobuf:"bytes,2,opt,name=payload,proto3" json:"payload,omitempty"`
+	Payload []byte `protobuf:"bytes,2,opt,name=payload,proto3" json:"payload,omitempty"`
+	// SHA-256 of the payload of the offer that it answers; empty from a
+	// participant that does not know this field.
+	OfferDigest   []byte `protobuf:"bytes,3,opt,name=offer_digest,json=offerDigest,proto3" json:"offer_digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -865,6 +988,13 @@ func (x *Reply) GetPayload() []byte {
 	return nil
 }
 
+func (x *Reply) GetOfferDigest() []byte {
+	if x != nil {
+		return x.OfferDigest
+	}
+	return nil
+}
+
 // Receipt tells what became of a reply.
 type Receipt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -873,7 +1003,10 @@ type Receipt struct {
 	// What the coordinator made of the reply.
 	Verdict Verdict `protobuf:"varint,2,opt,name=verdict,proto3,enum=accord.v1.Verdict" json:"verdict,omitempty"`
 	// Why, for people.
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// A checkpoint of the coordinator's journal that covers the verdict, a
+	// signed note.
+	Checkpoint    []byte `protobuf:"bytes,4,opt,name=checkpoint,proto3" json:"checkpoint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -929,6 +1062,115 @@ func (x *Receipt) GetReason() string {
 	return ""
 }
 
+func (x *Receipt) GetCheckpoint() []byte {
+	if x != nil {
+		return x.Checkpoint
+	}
+	return nil
+}
+
+// Trust names the roots that a participant trusts.
+type Trust struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Fingerprints.
+	Roots         []string `protobuf:"bytes,1,rep,name=roots,proto3" json:"roots,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Trust) Reset() {
+	*x = Trust{}
+	mi := &file_accord_v1_federation_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Trust) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Trust) ProtoMessage() {}
+
+func (x *Trust) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_federation_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Trust.ProtoReflect.Descriptor instead.
+func (*Trust) Descriptor() ([]byte, []int) {
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Trust) GetRoots() []string {
+	if x != nil {
+		return x.Roots
+	}
+	return nil
+}
+
+// Roots are what sites should trust.
+type Roots struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The roots, PEM.
+	Roots []byte `protobuf:"bytes,1,opt,name=roots,proto3" json:"roots,omitempty"`
+	// Certificates, PEM, by which roots that were trusted before vouch for the
+	// keys of new ones.
+	Endorsements  []byte `protobuf:"bytes,2,opt,name=endorsements,proto3" json:"endorsements,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Roots) Reset() {
+	*x = Roots{}
+	mi := &file_accord_v1_federation_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Roots) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Roots) ProtoMessage() {}
+
+func (x *Roots) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_federation_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Roots.ProtoReflect.Descriptor instead.
+func (*Roots) Descriptor() ([]byte, []int) {
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Roots) GetRoots() []byte {
+	if x != nil {
+		return x.Roots
+	}
+	return nil
+}
+
+func (x *Roots) GetEndorsements() []byte {
+	if x != nil {
+		return x.Endorsements
+	}
+	return nil
+}
+
 // DownloadRequest asks for an artefact.
 type DownloadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -942,7 +1184,7 @@ type DownloadRequest struct {
 
 func (x *DownloadRequest) Reset() {
 	*x = DownloadRequest{}
-	mi := &file_accord_v1_federation_proto_msgTypes[11]
+	mi := &file_accord_v1_federation_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -954,7 +1196,7 @@ func (x *DownloadRequest) String() string {
 func (*DownloadRequest) ProtoMessage() {}
 
 func (x *DownloadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_federation_proto_msgTypes[11]
+	mi := &file_accord_v1_federation_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -967,7 +1209,7 @@ func (x *DownloadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadRequest.ProtoReflect.Descriptor instead.
 func (*DownloadRequest) Descriptor() ([]byte, []int) {
-	return file_accord_v1_federation_proto_rawDescGZIP(), []int{11}
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DownloadRequest) GetDigest() string {
@@ -995,7 +1237,7 @@ type DownloadResponse struct {
 
 func (x *DownloadResponse) Reset() {
 	*x = DownloadResponse{}
-	mi := &file_accord_v1_federation_proto_msgTypes[12]
+	mi := &file_accord_v1_federation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1249,7 @@ func (x *DownloadResponse) String() string {
 func (*DownloadResponse) ProtoMessage() {}
 
 func (x *DownloadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_federation_proto_msgTypes[12]
+	mi := &file_accord_v1_federation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1262,7 @@ func (x *DownloadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownloadResponse.ProtoReflect.Descriptor instead.
 func (*DownloadResponse) Descriptor() ([]byte, []int) {
-	return file_accord_v1_federation_proto_rawDescGZIP(), []int{12}
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DownloadResponse) GetChunk() []byte {
@@ -1046,7 +1288,7 @@ type UploadRequest struct {
 
 func (x *UploadRequest) Reset() {
 	*x = UploadRequest{}
-	mi := &file_accord_v1_federation_proto_msgTypes[13]
+	mi := &file_accord_v1_federation_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1058,7 +1300,7 @@ func (x *UploadRequest) String() string {
 func (*UploadRequest) ProtoMessage() {}
 
 func (x *UploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_federation_proto_msgTypes[13]
+	mi := &file_accord_v1_federation_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1071,7 +1313,7 @@ func (x *UploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadRequest.ProtoReflect.Descriptor instead.
 func (*UploadRequest) Descriptor() ([]byte, []int) {
-	return file_accord_v1_federation_proto_rawDescGZIP(), []int{13}
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *UploadRequest) GetPart() isUploadRequest_Part {
@@ -1137,7 +1379,7 @@ type UploadHeader struct {
 
 func (x *UploadHeader) Reset() {
 	*x = UploadHeader{}
-	mi := &file_accord_v1_federation_proto_msgTypes[14]
+	mi := &file_accord_v1_federation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1391,7 @@ func (x *UploadHeader) String() string {
 func (*UploadHeader) ProtoMessage() {}
 
 func (x *UploadHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_federation_proto_msgTypes[14]
+	mi := &file_accord_v1_federation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1404,7 @@ func (x *UploadHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadHeader.ProtoReflect.Descriptor instead.
 func (*UploadHeader) Descriptor() ([]byte, []int) {
-	return file_accord_v1_federation_proto_rawDescGZIP(), []int{14}
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UploadHeader) GetParticipant() string {
@@ -1209,7 +1451,7 @@ type UploadResponse struct {
 
 func (x *UploadResponse) Reset() {
 	*x = UploadResponse{}
-	mi := &file_accord_v1_federation_proto_msgTypes[15]
+	mi := &file_accord_v1_federation_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1463,7 @@ func (x *UploadResponse) String() string {
 func (*UploadResponse) ProtoMessage() {}
 
 func (x *UploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_federation_proto_msgTypes[15]
+	mi := &file_accord_v1_federation_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1476,7 @@ func (x *UploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadResponse.ProtoReflect.Descriptor instead.
 func (*UploadResponse) Descriptor() ([]byte, []int) {
-	return file_accord_v1_federation_proto_rawDescGZIP(), []int{15}
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{17}
 }
 
 // Keyring holds the keys of gossip.
@@ -1249,7 +1491,7 @@ type Keyring struct {
 
 func (x *Keyring) Reset() {
 	*x = Keyring{}
-	mi := &file_accord_v1_federation_proto_msgTypes[16]
+	mi := &file_accord_v1_federation_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1503,7 @@ func (x *Keyring) String() string {
 func (*Keyring) ProtoMessage() {}
 
 func (x *Keyring) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_federation_proto_msgTypes[16]
+	mi := &file_accord_v1_federation_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1516,7 @@ func (x *Keyring) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keyring.ProtoReflect.Descriptor instead.
 func (*Keyring) Descriptor() ([]byte, []int) {
-	return file_accord_v1_federation_proto_rawDescGZIP(), []int{16}
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Keyring) GetKeys() [][]byte {
@@ -1295,7 +1537,7 @@ type ResumeUploadRequest struct {
 
 func (x *ResumeUploadRequest) Reset() {
 	*x = ResumeUploadRequest{}
-	mi := &file_accord_v1_federation_proto_msgTypes[17]
+	mi := &file_accord_v1_federation_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1307,7 +1549,7 @@ func (x *ResumeUploadRequest) String() string {
 func (*ResumeUploadRequest) ProtoMessage() {}
 
 func (x *ResumeUploadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_federation_proto_msgTypes[17]
+	mi := &file_accord_v1_federation_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1320,7 +1562,7 @@ func (x *ResumeUploadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeUploadRequest.ProtoReflect.Descriptor instead.
 func (*ResumeUploadRequest) Descriptor() ([]byte, []int) {
-	return file_accord_v1_federation_proto_rawDescGZIP(), []int{17}
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ResumeUploadRequest) GetHeader() *UploadHeader {
@@ -1341,7 +1583,7 @@ type ResumeUploadResponse struct {
 
 func (x *ResumeUploadResponse) Reset() {
 	*x = ResumeUploadResponse{}
-	mi := &file_accord_v1_federation_proto_msgTypes[18]
+	mi := &file_accord_v1_federation_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1353,7 +1595,7 @@ func (x *ResumeUploadResponse) String() string {
 func (*ResumeUploadResponse) ProtoMessage() {}
 
 func (x *ResumeUploadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_federation_proto_msgTypes[18]
+	mi := &file_accord_v1_federation_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1366,7 +1608,7 @@ func (x *ResumeUploadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeUploadResponse.ProtoReflect.Descriptor instead.
 func (*ResumeUploadResponse) Descriptor() ([]byte, []int) {
-	return file_accord_v1_federation_proto_rawDescGZIP(), []int{18}
+	return file_accord_v1_federation_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ResumeUploadResponse) GetOffset() int64 {
@@ -1380,38 +1622,59 @@ var File_accord_v1_federation_proto protoreflect.FileDescriptor
 
 const file_accord_v1_federation_proto_rawDesc = "" +
 	"\n" +
-	"\x1aaccord/v1/federation.proto\x12\taccord.v1\x1a\x1egoogle/protobuf/duration.proto\"\xd1\x01\n" +
+	"\x1aaccord/v1/federation.proto\x12\taccord.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfb\x01\n" +
 	"\rAttendRequest\x12(\n" +
 	"\x05hello\x18\x01 \x01(\v2\x10.accord.v1.HelloH\x00R\x05hello\x12.\n" +
 	"\arenewal\x18\x02 \x01(\v2\x12.accord.v1.RenewalH\x00R\arenewal\x12(\n" +
 	"\x05reply\x18\x03 \x01(\v2\x10.accord.v1.ReplyH\x00R\x05reply\x121\n" +
-	"\bfarewell\x18\x04 \x01(\v2\x13.accord.v1.FarewellH\x00R\bfarewellB\t\n" +
-	"\amessage\"\x82\x02\n" +
+	"\bfarewell\x18\x04 \x01(\v2\x13.accord.v1.FarewellH\x00R\bfarewell\x12(\n" +
+	"\x05trust\x18\x05 \x01(\v2\x10.accord.v1.TrustH\x00R\x05trustB\t\n" +
+	"\amessage\"\xac\x02\n" +
 	"\x0eAttendResponse\x12.\n" +
 	"\awelcome\x18\x01 \x01(\v2\x12.accord.v1.WelcomeH\x00R\awelcome\x12(\n" +
 	"\x05offer\x18\x02 \x01(\v2\x10.accord.v1.OfferH\x00R\x05offer\x12+\n" +
 	"\x06cancel\x18\x03 \x01(\v2\x11.accord.v1.CancelH\x00R\x06cancel\x12.\n" +
 	"\areceipt\x18\x04 \x01(\v2\x12.accord.v1.ReceiptH\x00R\areceipt\x12.\n" +
-	"\akeyring\x18\x05 \x01(\v2\x12.accord.v1.KeyringH\x00R\akeyringB\t\n" +
-	"\amessage\"\xd3\x01\n" +
+	"\akeyring\x18\x05 \x01(\v2\x12.accord.v1.KeyringH\x00R\akeyring\x12(\n" +
+	"\x05roots\x18\x06 \x01(\v2\x10.accord.v1.RootsH\x00R\x05rootsB\t\n" +
+	"\amessage\"\xf1\x02\n" +
 	"\x05Hello\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x1a\n" +
 	"\bprotocol\x18\x03 \x01(\x05R\bprotocol\x12;\n" +
 	"\fcapabilities\x18\x04 \x01(\v2\x17.accord.v1.CapabilitiesR\fcapabilities\x12'\n" +
 	"\x0foldest_protocol\x18\x05 \x01(\x05R\x0eoldestProtocol\x12\x1a\n" +
-	"\bfeatures\x18\x06 \x03(\tR\bfeatures\"\xa0\x01\n" +
+	"\bfeatures\x18\x06 \x03(\tR\bfeatures\x12\x18\n" +
+	"\aprocess\x18\a \x01(\fR\aprocess\x12,\n" +
+	"\x03now\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\t \x01(\fR\n" +
+	"checkpoint\x12\x1e\n" +
+	"\n" +
+	"federation\x18\n" +
+	" \x01(\tR\n" +
+	"federation\x12\x14\n" +
+	"\x05roots\x18\v \x03(\tR\x05roots\"\xa0\x01\n" +
 	"\fCapabilities\x12\x18\n" +
 	"\atrainer\x18\x01 \x01(\tR\atrainer\x12\x14\n" +
 	"\x05cores\x18\x02 \x01(\x05R\x05cores\x12\x16\n" +
 	"\x06memory\x18\x03 \x01(\x03R\x06memory\x12,\n" +
 	"\x12samples_per_second\x18\x04 \x01(\x01R\x10samplesPerSecond\x12\x1a\n" +
-	"\bdatasets\x18\x05 \x03(\tR\bdatasets\"\x8c\x01\n" +
+	"\bdatasets\x18\x05 \x03(\tR\bdatasets\"\x9b\x02\n" +
 	"\aWelcome\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1a\n" +
 	"\bprotocol\x18\x02 \x01(\x05R\bprotocol\x12/\n" +
 	"\x05lease\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05lease\x12\x1a\n" +
-	"\bfeatures\x18\x04 \x03(\tR\bfeatures\"\x1d\n" +
+	"\bfeatures\x18\x04 \x03(\tR\bfeatures\x12,\n" +
+	"\x03now\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x06 \x01(\fR\n" +
+	"checkpoint\x12\x1f\n" +
+	"\vjournal_key\x18\a \x01(\tR\n" +
+	"journalKey\x12\x1e\n" +
+	"\n" +
+	"federation\x18\b \x01(\tR\n" +
+	"federation\"\x1d\n" +
 	"\aRenewal\x12\x12\n" +
 	"\x04load\x18\x01 \x01(\x05R\x04load\"\"\n" +
 	"\bFarewell\x12\x16\n" +
@@ -1422,14 +1685,23 @@ const file_accord_v1_federation_proto_rawDesc = "" +
 	"\apayload\x18\x03 \x01(\fR\apayload\"4\n" +
 	"\x06Cancel\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"5\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"X\n" +
 	"\x05Reply\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x18\n" +
-	"\apayload\x18\x02 \x01(\fR\apayload\"c\n" +
+	"\apayload\x18\x02 \x01(\fR\apayload\x12!\n" +
+	"\foffer_digest\x18\x03 \x01(\fR\vofferDigest\"\x83\x01\n" +
 	"\aReceipt\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12,\n" +
 	"\averdict\x18\x02 \x01(\x0e2\x12.accord.v1.VerdictR\averdict\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"A\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1e\n" +
+	"\n" +
+	"checkpoint\x18\x04 \x01(\fR\n" +
+	"checkpoint\"\x1d\n" +
+	"\x05Trust\x12\x14\n" +
+	"\x05roots\x18\x01 \x03(\tR\x05roots\"A\n" +
+	"\x05Roots\x12\x14\n" +
+	"\x05roots\x18\x01 \x01(\fR\x05roots\x12\"\n" +
+	"\fendorsements\x18\x02 \x01(\fR\fendorsements\"A\n" +
 	"\x0fDownloadRequest\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\"(\n" +
@@ -1478,58 +1750,65 @@ func file_accord_v1_federation_proto_rawDescGZIP() []byte {
 }
 
 var file_accord_v1_federation_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_accord_v1_federation_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_accord_v1_federation_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_accord_v1_federation_proto_goTypes = []any{
-	(Verdict)(0),                 // 0: accord.v1.Verdict
-	(*AttendRequest)(nil),        // 1: accord.v1.AttendRequest
-	(*AttendResponse)(nil),       // 2: accord.v1.AttendResponse
-	(*Hello)(nil),                // 3: accord.v1.Hello
-	(*Capabilities)(nil),         // 4: accord.v1.Capabilities
-	(*Welcome)(nil),              // 5: accord.v1.Welcome
-	(*Renewal)(nil),              // 6: accord.v1.Renewal
-	(*Farewell)(nil),             // 7: accord.v1.Farewell
-	(*Offer)(nil),                // 8: accord.v1.Offer
-	(*Cancel)(nil),               // 9: accord.v1.Cancel
-	(*Reply)(nil),                // 10: accord.v1.Reply
-	(*Receipt)(nil),              // 11: accord.v1.Receipt
-	(*DownloadRequest)(nil),      // 12: accord.v1.DownloadRequest
-	(*DownloadResponse)(nil),     // 13: accord.v1.DownloadResponse
-	(*UploadRequest)(nil),        // 14: accord.v1.UploadRequest
-	(*UploadHeader)(nil),         // 15: accord.v1.UploadHeader
-	(*UploadResponse)(nil),       // 16: accord.v1.UploadResponse
-	(*Keyring)(nil),              // 17: accord.v1.Keyring
-	(*ResumeUploadRequest)(nil),  // 18: accord.v1.ResumeUploadRequest
-	(*ResumeUploadResponse)(nil), // 19: accord.v1.ResumeUploadResponse
-	(*durationpb.Duration)(nil),  // 20: google.protobuf.Duration
+	(Verdict)(0),                  // 0: accord.v1.Verdict
+	(*AttendRequest)(nil),         // 1: accord.v1.AttendRequest
+	(*AttendResponse)(nil),        // 2: accord.v1.AttendResponse
+	(*Hello)(nil),                 // 3: accord.v1.Hello
+	(*Capabilities)(nil),          // 4: accord.v1.Capabilities
+	(*Welcome)(nil),               // 5: accord.v1.Welcome
+	(*Renewal)(nil),               // 6: accord.v1.Renewal
+	(*Farewell)(nil),              // 7: accord.v1.Farewell
+	(*Offer)(nil),                 // 8: accord.v1.Offer
+	(*Cancel)(nil),                // 9: accord.v1.Cancel
+	(*Reply)(nil),                 // 10: accord.v1.Reply
+	(*Receipt)(nil),               // 11: accord.v1.Receipt
+	(*Trust)(nil),                 // 12: accord.v1.Trust
+	(*Roots)(nil),                 // 13: accord.v1.Roots
+	(*DownloadRequest)(nil),       // 14: accord.v1.DownloadRequest
+	(*DownloadResponse)(nil),      // 15: accord.v1.DownloadResponse
+	(*UploadRequest)(nil),         // 16: accord.v1.UploadRequest
+	(*UploadHeader)(nil),          // 17: accord.v1.UploadHeader
+	(*UploadResponse)(nil),        // 18: accord.v1.UploadResponse
+	(*Keyring)(nil),               // 19: accord.v1.Keyring
+	(*ResumeUploadRequest)(nil),   // 20: accord.v1.ResumeUploadRequest
+	(*ResumeUploadResponse)(nil),  // 21: accord.v1.ResumeUploadResponse
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 23: google.protobuf.Duration
 }
 var file_accord_v1_federation_proto_depIdxs = []int32{
 	3,  // 0: accord.v1.AttendRequest.hello:type_name -> accord.v1.Hello
 	6,  // 1: accord.v1.AttendRequest.renewal:type_name -> accord.v1.Renewal
 	10, // 2: accord.v1.AttendRequest.reply:type_name -> accord.v1.Reply
 	7,  // 3: accord.v1.AttendRequest.farewell:type_name -> accord.v1.Farewell
-	5,  // 4: accord.v1.AttendResponse.welcome:type_name -> accord.v1.Welcome
-	8,  // 5: accord.v1.AttendResponse.offer:type_name -> accord.v1.Offer
-	9,  // 6: accord.v1.AttendResponse.cancel:type_name -> accord.v1.Cancel
-	11, // 7: accord.v1.AttendResponse.receipt:type_name -> accord.v1.Receipt
-	17, // 8: accord.v1.AttendResponse.keyring:type_name -> accord.v1.Keyring
-	4,  // 9: accord.v1.Hello.capabilities:type_name -> accord.v1.Capabilities
-	20, // 10: accord.v1.Welcome.lease:type_name -> google.protobuf.Duration
-	0,  // 11: accord.v1.Receipt.verdict:type_name -> accord.v1.Verdict
-	15, // 12: accord.v1.UploadRequest.header:type_name -> accord.v1.UploadHeader
-	15, // 13: accord.v1.ResumeUploadRequest.header:type_name -> accord.v1.UploadHeader
-	1,  // 14: accord.v1.FederationService.Attend:input_type -> accord.v1.AttendRequest
-	12, // 15: accord.v1.FederationService.Download:input_type -> accord.v1.DownloadRequest
-	14, // 16: accord.v1.FederationService.Upload:input_type -> accord.v1.UploadRequest
-	18, // 17: accord.v1.FederationService.ResumeUpload:input_type -> accord.v1.ResumeUploadRequest
-	2,  // 18: accord.v1.FederationService.Attend:output_type -> accord.v1.AttendResponse
-	13, // 19: accord.v1.FederationService.Download:output_type -> accord.v1.DownloadResponse
-	16, // 20: accord.v1.FederationService.Upload:output_type -> accord.v1.UploadResponse
-	19, // 21: accord.v1.FederationService.ResumeUpload:output_type -> accord.v1.ResumeUploadResponse
-	18, // [18:22] is the sub-list for method output_type
-	14, // [14:18] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	12, // 4: accord.v1.AttendRequest.trust:type_name -> accord.v1.Trust
+	5,  // 5: accord.v1.AttendResponse.welcome:type_name -> accord.v1.Welcome
+	8,  // 6: accord.v1.AttendResponse.offer:type_name -> accord.v1.Offer
+	9,  // 7: accord.v1.AttendResponse.cancel:type_name -> accord.v1.Cancel
+	11, // 8: accord.v1.AttendResponse.receipt:type_name -> accord.v1.Receipt
+	19, // 9: accord.v1.AttendResponse.keyring:type_name -> accord.v1.Keyring
+	13, // 10: accord.v1.AttendResponse.roots:type_name -> accord.v1.Roots
+	4,  // 11: accord.v1.Hello.capabilities:type_name -> accord.v1.Capabilities
+	22, // 12: accord.v1.Hello.now:type_name -> google.protobuf.Timestamp
+	23, // 13: accord.v1.Welcome.lease:type_name -> google.protobuf.Duration
+	22, // 14: accord.v1.Welcome.now:type_name -> google.protobuf.Timestamp
+	0,  // 15: accord.v1.Receipt.verdict:type_name -> accord.v1.Verdict
+	17, // 16: accord.v1.UploadRequest.header:type_name -> accord.v1.UploadHeader
+	17, // 17: accord.v1.ResumeUploadRequest.header:type_name -> accord.v1.UploadHeader
+	1,  // 18: accord.v1.FederationService.Attend:input_type -> accord.v1.AttendRequest
+	14, // 19: accord.v1.FederationService.Download:input_type -> accord.v1.DownloadRequest
+	16, // 20: accord.v1.FederationService.Upload:input_type -> accord.v1.UploadRequest
+	20, // 21: accord.v1.FederationService.ResumeUpload:input_type -> accord.v1.ResumeUploadRequest
+	2,  // 22: accord.v1.FederationService.Attend:output_type -> accord.v1.AttendResponse
+	15, // 23: accord.v1.FederationService.Download:output_type -> accord.v1.DownloadResponse
+	18, // 24: accord.v1.FederationService.Upload:output_type -> accord.v1.UploadResponse
+	21, // 25: accord.v1.FederationService.ResumeUpload:output_type -> accord.v1.ResumeUploadResponse
+	22, // [22:26] is the sub-list for method output_type
+	18, // [18:22] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_accord_v1_federation_proto_init() }
@@ -1542,6 +1821,7 @@ func file_accord_v1_federation_proto_init() {
 		(*AttendRequest_Renewal)(nil),
 		(*AttendRequest_Reply)(nil),
 		(*AttendRequest_Farewell)(nil),
+		(*AttendRequest_Trust)(nil),
 	}
 	file_accord_v1_federation_proto_msgTypes[1].OneofWrappers = []any{
 		(*AttendResponse_Welcome)(nil),
@@ -1549,8 +1829,9 @@ func file_accord_v1_federation_proto_init() {
 		(*AttendResponse_Cancel)(nil),
 		(*AttendResponse_Receipt)(nil),
 		(*AttendResponse_Keyring)(nil),
+		(*AttendResponse_Roots)(nil),
 	}
-	file_accord_v1_federation_proto_msgTypes[13].OneofWrappers = []any{
+	file_accord_v1_federation_proto_msgTypes[15].OneofWrappers = []any{
 		(*UploadRequest_Header)(nil),
 		(*UploadRequest_Chunk)(nil),
 	}
@@ -1560,7 +1841,7 @@ func file_accord_v1_federation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_accord_v1_federation_proto_rawDesc), len(file_accord_v1_federation_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

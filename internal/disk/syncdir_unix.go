@@ -1,14 +1,14 @@
 //go:build !windows
 
-package atomicfile
+package disk
 
 import (
 	"errors"
 	"os"
 )
 
-// SyncDir makes renames inside dir durable.
-func SyncDir(dir string) error {
+// syncDir makes renames inside dir durable.
+func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

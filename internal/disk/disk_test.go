@@ -1,0 +1,68 @@
+package disk_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/accord-fl/accord/internal/atomicfile"
+	"github.com/accord-fl/accord/internal/disk"
+	"github.com/accord-fl/accord/internal/disk/disktest"
+)
+
+// Whichever step fails, a file is the old or the new one, and the error says
+// that it may pass.
+func TestAnyStepOfReplacingAFileMayFail(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	faulty := disktest.New()
+	if err := atomicfile.On(faulty).WriteBytes(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	steps, log := faulty.Calls()
+	if steps != 5 { // open, write, fsync, rename, fsync of the folder
+		t.Fatalf("%d steps, want 5: %v", steps, log)
+	}
+	for step := 1; step <= steps; step++ {
+		if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		faulty := disktest.New()
+		faulty.Fail(step, 1)
+		err := atomicfile.On(faulty).WriteBytes(path, []byte("new"))
+		if !errors.Is(err, syscall.ENOSPC) || !disk.Passing(err) {
+			t.Errorf("step %d, %s: got error %v, want a passing ENOSPC", step, log[step-1], err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != "old" && step < steps || string(got) != "new" && step == steps {
+			t.Errorf("step %d, %s: the file holds %q, error %v", step, log[step-1], got, err)
+		}
+		if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+			t.Errorf("step %d: %d files in the folder, error %v, want 1", step, len(left), err)
+		}
+	}
+}
+
+func TestPassing(t *testing.T) {
+	full := &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{fmt.Errorf("append: %w", full), true},
+		{&os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EIO}, true},
+		{&fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, false},
+		{&os.SyscallError{Syscall: "connect", Err: syscall.ECONNREFUSED}, false},
+		{errors.New("the journal is damaged"), false},
+		{nil, false},
+	} {
+		if got := disk.Passing(c.err); got != c.want {
+			t.Errorf("%v: got %v, want %v", c.err, got, c.want)
+		}
+	}
+}
