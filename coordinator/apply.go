@@ -53,7 +53,7 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 		states[in.run] = next
 	}
 	if len(records) > 0 {
-		if err := c.o.Journal.Append(ctx, c.head, records); err != nil {
+		if err := c.append(ctx, records); err != nil {
 			return fmt.Errorf("coordinator stops: %w", err)
 		}
 		c.head += uint64(len(records))

@@ -92,8 +92,9 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 var ErrClosed = fault.As(fault.Unavailable, errors.New("the coordinator has stopped"))
 
 // Run drives all runs until ctx ends, and returns nil then. Any other error
-// means that an event could not be made durable; what was not recorded has
-// not happened, and a new process goes on from there.
+// means that an event could not be made durable, for another reason than a disk
+// that is full or fails, which Run waits for; what was not recorded has not
+// happened, and a new process goes on from there.
 func (c *Coordinator) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
@@ -111,7 +112,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case in := <-c.inbox:
-			if err := c.apply(ctx, c.drain(in)); err != nil {
+			if err := c.apply(ctx, c.drain(in)); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}

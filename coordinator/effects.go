@@ -124,10 +124,17 @@ func (c *Coordinator) progress(r *run, e round.Effect) {
 }
 
 // background runs work beside the loop; its event, or its failure, comes back.
+// Work that the local disk hinders is done again until it does not.
 func (c *Coordinator) background(r *run, name string, rnd, attempt int, work func(context.Context) (round.Event, error)) {
 	ctx, run := r.active.ctx, r.state.Run
 	c.work.Go(func() {
-		event, err := work(ctx)
+		var event round.Event
+		var err error
+		for w := newWait(c.log.With(zap.String("for", name), zap.String("run", run))); ; {
+			if event, err = work(ctx); !w.again(ctx, err) {
+				break
+			}
+		}
 		if ctx.Err() != nil {
 			c.pins.unpin(pinned(event))
 			return // the run or the coordinator ended; a restart does it again

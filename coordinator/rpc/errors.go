@@ -11,6 +11,7 @@ import (
 
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/registry"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/wire"
@@ -22,6 +23,7 @@ var (
 	errStopping  = status.Error(codes.Unavailable, "the coordinator is stopping")
 	errSilent    = status.Error(codes.DeadlineExceeded, "the lease ran out: nothing was heard for too long")
 	errDeaf      = status.Error(codes.ResourceExhausted, "too many messages wait to be read")
+	errDisk      = status.Error(codes.Unavailable, "the coordinator's disk is full or fails at present; try again later")
 	errTalkative = status.Error(codes.ResourceExhausted, "too many replies at once")
 )
 
@@ -29,6 +31,9 @@ var (
 func toStatus(err error) error {
 	if _, ok := status.FromError(err); ok {
 		return err // also nil
+	}
+	if disk.Passing(err) {
+		return errDisk // the paths of this machine are nobody else's business
 	}
 	return status.Error(code(err), err.Error())
 }
@@ -121,9 +126,9 @@ func unknownMethod(_ any, stream grpc.ServerStream) error {
 }
 
 func (g guard) mapped(err error, method string) error {
-	err = toStatus(err)
-	if status.Code(err) == codes.Internal {
+	mapped := toStatus(err)
+	if status.Code(mapped) == codes.Internal || disk.Passing(err) {
 		g.log.Error("call failed", zap.String("method", method), zap.Error(err))
 	}
-	return err
+	return mapped
 }
