@@ -32,7 +32,7 @@ func (c *Coordinator) Awaits(participant, task string) int64 {
 	if t, ok := r.state.Task(task); !ok || t.Participant != participant || !awaited(t) || c.uploads.full(task) {
 		return 0
 	}
-	return artefactLimit(r.definition)
+	return r.definition.Contract.MaxFile()
 }
 
 // Offered tells whether participants may fetch an artefact: it is the model that
@@ -51,15 +51,6 @@ func (c *Coordinator) Offered(digest string) bool {
 
 // awaited tells whether an answer to the task may still count.
 func awaited(t round.Task) bool { return t.Status == round.Open || t.Status == round.Lost }
-
-// artefactLimit allows 512 bytes of header a tensor beside names and data.
-func artefactLimit(d Definition) int64 {
-	limit := d.Contract.Bytes() + 4096
-	for _, t := range d.Contract.Tensors {
-		limit += 512 + int64(len(t.Name))
-	}
-	return limit
-}
 
 // Attach makes l's participant one that attends, until detach is called.
 // Tasks of its that are open are offered to l. A link of the same name that

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -55,7 +56,7 @@ type Partial struct {
 	hash  hash.Hash
 
 	mu     sync.Mutex
-	file   *os.File // nil once it has ended
+	file   disk.File // nil once it has ended
 	gone   bool     // and nothing of the partial is left
 	ended  error    // what Write says then
 	at     int64
@@ -220,7 +221,7 @@ func (p *Partial) Finish() error {
 	}
 	defer p.spool.forget(p)
 	if p.at != p.size || hex.EncodeToString(p.hash.Sum(nil)) != p.want {
-		err := errors.Join(p.close(os.ErrClosed), os.Remove(p.path()))
+		err := errors.Join(p.close(os.ErrClosed), p.spool.disk.Remove(p.path()))
 		p.gone = err == nil
 		return errors.Join(fmt.Errorf("finish %.12s: %w", p.want, ErrDigest), err)
 	}
@@ -231,7 +232,7 @@ func (p *Partial) Finish() error {
 	if err := errors.Join(err, p.close(os.ErrClosed)); err != nil {
 		return fmt.Errorf("finish %.12s: %w", p.want, err)
 	}
-	if err := os.Rename(p.path(), p.spool.path(p.want)); err != nil {
+	if err := p.spool.disk.Rename(p.path(), p.spool.path(p.want)); err != nil {
 		return fmt.Errorf("finish %.12s: %w", p.want, err)
 	}
 	p.gone = true

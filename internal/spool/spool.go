@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -33,12 +34,15 @@ type Options struct {
 	// Sync makes a blob durable before PutFunc or Finish returns. Without it a
 	// power cut may take recent blobs, and Open reads all of them to find those.
 	Sync bool
+	// Disk is what the spool writes through; nil: the operating system's.
+	Disk disk.Disk
 }
 
 // Spool is a folder of blobs.
 type Spool struct {
 	dir    string
 	sync   bool
+	disk   disk.Disk
 	folder folder
 
 	mu       sync.Mutex
@@ -55,7 +59,10 @@ func Open(dir string, o Options) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	s := &Spool{dir: dir, sync: o.Sync, partials: map[string]*Partial{}, idle: map[string]time.Time{}, open: map[string]int{}}
+	if o.Disk == nil {
+		o.Disk = disk.OS()
+	}
+	s := &Spool{dir: dir, sync: o.Sync, disk: o.Disk, partials: map[string]*Partial{}, idle: map[string]time.Time{}, open: map[string]int{}}
 	if err := errors.Join(s.clean(), s.findPartials()); err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", dir, err)
 	}
@@ -79,7 +86,7 @@ func (s *Spool) store(write func(io.Writer) error) (digest string, size int64, e
 	}
 	// After a successful rename both calls fail harmlessly, since no temporary
 	// name comes twice.
-	defer func() { _ = f.Close(); _ = os.Remove(f.Name()) }()
+	defer func() { _ = f.Close(); _ = s.disk.Remove(f.Name()) }()
 
 	hash := sha256.New()
 	count := &counter{w: io.MultiWriter(f, hash)}
@@ -98,7 +105,7 @@ func (s *Spool) store(write func(io.Writer) error) (digest string, size int64, e
 	if err := f.Close(); err != nil {
 		return "", 0, err
 	}
-	if err := os.Rename(f.Name(), s.path(digest)); err != nil {
+	if err := s.disk.Rename(f.Name(), s.path(digest)); err != nil {
 		return "", 0, err
 	}
 	return digest, count.n, s.syncFolder()

@@ -121,7 +121,7 @@ func purpose(name string) string {
 
 // removePartial removes one that nobody writes. mu is held.
 func (s *Spool) removePartial(name string) error {
-	err := os.Remove(filepath.Join(s.partialDir(), name))
+	err := s.disk.Remove(filepath.Join(s.partialDir(), name))
 	if err == nil || errors.Is(err, fs.ErrNotExist) { // filed a moment ago
 		delete(s.idle, name)
 		return nil
