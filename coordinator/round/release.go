@@ -24,7 +24,8 @@ func (s State) aggregated(e Aggregated) (State, []Effect, error) {
 
 // nextRound begins the round after this one, from a model.
 func (s State) nextRound(model string) State {
-	s.Phase, s.Round, s.Attempt, s.Waited, s.Tasks, s.Reason, s.Model = Selecting, s.Round+1, 0, 0, nil, "", model
+	s.Phase, s.Round, s.Attempt, s.Waited, s.Reason, s.Model = Selecting, s.Round+1, 0, 0, "", model
+	s.clear()
 	return s
 }
 
