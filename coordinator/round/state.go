@@ -10,7 +10,7 @@ import (
 // Phase is what a run is doing.
 type Phase string
 
-// The phases. Completed, Failed and Stopped are final.
+// The phases. Completed, Failed, Stopped and Diverged are final.
 const (
 	Selecting   Phase = "selecting"   // a cohort is being drawn from who attends
 	Exchanging  Phase = "exchanging"  // tasks are out, a window is open
@@ -21,10 +21,13 @@ const (
 	Completed   Phase = "completed"
 	Failed      Phase = "failed"
 	Stopped     Phase = "stopped"
+	Diverged    Phase = "diverged" // the training led to numbers that are not finite
 )
 
 // Final tells whether nothing follows p.
-func (p Phase) Final() bool { return p == Completed || p == Failed || p == Stopped }
+func (p Phase) Final() bool {
+	return p == Completed || p == Failed || p == Stopped || p == Diverged
+}
 
 // Window says when an exchange is over: when Target answers are accepted, or
 // at the deadline with at least Minimum of them, or as soon as nobody is left
@@ -129,6 +132,8 @@ type Task struct {
 	Samples int64  `json:"samples,omitempty"` // of the accepted answer
 	Reason  string `json:"reason,omitempty"`
 	Later   bool   `json:"later,omitempty"` // declined, but perhaps not at another time
+	// Diverged: rejected or declined because its numbers were not finite.
+	Diverged bool `json:"diverged,omitempty"`
 }
 
 // Version is a published global model.
@@ -187,7 +192,7 @@ type State struct {
 	Deadline   time.Time
 	Model      string   // digest of the global model that the round starts from
 	Release    *Release // nil: none is on its way
-	Resume     Phase    // that follows Retrying; Failed: the run ends once Release is out
+	Resume     Phase    // that follows Retrying; a final one: the run ends so once Release is out
 	Tasks      []*Task  // of this attempt, sorted by participant within an exchange; none is ever changed
 	Vacant     []string // seats that wait for a replacement, the next first
 	Published  []Version
@@ -223,7 +228,7 @@ func (s State) Cohort() []string {
 			names = append(names, t.Participant)
 		}
 	}
-	return names
+	return slices.Compact(names) // one whose answer was lost was asked again
 }
 
 // Seats is how many answers the cohort can give: a replacement sits in the seat

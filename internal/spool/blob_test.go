@@ -104,7 +104,7 @@ func TestNoOtherBytesAreRead(t *testing.T) {
 			for _, when := range []string{"before opening", "before opening in another process", "while open"} {
 				t.Run(damage+" "+when+" "+strconv.Itoa(size), func(t *testing.T) {
 					s, dir := open(t)
-					data, other := noise(size), noise(size+1)[1:]
+					data, other := noise(size), noise(size + 1)[1:]
 					digest := put(t, s, data)
 					if when == "before opening in another process" {
 						var err error
