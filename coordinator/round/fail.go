@@ -23,7 +23,7 @@ func (s State) fail(reason string, at time.Time, resume Phase) (State, []Effect,
 	s, withdrawn := s.withdraw("the attempt failed")
 	s.Reason = reason
 	if s.exhausted() && !waits {
-		s, effects := s.giveUp()
+		s, effects := s.giveUp(Failed, reason)
 		return s, append(withdrawn, effects...), nil
 	}
 	if waits {
@@ -55,17 +55,21 @@ func (s State) waits(at time.Time) bool {
 	return later > 0 && possible+later >= minimum
 }
 
-// giveUp fails the run, once the version of the round before is out.
-func (s State) giveUp() (State, []Effect) {
+// giveUp ends the run in a final phase, once the version of the round before is
+// out.
+func (s State) giveUp(p Phase, reason string) (State, []Effect) {
+	s, withdrawn := s.withdraw("the attempt failed")
+	s.Reason = reason
 	r := s.Release
 	if r == nil || r.Round == s.Round {
-		return s.end(Failed), nil
+		return s.end(p), withdrawn
 	}
-	s.Phase, s.Resume = Evaluating, Failed
+	s.Phase, s.Resume = Evaluating, p
 	if r.Measured {
 		s.Phase = Publishing
 	}
-	return s.unhalt()
+	s, effects := s.unhalt()
+	return s, append(withdrawn, effects...)
 }
 
 // pause before the attempt that follows attempt: 1 s, doubling, at most a

@@ -51,8 +51,8 @@ func (s State) published(e Published) (State, []Effect, error) {
 	s.Published = append(slices.Clone(s.Published), v)
 	switch s.Phase {
 	case Publishing:
-		if s.Resume == Failed {
-			return s.end(Failed), nil, nil
+		if s.Resume.Final() {
+			return s.end(s.Resume), nil, nil
 		}
 		score, measured := v.score()
 		if s.Round == s.Config.Rounds || s.Config.StopAt > 0 && measured && score >= s.Config.StopAt {
@@ -89,8 +89,8 @@ func (s State) halt(e EffectFailed) (State, []Effect, error) {
 		return s, nil, nil
 	}
 	switch {
-	case s.Resume == Failed: // the run ends for another reason
-		return s.end(Failed), nil, nil
+	case s.Resume.Final(): // the run ends for another reason
+		return s.end(s.Resume), nil, nil
 	case s.exhausted():
 		s.Reason = reason
 		return s.end(Failed), nil, nil

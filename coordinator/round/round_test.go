@@ -38,17 +38,30 @@ func randomEvent(t *rapid.T, s State) Event {
 	if s.vacant.len() > 0 && rapid.Bool().Draw(t, "replace") {
 		return Replaced{rnd, s.Attempt, 0, rapid.SampledFrom(waiting(s)).Draw(t, "seat"), rapid.SampledFrom(append(names, "")).Draw(t, "replacement"), epoch}
 	}
-	switch rapid.IntRange(0, 10).Draw(t, "kind") {
+	switch rapid.IntRange(0, 12).Draw(t, "kind") {
+	case 11:
+		lost := rapid.SampledFrom([]string{"u1", "u2", "u1", "u2", fmt.Sprintf("m%d", version)}).Draw(t, "lost")
+		return ArtefactLost{Round: rnd, Attempt: s.Attempt, Artefacts: []string{lost}, Reason: "damaged", At: epoch}
+	case 12:
+		if rapid.IntRange(0, 9).Draw(t, "diverged") > 0 {
+			return Published{version, attempt, fmt.Sprintf("m%d", version)}
+		}
+		return NotFinite{Round: version, Attempt: attempt, Reason: "the loss is NaN"}
 	case 0:
 		return CohortSelected{rnd, s.Attempt, names[:rapid.IntRange(0, 3).Draw(t, "cohort")], epoch}
 	case 1, 2, 3:
+		task := fmt.Sprintf("r/%d.%d/train/%s", rnd, s.Attempt, name)
+		if rapid.IntRange(0, 3).Draw(t, "again") == 0 {
+			task += "#2"
+		}
 		return Answered{
-			Task:        fmt.Sprintf("r/%d.%d/train/%s", rnd, s.Attempt, name),
+			Task:        task,
 			Participant: rapid.SampledFrom(names).Draw(t, "by"),
 			Outcome:     rapid.SampledFrom([]Outcome{Valid, Valid, Valid, Invalid, Refused}).Draw(t, "outcome"),
 			Digest:      rapid.SampledFrom([]string{"u1", "u2"}).Draw(t, "digest"),
 			Samples:     rapid.Int64Range(-1, 120).Draw(t, "samples"),
 			Later:       rapid.Bool().Draw(t, "later"),
+			Diverged:    rapid.IntRange(0, 3).Draw(t, "not finite") == 0,
 			At:          epoch.Add(rapid.SampledFrom([]time.Duration{0, time.Minute}).Draw(t, "at")),
 		}
 	case 4:

@@ -12,7 +12,7 @@ import (
 // Phase is what a run is doing.
 type Phase string
 
-// The phases. Completed, Failed and Stopped are final.
+// The phases. Completed, Failed, Stopped and Diverged are final.
 const (
 	Selecting   Phase = "selecting"   // a cohort is being drawn from who attends
 	Exchanging  Phase = "exchanging"  // tasks are out, a window is open
@@ -23,10 +23,13 @@ const (
 	Completed   Phase = "completed"
 	Failed      Phase = "failed"
 	Stopped     Phase = "stopped"
+	Diverged    Phase = "diverged" // the training led to numbers that are not finite
 )
 
 // Final tells whether nothing follows p.
-func (p Phase) Final() bool { return p == Completed || p == Failed || p == Stopped }
+func (p Phase) Final() bool {
+	return p == Completed || p == Failed || p == Stopped || p == Diverged
+}
 
 // Window says when an exchange is over: when Target answers are accepted, or
 // at the deadline with at least Minimum of them, or as soon as nobody is left
@@ -131,6 +134,8 @@ type Task struct {
 	Samples int64  `json:"samples,omitempty"` // of the accepted answer
 	Reason  string `json:"reason,omitempty"`
 	Later   bool   `json:"later,omitempty"` // declined, but perhaps not at another time
+	// Diverged: rejected or declined because its numbers were not finite.
+	Diverged bool `json:"diverged,omitempty"`
 }
 
 // Version is a published global model.
@@ -189,7 +194,7 @@ type State struct {
 	Deadline   time.Time
 	Model      string   // digest of the global model that the round starts from
 	Release    *Release // nil: none is on its way
-	Resume     Phase    // the phase after Retrying; Failed: the run ends once Release is out
+	Resume     Phase    // the phase after Retrying; a final one: the run ends so once Release is out
 	Published  []Version
 	Counts     Counts
 	Reason     string // why the last attempt, or the run, failed or stopped
@@ -249,8 +254,9 @@ func (s State) Tasks() iter.Seq[Task] {
 
 // Task finds a task of this attempt.
 func (s State) Task(id string) (Task, bool) {
+	once, _, _ := strings.Cut(id, "#") // see askAgain
 	for _, x := range s.exchanges {
-		name, ok := strings.CutPrefix(id, x.prefix)
+		name, ok := strings.CutPrefix(once, x.prefix)
 		if name, ok = strings.CutSuffix(name, x.suffix); !ok {
 			continue
 		}

@@ -28,7 +28,7 @@ func (e *TransitionError) Error() string {
 var allowed = map[string][]Phase{
 	Submitted{}.kind():       {""},
 	CohortSelected{}.kind():  {Selecting},
-	Answered{}.kind():        {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying, Completed, Failed, Stopped},
+	Answered{}.kind():        {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying, Completed, Failed, Stopped, Diverged},
 	ParticipantLost{}.kind(): {Exchanging},
 	Replaced{}.kind():        {Exchanging},
 	DeadlinePassed{}.kind():  {Exchanging, Retrying},
@@ -37,6 +37,8 @@ var allowed = map[string][]Phase{
 	Published{}.kind():       {Selecting, Exchanging, Aggregating, Publishing, Retrying},
 	EffectFailed{}.kind():    {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
 	StopRequested{}.kind():   {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
+	ArtefactLost{}.kind():    {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
+	NotFinite{}.kind():       {Selecting, Exchanging, Aggregating, Evaluating, Retrying},
 }
 
 // Step gives the state after e and what is to be done then. The state passed
@@ -69,6 +71,10 @@ func Step(s State, e Event) (State, []Effect, error) {
 		return s.effectFailed(e)
 	case StopRequested:
 		return s.stop(e)
+	case ArtefactLost:
+		return s.artefactLost(e)
+	case NotFinite:
+		return s.notFinite(e)
 	default:
 		return s, nil, s.illegal(e, "not known")
 	}
@@ -157,11 +163,11 @@ func (s State) answer(e Answered) (State, []Effect, error) {
 		t.Status, t.Digest, t.Samples, t.Reason = Accepted, e.Digest, e.Samples, ""
 		s.Counts.Accepted++
 	case VerdictNoted:
-		t.Status, t.Reason, t.Later = Declined, reason, e.Later
+		t.Status, t.Reason, t.Later, t.Diverged = Declined, reason, e.Later, e.Diverged
 		s.Counts.Declined++
 	case VerdictRejected:
 		if awaited {
-			t.Status, t.Reason = Rejected, reason
+			t.Status, t.Reason, t.Diverged = Rejected, reason, e.Diverged
 		}
 		s.Counts.Rejected++
 	case VerdictLate:
@@ -224,6 +230,9 @@ func (s State) advance(at time.Time, expired bool) (State, []Effect, error) {
 		return s.closeWindow(at)
 	case expired:
 		return s.fail(fmt.Sprintf("%d of %d answers at the deadline, %d needed", accepted, target, minimum), at, Selecting)
+	case accepted+open < minimum && s.diverges(minimum):
+		s, effects := s.giveUp(Diverged, fmt.Sprintf("too many sites' training diverged%s", s.firstReason()))
+		return s, effects, nil
 	case accepted+open < minimum:
 		return s.fail(fmt.Sprintf("%d answers accepted, %d still possible, %d needed%s", accepted, open, minimum, s.firstReason()), at, Selecting)
 	}
