@@ -96,7 +96,7 @@ func (c *Coordinator) needed(s round.State) []string {
 		digests = append(digests, best.Model)
 	}
 	if c.o.KeepVersions {
-		for _, v := range s.Published {
+		for _, v := range s.Published.All() {
 			digests = append(digests, v.Model)
 		}
 	}

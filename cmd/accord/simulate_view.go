@@ -51,8 +51,7 @@ func (v *simulateView) observe(s round.State, e round.Event) {
 			now.Done++
 		}
 	}
-	if n := len(s.Published); n > 0 && s.Published[n-1].Accuracy != nil {
-		last := s.Published[n-1]
+	if last, ok := s.Published.Newest(); ok && last.Accuracy != nil {
 		now.Measured, now.Accuracy, now.Loss = last.Round, *last.Accuracy, 0
 		if last.Loss != nil {
 			now.Loss = *last.Loss

@@ -190,28 +190,9 @@ type State struct {
 	Resume     Phase    // that follows Retrying; Failed: the run ends once Release is out
 	Tasks      []*Task  // of this attempt, sorted by participant within an exchange; none is ever changed
 	Vacant     []string // seats that wait for a replacement, the next first
-	Published  []Version
+	Published  History
 	Counts     Counts
 	Reason     string // why the last attempt, or the run, failed or stopped
-}
-
-// Candidate is the published version to hand out: the best by validation
-// accuracy, the earliest of equals, or without a validation set the last.
-// False before anything was published.
-func (s State) Candidate() (Version, bool) {
-	if len(s.Published) == 0 {
-		return Version{}, false
-	}
-	best := s.Published[len(s.Published)-1]
-	if best.Validation == nil {
-		return best, true
-	}
-	for _, v := range slices.Backward(s.Published) {
-		if v.Validation != nil && *v.Validation >= *best.Validation {
-			best = v
-		}
-	}
-	return best, true
 }
 
 // Cohort returns the participants selected for this attempt, replacements among

@@ -37,6 +37,7 @@ var allowed = map[string][]Phase{
 	Published{}.kind():       {Selecting, Exchanging, Aggregating, Publishing, Retrying},
 	EffectFailed{}.kind():    {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
 	StopRequested{}.kind():   {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
+	Removed{}.kind():         {Completed, Failed, Stopped},
 }
 
 // Step gives the state after e and what is to be done then. The state passed
@@ -69,6 +70,8 @@ func Step(s State, e Event) (State, []Effect, error) {
 		return s.effectFailed(e)
 	case StopRequested:
 		return s.stop(e)
+	case Removed:
+		return State{}, nil, nil // which awaits another run
 	default:
 		return s, nil, s.illegal(e, "not known")
 	}
