@@ -270,11 +270,8 @@ func evaluated(e round.Evaluate, m Measurement) round.Evaluated {
 
 // publish hands a version to the publisher.
 func (c *Coordinator) publish(r *run, e round.Publish) {
-	after := r.state
-	after.Published = append(after.Published[:len(after.Published):len(after.Published)], e.Version)
-	best, _ := after.Candidate()
 	p := Publication{
-		Definition: r.definition, Version: e.Version, Best: best.Model == e.Version.Model && best.Round == e.Version.Round,
+		Definition: r.definition, Version: e.Version, Best: r.state.Leads(e.Version),
 		Updates: e.Updates, Told: map[string]exchange.Update{}, Parent: e.Parent, Training: r.training[e.Round], Elapsed: time.Since(r.began),
 	}
 	for _, t := range e.Updates {

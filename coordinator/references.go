@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"slices"
+
 	"go.uber.org/zap"
 
 	"github.com/accord-fl/accord/coordinator/round"
@@ -43,7 +45,7 @@ func (c *Coordinator) models(s round.State) []string {
 		digests = append(digests, best.Model)
 	}
 	if c.o.KeepVersions {
-		for _, v := range s.Published {
+		for _, v := range s.Published.All() {
 			digests = append(digests, v.Model)
 		}
 	}
@@ -70,6 +72,12 @@ func (c *Coordinator) refer(r *run, before round.State, s stepped) {
 	let := c.models(before)
 	if len(before.Cohort()) > 0 && (len(s.state.Cohort()) == 0 || s.state.Phase.Final()) {
 		let = append(let, updates(before)...) // with its attempt
+	} else if e, ok := s.in.event.(round.ArtefactLost); ok {
+		for _, digest := range updates(before) {
+			if slices.Contains(e.Artefacts, digest) { // it was asked for again
+				let = append(let, digest)
+			}
+		}
 	}
 	c.references.remove(let)
 	if e, ok := s.in.event.(round.Answered); ok {

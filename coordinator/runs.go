@@ -31,7 +31,7 @@ type RunStatus struct {
 func status(s round.State) RunStatus {
 	return RunStatus{
 		Name: s.Run, Phase: s.Phase, Round: s.Round, Rounds: s.Config.Rounds, Attempt: s.Attempt,
-		Cohort: s.Cohort(), Accepted: s.Count(round.Accepted), Model: s.Model, Published: s.Published,
+		Cohort: s.Cohort(), Accepted: s.Count(round.Accepted), Model: s.Model, Published: s.Published.All(),
 		Counts: s.Counts, Reason: s.Reason,
 	}
 }

@@ -47,8 +47,7 @@ func (v *simulateView) observe(s round.State, e round.Event) {
 	now.Measuring = s.Release != nil && s.Release.Round < s.Round
 	now.Total = int64(len(s.Cohort()))
 	now.Done = now.Total - int64(s.Count(round.Open))
-	if n := len(s.Published); n > 0 && s.Published[n-1].Accuracy != nil {
-		last := s.Published[n-1]
+	if last, ok := s.Published.Newest(); ok && last.Accuracy != nil {
 		now.Measured, now.Accuracy, now.Loss = last.Round, *last.Accuracy, 0
 		if last.Loss != nil {
 			now.Loss = *last.Loss

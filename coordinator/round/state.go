@@ -195,7 +195,7 @@ type State struct {
 	Model      string   // digest of the global model that the round starts from
 	Release    *Release // nil: none is on its way
 	Resume     Phase    // the phase after Retrying; a final one: the run ends so once Release is out
-	Published  []Version
+	Published  History
 	Counts     Counts
 	Reason     string // why the last attempt, or the run, failed or stopped
 
@@ -204,25 +204,6 @@ type State struct {
 	exchanges []asked
 	cohort    []string
 	vacant    vacancies
-}
-
-// Candidate is the published version to hand out: the best by validation
-// accuracy, the earliest of equals, or without a validation set the last.
-// False before anything was published.
-func (s State) Candidate() (Version, bool) {
-	if len(s.Published) == 0 {
-		return Version{}, false
-	}
-	best := s.Published[len(s.Published)-1]
-	if best.Validation == nil {
-		return best, true
-	}
-	for _, v := range slices.Backward(s.Published) {
-		if v.Validation != nil && *v.Validation >= *best.Validation {
-			best = v
-		}
-	}
-	return best, true
 }
 
 // Cohort returns the participants selected for this attempt, replacements among

@@ -39,6 +39,7 @@ var allowed = map[string][]Phase{
 	StopRequested{}.kind():   {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
 	ArtefactLost{}.kind():    {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
 	NotFinite{}.kind():       {Selecting, Exchanging, Aggregating, Evaluating, Retrying},
+	Removed{}.kind():         {Completed, Failed, Stopped, Diverged},
 }
 
 // Step gives the state after e and what is to be done then. The state passed
@@ -75,6 +76,8 @@ func Step(s State, e Event) (State, []Effect, error) {
 		return s.artefactLost(e)
 	case NotFinite:
 		return s.notFinite(e)
+	case Removed:
+		return State{}, nil, nil // which awaits another run
 	default:
 		return s, nil, s.illegal(e, "not known")
 	}
