@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/accord-fl/accord/coordinator/registry"
+	"github.com/accord-fl/accord/coordinator/rpc/intake"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
@@ -27,18 +29,14 @@ type enrollment struct {
 
 // Enroll redeems a token: the site's key becomes the one that belongs.
 func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*accordv1.EnrollResponse, error) {
-	address := callerOf(ctx).address
-	if e.tries.exhausted(address) {
-		return nil, &registry.Refusal{Reason: registry.TooMany, Text: "too many tries to redeem a token from this address; wait a minute"}
+	// A token that is good always counts, whatever else came from its address. To
+	// look it up costs a hash; the request is read for it alone.
+	site, err := e.security.Registry.Invited(r.GetSecret())
+	if err != nil {
+		return nil, e.tries.failed(callerOf(ctx).address, err)
 	}
 	request, err := pki.ReadRequest(r.GetSigningRequest())
 	if err != nil {
-		e.tries.failed(address)
-		return nil, err
-	}
-	site, err := e.security.Registry.Invited(r.GetSecret())
-	if err != nil {
-		e.tries.failed(address)
 		return nil, err
 	}
 	issuer, err := e.security.Issuer()
@@ -51,8 +49,7 @@ func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*ac
 	}
 	until := time.Now().Add(pki.SiteLifetime)
 	if _, err := e.security.Registry.Enroll(ctx, r.GetSecret(), request.KeyHash, until); err != nil {
-		e.tries.failed(address)
-		return nil, err
+		return nil, e.tries.failed(callerOf(ctx).address, err)
 	}
 	chain, err := issuer.Certify(request.Identity, request.Key, nil, time.Until(until))
 	if err != nil {
@@ -117,8 +114,9 @@ const (
 	maxAddresses = 4096
 )
 
-// tries limits how often an address may fail to redeem a token. Success costs
-// nothing: the sites of a cluster may share an address.
+// tries counts how often an address fails to redeem a token. Success costs
+// nothing, and nobody's failures stand in its way: the sites of a cluster may
+// share an address, with others.
 type tries struct {
 	mu        sync.Mutex
 	addresses map[string]*rate.Limiter
@@ -129,25 +127,16 @@ func newTries() *tries {
 	return &tries{addresses: map[string]*rate.Limiter{}, all: rate.NewLimiter(triesSecond, triesBurst)}
 }
 
-// exhausted tells whether an address has failed too often of late.
-func (t *tries) exhausted(address string) bool {
+// failed notes a failure, and returns what to answer: why, or, to an address that
+// has failed too often of late, that alone.
+func (t *tries) failed(address string, why error) error {
+	var refusal *registry.Refusal
+	if !errors.As(why, &refusal) {
+		return why // it is not the caller's
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	limit, known := t.addresses[hostOf(address)]
-	if !known && len(t.addresses) < maxAddresses {
-		return false
-	}
-	if !known {
-		limit = t.all
-	}
-	return limit.Tokens() < 1
-}
-
-// failed notes a failure.
-func (t *tries) failed(address string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	host := hostOf(address)
+	host := intake.Network(hostOf(address))
 	limit, known := t.addresses[host]
 	if !known {
 		t.rest()
@@ -156,7 +145,10 @@ func (t *tries) failed(address string) {
 			t.addresses[host] = limit
 		}
 	}
-	limit.Allow()
+	if limit.Allow() {
+		return why
+	}
+	return &registry.Refusal{Reason: registry.TooMany, Text: "too many tries to redeem a token from this address; wait a minute"}
 }
 
 // rest forgets addresses that have been quiet, once there are many. mu is held.

@@ -273,8 +273,8 @@ func TestEveryMethodRefusesWhomItIsNotFor(t *testing.T) {
 				wantStatus(t, err, c.code, "")
 			}
 		}
-		if err := call(t.Context(), w.dial(nil), accordv1.EnrollmentService_Enroll_FullMethodName); status.Code(err) != codes.InvalidArgument {
-			t.Errorf("a malformed enrolment without a certificate: got %v", err)
+		if err := call(t.Context(), w.dial(nil), accordv1.EnrollmentService_Enroll_FullMethodName); status.Code(err) != codes.PermissionDenied || !strings.Contains(err.Error(), "token") {
+			t.Errorf("an enrolment without a token: got %v, want the token refused", err)
 		}
 		if err := call(t.Context(), w.dial(w.adminCredential()), "/accord.v1.AdminService/NoSuchMethod"); status.Code(err) != codes.Unimplemented && status.Code(err) != codes.PermissionDenied {
 			t.Errorf("an unknown method: got %v", err)
