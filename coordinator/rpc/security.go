@@ -145,8 +145,30 @@ func (g *gatekeeper) note(conn *guarded, until time.Time) bool {
 		g.conns[conn.identity] = map[*guarded]struct{}{}
 	}
 	g.conns[conn.identity][conn] = struct{}{}
-	conn.limit = time.AfterFunc(time.Until(until), conn.cut)
+	conn.until = until
+	conn.limit = time.AfterFunc(conn.left(), conn.expire)
 	return true
+}
+
+// lookAgain bounds how long a connection goes by what a clock said that may have
+// been wrong.
+const lookAgain = time.Hour
+
+// left is how long the connection may stay before its certificate is looked at
+// again.
+func (c *guarded) left() time.Duration { return min(time.Until(c.until), lookAgain) }
+
+// expire ends the connection if its certificate has ended.
+func (c *guarded) expire() {
+	if time.Now().Before(c.until) {
+		c.keeper.mu.Lock()
+		defer c.keeper.mu.Unlock()
+		if _, here := c.keeper.conns[c.identity][c]; here {
+			c.limit.Reset(c.left())
+		}
+		return
+	}
+	c.cut()
 }
 
 func (g *gatekeeper) forget(conn *guarded) {
@@ -227,6 +249,7 @@ type guarded struct {
 	chain    []*x509.Certificate // that the peer presented,
 	roots    []*x509.Certificate // and by which it was judged; watch's, once it is noted
 	limit    *time.Timer         // ends it
+	until    time.Time           // its certificate ends, by the clock
 	place    *list.Element       // of a stranger
 }
 
@@ -236,7 +259,7 @@ func (c *guarded) cut() { _ = c.raw.Close() } // gRPC finds it closed, and close
 
 // Close implements net.Conn.
 func (c *guarded) Close() error {
-	c.limit.Stop()
 	c.keeper.forget(c)
+	c.limit.Stop()
 	return c.Conn.Close()
 }

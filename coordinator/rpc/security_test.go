@@ -490,7 +490,7 @@ func TestInviteAndRenew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := credential.ReplacePEM(renewed.GetChain(), renewed.GetRoots()); err != nil || credential.Due(time.Now()) {
+		if _, err := credential.Take(pki.Offer{Chain: renewed.GetChain(), Roots: renewed.GetRoots()}); err != nil || credential.Due(time.Now()) {
 			t.Errorf("after the renewal (%v): due %v", err, credential.Due(time.Now()))
 		}
 	})

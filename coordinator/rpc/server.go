@@ -154,12 +154,15 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 		// Half of what participants ask after, for pings that arrive unevenly.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	)...)
+	anchors := newAnchors(o.Security, log)
 	accordv1.RegisterFederationServiceServer(server, &federation{
-		coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), stopping: ctx.Done(), log: log,
+		coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), anchors: anchors, stopping: ctx.Done(), log: log,
 	})
-	accordv1.RegisterAdminServiceServer(server, &admin{runs: r, options: o, refusals: refused, stopping: ctx.Done(), log: log})
+	accordv1.RegisterAdminServiceServer(server, &admin{runs: r, options: o, refusals: refused, anchors: anchors, stopping: ctx.Done(), log: log})
 	if o.Security != nil {
-		accordv1.RegisterEnrollmentServiceServer(server, &enrollment{security: *o.Security, tries: newTries(), log: log})
+		accordv1.RegisterEnrollmentServiceServer(server, &enrollment{
+			security: *o.Security, tries: newTries(), renewals: newRenewals(), anchors: anchors, log: log,
+		})
 	}
 
 	counting, counted := context.WithCancel(context.WithoutCancel(ctx))
@@ -167,6 +170,7 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 	reports.Go(func() { complaints.run(counting) })
 	if keeper != nil {
 		reports.Go(func() { keeper.watch(counting) })
+		reports.Go(func() { anchors.watch(counting) })
 	}
 	defer reports.Wait()
 	defer counted()
