@@ -107,7 +107,9 @@ func (c *Coordinator) progress(r *run, e round.Effect) {
 		if r.active.timer != nil {
 			r.active.timer.Stop()
 		}
-		r.active.timer = c.after(time.Until(e.At), input{run: r.state.Run, event: round.DeadlinePassed(e)})
+		// A deadline of before a restart is only as good as the clock was then.
+		wait := min(time.Until(e.At), r.state.LongestWait())
+		r.active.timer = c.after(wait, input{run: r.state.Run, event: round.DeadlinePassed(e)})
 	case round.Aggregate:
 		c.background(r, "aggregate", e.Round, e.Attempt, func(ctx context.Context) (round.Event, error) {
 			digest, err := c.putPinned(func() (string, error) { return c.aggregate(ctx, r.definition, e) })

@@ -48,6 +48,15 @@ type Member struct {
 	Round   int    `json:"round,omitempty"`
 	Load    int    `json:"load"` // tasks that it has in hand
 
+	// ClockSeconds is by how much a participant's clock was ahead of the
+	// coordinator's when it came; nil: not known.
+	ClockSeconds *float64 `json:"clock_seconds,omitempty"`
+	// Roots are the fingerprints of the roots that a participant trusts, Certified
+	// is that of the root above its certificate; while it attends, and where it is
+	// known. One of an institution's own authority has no Certified.
+	Roots     []string `json:"roots,omitempty"`
+	Certified string   `json:"certified,omitempty"`
+
 	Capabilities exchange.Capabilities `json:"capabilities"`
 }
 

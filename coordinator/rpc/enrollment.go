@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -24,6 +25,8 @@ type enrollment struct {
 	accordv1.UnimplementedEnrollmentServiceServer
 	security Security
 	tries    *tries
+	renewals *renewals
+	anchors  *anchors
 	log      *zap.Logger
 }
 
@@ -47,31 +50,42 @@ func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*ac
 	if want := (pki.Identity{Federation: issuer.Federation, Role: pki.Participant, Name: site}); request.Identity != want {
 		return nil, fault.Inputf("the token invites %s, the signing request is for %s", want, request.Identity)
 	}
-	until := time.Now().Add(pki.SiteLifetime)
-	if _, err := e.security.Registry.Enroll(ctx, r.GetSecret(), request.KeyHash, until); err != nil {
-		return nil, e.tries.failed(callerOf(ctx).address, err)
-	}
-	chain, err := issuer.Certify(request.Identity, request.Key, nil, time.Until(until))
+	chain, err := issuer.Certify(request.Identity, request.Key, nil, pki.SiteLifetime)
 	if err != nil {
 		return nil, err
 	}
+	if _, err := e.security.Registry.Enroll(ctx, r.GetSecret(), request.KeyHash, chain[0].NotAfter); err != nil {
+		return nil, e.tries.failed(callerOf(ctx).address, err)
+	}
 	e.log.Info("site joined", zap.String("participant", site), zap.String("key", request.KeyHash[:16]), zap.String("certificate_until", chain[0].NotAfter.Format(time.RFC3339)))
-	return &accordv1.EnrollResponse{Chain: pki.EncodeCerts(chain), Roots: e.roots()}, nil
+	now := e.anchors.refresh()
+	return &accordv1.EnrollResponse{Chain: pki.EncodeCerts(chain), Roots: now.roots, Endorsements: now.endorsements, Now: timestamppb.Now()}, nil
 }
-
-func (e *enrollment) roots() []byte { return pki.EncodeCerts(e.security.Credential.FreshRoots()) }
 
 // Renew gives the caller a new certificate for the key that it speaks with.
 func (e *enrollment) Renew(ctx context.Context, r *accordv1.RenewRequest) (*accordv1.RenewResponse, error) {
-	response := &accordv1.RenewResponse{Roots: e.roots(), Now: timestamppb.Now()}
+	now := e.anchors.refresh()
+	response := &accordv1.RenewResponse{Roots: now.roots, Endorsements: now.endorsements, Now: timestamppb.Now()}
+	c := callerOf(ctx)
 	if r.GetRootsOnly() {
+		e.anchors.handed(c.identity, now.prints, "")
 		return response, nil
 	}
-	c := callerOf(ctx)
+	chain, err := e.renew(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	e.anchors.handed(c.identity, now.prints, pki.TopOf(chain))
+	e.log.Info("certificate renewed", zap.String("identity", c.identity.String()), zap.String("certificate_until", chain[0].NotAfter.Format(time.RFC3339)))
+	response.Chain = pki.EncodeCerts(chain)
+	return response, nil
+}
+
+// renew signs the caller's key again.
+func (e *enrollment) renew(ctx context.Context, c *caller) ([]*x509.Certificate, error) {
 	if c.identity.Federation == "" {
 		return nil, fault.Inputf("the certificate of %s was signed by its own institution, which renews it", c.identity.Name)
 	}
-	leaf := c.State.PeerCertificates[0]
 	lifetime := pki.SiteLifetime
 	if c.identity.Role == pki.Admin {
 		lifetime = pki.LeafLifetime
@@ -80,18 +94,14 @@ func (e *enrollment) Renew(ctx context.Context, r *accordv1.RenewRequest) (*acco
 	if err != nil {
 		return nil, err
 	}
-	chain, err := issuer.Certify(c.identity, leaf.PublicKey, nil, lifetime)
-	if err != nil {
+	chain, err := issuer.Certify(c.identity, c.State.PeerCertificates[0].PublicKey, nil, lifetime)
+	if err != nil || c.identity.Role != pki.Participant {
+		return chain, err
+	}
+	if err := e.renewals.admit(c.identity.Name, pki.TopOf(chain)); err != nil {
 		return nil, err
 	}
-	if c.identity.Role == pki.Participant {
-		if err := e.security.Registry.Renewed(ctx, c.identity.Name, chain[0].NotAfter); err != nil {
-			return nil, err
-		}
-	}
-	e.log.Info("certificate renewed", zap.String("identity", c.identity.String()), zap.String("certificate_until", chain[0].NotAfter.Format(time.RFC3339)))
-	response.Chain = pki.EncodeCerts(chain)
-	return response, nil
+	return chain, e.security.Registry.Renewed(ctx, c.identity.Name, chain[0].NotAfter)
 }
 
 // Leave ends the caller's access.

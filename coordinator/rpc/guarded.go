@@ -26,6 +26,7 @@ type guarded struct {
 	spoken   func() // when something has come; the reader's
 
 	limit *time.Timer         // ends it; nil: nothing does
+	until time.Time           // a member's certificate ends, by the clock
 	chain []*x509.Certificate // that a member presented,
 	roots []*x509.Certificate // and by which it was judged; watch's, once it is noted
 }

@@ -102,7 +102,8 @@ func (g *gatekeeper) identify(ctx context.Context, raw net.Conn, l *lobby) (*gua
 	member := g.note(l.ledger, c, func(a *intake.Account) *guarded {
 		m := guardConn(conn, raw, c, a, cut)
 		m.chain, m.roots = state.PeerCertificates, roots
-		m.limit = time.AfterFunc(time.Until(leaf.NotAfter), m.cut)
+		m.until = leaf.NotAfter
+		m.limit = time.AfterFunc(m.left(), func() { g.expire(m) })
 		m.leave = func() { g.forget(m) }
 		return m
 	})
@@ -129,6 +130,29 @@ func (g *gatekeeper) note(l *intake.Ledger, c *caller, admit func(*intake.Accoun
 	conn := admit(p.account)
 	p.conns[conn] = struct{}{}
 	return conn
+}
+
+// lookAgain bounds how long a connection goes by what a clock said that may have
+// been wrong.
+const lookAgain = time.Hour
+
+// left is how long the connection may stay before its certificate is looked at
+// again.
+func (c *guarded) left() time.Duration { return min(time.Until(c.until), lookAgain) }
+
+// expire ends a member's connection if its certificate has ended.
+func (g *gatekeeper) expire(conn *guarded) {
+	if !time.Now().Before(conn.until) {
+		conn.cut()
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p := g.members[conn.caller.identity]; p != nil {
+		if _, here := p.conns[conn]; here {
+			conn.limit.Reset(conn.left())
+		}
+	}
 }
 
 func (g *gatekeeper) forget(conn *guarded) {

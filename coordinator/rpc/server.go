@@ -132,6 +132,7 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 	reports.Go(func() { s.lobby.ledger.Run(counting) })
 	if s.lobby.keeper != nil {
 		reports.Go(func() { s.lobby.keeper.watch(counting) })
+		reports.Go(func() { s.anchors.watch(counting) })
 	}
 	defer reports.Wait()
 	defer counted()
@@ -140,13 +141,15 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 
 // servers are one for each kind of callers, behind one lobby.
 type servers struct {
-	lobby *lobby
-	each  map[kind]*grpc.Server
+	lobby   *lobby
+	anchors *anchors
+	each    map[kind]*grpc.Server
 }
 
 func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Options, log *zap.Logger) *servers {
 	refused := newRefusals()
-	s := &servers{each: map[kind]*grpc.Server{}, lobby: &lobby{
+	anchors := newAnchors(o.Security, log)
+	s := &servers{each: map[kind]*grpc.Server{}, anchors: anchors, lobby: &lobby{
 		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(maxSilent()),
 		refusals: refused, complaints: newComplaints(refused, o.Security != nil, log),
 	}}
@@ -158,12 +161,12 @@ func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Opt
 	}
 	services := services{
 		federation: &federation{
-			coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), stopping: ctx.Done(), log: log,
+			coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), anchors: anchors, stopping: ctx.Done(), log: log,
 		},
-		admin: &admin{runs: r, options: o, refusals: refused, stopping: ctx.Done(), log: log},
+		admin: &admin{runs: r, options: o, refusals: refused, anchors: anchors, stopping: ctx.Done(), log: log},
 	}
 	if o.Security != nil {
-		services.enrollment = &enrollment{security: *o.Security, tries: newTries(), log: log}
+		services.enrollment = &enrollment{security: *o.Security, tries: newTries(), renewals: newRenewals(), anchors: anchors, log: log}
 	}
 	for _, k := range kinds {
 		s.each[k], s.lobby.halls[k] = services.server(k, s.lobby, o.Security, log), newHall(l.Addr())

@@ -86,7 +86,7 @@ func (s site) attend(ctx context.Context, log *zap.Logger) error {
 	o.Name, o.Coordinator, o.Dir = token.Site, token.Coordinator, filepath.Join(s.Dir, "state")
 	identity := filepath.Join(s.Dir, "identity")
 	if _, err := os.Stat(identity); errors.Is(err, fs.ErrNotExist) {
-		if err := participant.Join(ctx, token, identity); err != nil {
+		if _, err := participant.Join(ctx, token, identity); err != nil {
 			return err
 		}
 	}
