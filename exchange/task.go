@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/rng"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/model"
@@ -58,9 +59,13 @@ func ValidName(s string) bool { return name.MatchString(s) }
 
 // Validate checks a task that came from outside.
 func (t Task) Validate() error {
-	switch {
-	case t.ID == "" || len(t.ID) > 256:
+	if t.ID == "" || len(t.ID) > 256 {
 		return fault.Inputf("task: id %.20q is empty or too long", t.ID)
+	}
+	if err := quote.Check("task: id", t.ID); err != nil {
+		return err
+	}
+	switch {
 	case !ValidName(t.Run):
 		return fault.Inputf("task %s: run name %.80q is not valid", t.ID, t.Run)
 	case !ValidName(t.Participant):

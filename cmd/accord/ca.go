@@ -13,6 +13,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newCACmd() *cobra.Command {
@@ -43,8 +44,7 @@ needs no network: ` + "`accord federation init --ca-elsewhere`" + ` writes signi
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Root of %s, valid until %s, fingerprint\n%s\n", name, root.Cert.NotAfter.Format(time.DateOnly), pki.Fingerprint(root.Cert))
-			return err
+			return quote.Fprintf(cmd.OutOrStdout(), "Root of %s, valid until %s, fingerprint\n%s\n", name, root.Cert.NotAfter.Format(time.DateOnly), pki.Fingerprint(root.Cert))
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "of the federation: lower-case letters, digits, '.' and '-'")
@@ -78,7 +78,7 @@ the request, and printed: look at it before you carry the certificate away.`,
 				if err != nil {
 					return fmt.Errorf("%s: %w", path, err)
 				}
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), signed); err != nil {
+				if err := quote.Fprintln(cmd.OutOrStdout(), signed); err != nil {
 					return err
 				}
 			}

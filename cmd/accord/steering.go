@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -82,7 +81,7 @@ func (s *steering) verb(work func(ctx context.Context, args []string) error) fun
 			err = work(cmd.Context(), args)
 		}
 		if errors.Is(err, fault.Unavailable) {
-			err = fmt.Errorf("%w\nis it running? accord coordinator -f FILE starts one, --coordinator HOST:PORT names another", err)
+			err = errors.Join(err, errors.New("is it running? accord coordinator -f FILE starts one, --coordinator HOST:PORT names another"))
 		}
 		return err
 	}

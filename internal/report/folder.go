@@ -12,6 +12,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // Files of a run folder.
@@ -102,14 +103,15 @@ func (f Folder) WriteModel(write func(io.Writer) error, m Model) error {
 	if err := atomicfile.Write(f.Path(ModelFile), write); err != nil {
 		return err
 	}
-	card, err := json.MarshalIndent(m, "", "  ")
+	card, err := quote.JSON(m, "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.Path(CardFile), err)
 	}
-	return atomicfile.WriteBytes(f.Path(CardFile), append(card, '\n'))
+	return atomicfile.WriteBytes(f.Path(CardFile), []byte(card+"\n"))
 }
 
-// ReadModel reads the model.json at path.
+// ReadModel reads the model.json at path. Names in it that could be taken for
+// something else where they are shown are an error of class fault.Input.
 func ReadModel(path string) (Model, error) {
 	var m Model
 	data, err := os.ReadFile(path)
@@ -118,6 +120,9 @@ func ReadModel(path string) (Model, error) {
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
 		return m, fault.Inputf("%s: %w", path, err)
+	}
+	if err := m.checkTexts(); err != nil {
+		return m, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
 }

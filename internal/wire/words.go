@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // answered finds what a proxy said in gRPC's account of it.
@@ -61,17 +62,18 @@ var causes = []struct {
 }
 
 // PlainStatus is Plain for what gRPC itself says of a connection; what a server
-// answered has its own words.
+// answered has its own words, which are quoted.
 func PlainStatus(s *status.Status) string {
 	switch s.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Unknown, codes.Internal:
 		return Plain(s.Message())
 	default:
-		return s.Message()
+		return quote.Text(s.Message())
 	}
 }
 
-// Plain says in one clear line what a message of gRPC about a connection means.
+// Plain says in one clear line what a message of gRPC about a connection means. What
+// the other side or a proxy chose of it is quoted.
 func Plain(message string) string {
 	if _, quoted, found := strings.Cut(message, "connection error: desc = "); found {
 		if cause, err := strconv.Unquote(quoted); err == nil {
@@ -85,12 +87,12 @@ func Plain(message string) string {
 	message = strings.TrimPrefix(message, "transport: ")
 	message = strings.TrimPrefix(message, "authentication handshake failed: ")
 	if m := answered.FindStringSubmatch(message); m != nil {
-		return "the proxy that HTTPS_PROXY names answers " + m[1]
+		return "the proxy that HTTPS_PROXY names answers " + quote.Text(m[1])
 	}
 	for _, c := range causes {
 		if c.pattern.MatchString(message) {
 			return c.means
 		}
 	}
-	return message
+	return quote.Text(message)
 }
