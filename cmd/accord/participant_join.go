@@ -17,6 +17,7 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/wire"
 	"github.com/accord-fl/accord/participant"
 )
@@ -57,8 +58,7 @@ machine, - in place of the token reads it from standard input.`,
 			if err := writeSiteConfig(file, cfg); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s belongs to %s now. Take part:\n  %s\n", token.Site, token.Federation, again("participant", "-f", file))
-			return err
+			return quote.Fprintf(cmd.OutOrStdout(), "%s belongs to %s now. Take part:\n  %s\n", token.Site, token.Federation, again("participant", "-f", file))
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "folder of this site (default ./SITE)")

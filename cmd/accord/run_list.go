@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 )
 
@@ -24,7 +24,7 @@ func newRunListCmd(s *steering) *cobra.Command {
 				return err
 			}
 			if s.json {
-				return json.NewEncoder(s.stdout).Encode(struct {
+				return quote.Encode(s.stdout, struct {
 					Runs      []coordinator.RunStatus `json:"runs"`
 					Attending []string                `json:"attending"`
 				}{append([]coordinator.RunStatus{}, runs...), append([]string{}, attending...)})
@@ -39,12 +39,11 @@ func (s *steering) printRuns(runs []coordinator.RunStatus, attending []string) e
 	if len(attending) > 0 {
 		sites = fmt.Sprintf("%d attending: %s", len(attending), strings.Join(attending, ", "))
 	}
-	if _, err := fmt.Fprintln(s.stdout, sites); err != nil {
+	if err := quote.Fprintln(s.stdout, sites); err != nil {
 		return err
 	}
 	if len(runs) == 0 {
-		_, err := fmt.Fprintln(s.stdout, "No run was submitted yet: accord run submit -f FILE")
-		return err
+		return quote.Fprintln(s.stdout, "No run was submitted yet: accord run submit -f FILE")
 	}
 	table := term.Table{Columns: []term.Column{{Title: "run"}, {Title: "phase"}, {Title: "round", Right: true}, {Title: "accuracy", Right: true}}}
 	for _, r := range runs {
@@ -57,7 +56,7 @@ func (s *steering) printRuns(runs []coordinator.RunStatus, attending []string) e
 			Strong: !r.Phase.Final(),
 		})
 	}
-	if _, err := fmt.Fprintln(s.stdout); err != nil {
+	if err := quote.Fprintf(s.stdout, "\n"); err != nil {
 		return err
 	}
 	return table.Print(s.stdout)
