@@ -18,6 +18,7 @@ import (
 // stepped is an event that was stepped but is not yet durable.
 type stepped struct {
 	in      input
+	seq     uint64 // of its record
 	before  round.Phase
 	state   round.State
 	effects []round.Effect
@@ -49,7 +50,7 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 		records = append(records, journal.Record{
 			Seq: c.head + 1 + uint64(len(records)), At: time.Now().UTC(), Run: in.run, Kind: kind, Data: data,
 		})
-		steps = append(steps, stepped{in, state.Phase, next, effects})
+		steps = append(steps, stepped{in, records[len(records)-1].Seq, state.Phase, next, effects})
 		states[in.run] = next
 	}
 	if len(records) > 0 {
@@ -123,7 +124,7 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 		s.in.tell(answer{})
 		c.activate(ctx)
 		return
-	case round.StopRequested:
+	case round.StopRequested, round.Removed:
 		s.in.tell(answer{})
 	}
 	for _, e := range s.effects {
@@ -140,12 +141,15 @@ func (c *Coordinator) install(s stepped) (r *run, before round.State) {
 	c.mu.Lock()
 	r = c.runs[s.in.run]
 	if r == nil {
-		r = &run{}
+		r = &run{number: s.seq}
 		c.runs[s.in.run] = r
 		c.order = append(c.order, s.in.run)
 	}
 	before = r.state
-	r.state = s.state
+	r.state, r.seq = s.state, s.seq
+	if _, removed := s.in.event.(round.Removed); removed {
+		c.drop(s.in.run)
+	}
 	c.mu.Unlock()
 	switch {
 	case s.state.Phase == round.Exchanging && s.before == round.Selecting:

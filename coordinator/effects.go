@@ -126,7 +126,9 @@ func (c *Coordinator) progress(r *run, e round.Effect) {
 // background runs work beside the loop; its event, or its failure, comes back.
 func (c *Coordinator) background(r *run, name string, rnd, attempt int, work func(context.Context) (round.Event, error)) {
 	ctx, run := r.active.ctx, r.state.Run
+	r.effects.Add(1)
 	c.work.Go(func() {
+		defer r.effects.Done()
 		event, err := work(ctx)
 		if ctx.Err() != nil {
 			c.pins.unpin(pinned(event))

@@ -1,9 +1,12 @@
 package coordinator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,18 +25,21 @@ func (c *Coordinator) recover(ctx context.Context) error {
 		}
 		r := c.runs[rec.Run]
 		if r == nil {
-			r = &run{}
+			r = &run{number: rec.Seq}
 		}
 		if r.state, _, err = round.Step(r.state, event); err != nil {
 			return err
 		}
-		if e, ok := event.(round.Submitted); ok {
+		r.seq = rec.Seq
+		switch e := event.(type) {
+		case round.Submitted:
 			if err := json.Unmarshal(e.Definition, &r.definition); err != nil {
 				return fmt.Errorf("definition of run %s: %w", rec.Run, err)
 			}
 			r.began = time.Now()
 			c.runs[rec.Run] = r
-			c.order = append(c.order, rec.Run)
+		case round.Removed:
+			delete(c.runs, rec.Run)
 		}
 		return nil
 	})
@@ -41,6 +47,9 @@ func (c *Coordinator) recover(ctx context.Context) error {
 		return fmt.Errorf("recover: %w", err)
 	}
 	c.head = head
+	c.order = slices.SortedFunc(maps.Keys(c.runs), func(a, b string) int {
+		return cmp.Compare(c.runs[a].number, c.runs[b].number)
+	})
 	return c.sweep()
 }
 
