@@ -42,7 +42,7 @@ func (c *Coordinator) Remove(ctx context.Context, name, by string, files bool) (
 	case !ended:
 		return false, fault.Inputf("run %s has not ended: stop it before you remove it", name)
 	}
-	if err := c.quiet(ctx, r); err != nil {
+	if err := quiet(ctx, r); err != nil {
 		return false, err
 	}
 	// The results go first: after a crash in between the run is still listed.
@@ -60,12 +60,12 @@ func (c *Coordinator) Remove(ctx context.Context, name, by string, files bool) (
 
 // quiet waits until no effect of a run that has ended is under way: it may have
 // been stopped while a version was being published.
-func (c *Coordinator) quiet(ctx context.Context, r *run) error {
+func quiet(ctx context.Context, r *run) error {
 	done := make(chan struct{})
-	c.work.Go(func() {
+	go func() { // which ends with the effects, for which Run waits
 		r.effects.Wait()
 		close(done)
-	})
+	}()
 	select {
 	case <-done:
 		return nil
