@@ -21,20 +21,18 @@ type Entry struct {
 func (c *Coordinator) List(before uint64, limit int, active bool) []Entry {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	end := len(c.order)
-	if before > 0 {
-		end, _ = slices.BinarySearchFunc(c.order, before, func(name string, n uint64) int {
-			return cmp.Compare(c.runs[name].number, n)
-		})
+	runs := c.order
+	if active {
+		runs = c.unfinished
 	}
-	var page []Entry
-	for _, name := range slices.Backward(c.order[:end]) {
-		if len(page) >= limit {
-			break
-		}
-		if r := c.runs[name]; !active || !r.state.Phase.Final() {
-			page = append(page, Entry{Number: r.number, State: r.state})
-		}
+	if before > 0 {
+		end, _ := slices.BinarySearchFunc(runs, before, func(r *run, n uint64) int { return cmp.Compare(r.number, n) })
+		runs = runs[:end]
+	}
+	runs = runs[max(0, len(runs)-limit):]
+	page := make([]Entry, 0, len(runs))
+	for _, r := range slices.Backward(runs) {
+		page = append(page, Entry{Number: r.number, State: r.state})
 	}
 	return page
 }

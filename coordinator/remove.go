@@ -100,7 +100,8 @@ func (c *Coordinator) takeNames(ctx context.Context) error {
 func (c *Coordinator) freeNames() { <-c.names }
 
 // drop takes a run out of the books. mu is held.
-func (c *Coordinator) drop(name string) {
+func (c *Coordinator) drop(name string, r *run) {
 	delete(c.runs, name)
-	c.order = slices.DeleteFunc(c.order, func(other string) bool { return other == name })
+	i := slices.Index(c.order, r)
+	c.order = slices.Delete(c.order, i, i+1)
 }

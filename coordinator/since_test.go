@@ -120,7 +120,7 @@ func ended(count, versions int) *Coordinator {
 		c.runs[name] = &run{number: uint64(10*n + 1), seq: uint64(10*n + 9), state: round.State{
 			Run: name, Phase: round.Completed, Published: round.HistoryOf(history...),
 		}}
-		c.order = append(c.order, name)
+		c.order = append(c.order, c.runs[name])
 	}
 	return c
 }
@@ -149,8 +149,10 @@ func TestAChangeIsNotComputedForNobody(t *testing.T) {
 
 func TestList(t *testing.T) {
 	c := ended(20_000, 1)
-	c.runs["run-00003"].state.Phase = round.Selecting
-	c.drop("run-19998")
+	goesOn := c.runs["run-00003"]
+	goesOn.state.Phase = round.Selecting
+	c.unfinished = append(c.unfinished, goesOn)
+	c.drop("run-19998", c.runs["run-19998"])
 	for _, tt := range []struct {
 		name   string
 		before uint64

@@ -27,15 +27,9 @@ const StatusVersions = 1000
 // Summary is the status of a run with nothing that grows: no cohort, and no
 // version but the newest.
 func Summary(s round.State) RunStatus {
-	accepted := 0
-	for _, t := range s.Tasks {
-		if t.Status == round.Accepted && t.Exchange == s.Exchange {
-			accepted++
-		}
-	}
 	status := RunStatus{
 		Name: s.Run, Phase: s.Phase, Round: s.Round, Rounds: s.Config.Rounds, Attempt: s.Attempt,
-		Accepted: accepted, Model: s.Model, Versions: s.Published.Len(), Counts: s.Counts, Reason: s.Reason,
+		Accepted: s.Count(round.Accepted), Model: s.Model, Versions: s.Published.Len(), Counts: s.Counts, Reason: s.Reason,
 	}
 	if newest, ok := s.Published.Newest(); ok {
 		status.Published = []round.Version{newest}

@@ -51,8 +51,8 @@ const maxMetrics = 64
 // Validate checks the form of a reply that came from outside. Whether the
 // update suits its task is for the coordinator to find.
 func (r Reply) Validate() error {
-	if r.Task == "" || len(r.Task) > 256 {
-		return fault.Inputf("reply: task id %.20q is empty or too long", r.Task)
+	if !ValidTaskID(r.Task) {
+		return fault.Inputf("reply: task id %.80q is not printable ASCII of 1 to %d bytes", r.Task, MaxTaskID)
 	}
 	if len(r.Reason) > MaxReason {
 		return fault.Inputf("reply to %s: a reason of %d bytes, at most %d", r.Task, len(r.Reason), MaxReason)

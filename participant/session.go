@@ -31,6 +31,9 @@ type session struct {
 	incoming chan *accordv1.AttendResponse
 	outgoing chan exchange.Reply
 	granted  welcome // set before anything is delivered
+
+	superseded chan struct{} // holds one token when another root certifies now
+	changed    chan struct{} // holds one token when roots or certificate have changed
 }
 
 // attend attends once and returns why that ended, never nil. It calls
@@ -53,6 +56,9 @@ func (p *peer) attend(ctx context.Context, welcomed func()) error {
 		renewal:  accordv1.NewEnrollmentServiceClient(conn),
 		incoming: make(chan *accordv1.AttendResponse),
 		outgoing: make(chan exchange.Reply),
+
+		superseded: make(chan struct{}, 1),
+		changed:    make(chan struct{}, 1),
 	}
 	connected := context.AfterFunc(ctx, cancel) // but a dial need not
 	s.stream, err = s.client.Attend(streaming)
@@ -109,6 +115,10 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 			err = s.say(streaming, replyMessage(r))
 		case <-renew.C:
 			err = s.say(streaming, s.leaseRenewal(welcome))
+		case <-s.changed:
+			if welcome.roots {
+				err = s.say(streaming, s.trustMessage())
+			}
 		case <-streaming.Done():
 			return streaming.Err()
 		case <-ctx.Done():
@@ -122,6 +132,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 
 // enter says hello and waits for the welcome.
 func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
+	began := time.Now()
 	if err := s.say(streaming, s.options.helloMessage()); err != nil {
 		return welcome{}, err
 	}
@@ -133,6 +144,9 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 		if err == nil {
 			s.log.Info("attending", zap.String("participant", s.options.Name), zap.String("coordinator", s.options.Coordinator),
 				zap.String("coordinator_version", m.GetWelcome().GetVersion()), zap.Duration("lease", w.lease), zap.Int("protocol", w.protocol))
+			if !w.now.IsZero() {
+				wire.LogClock(s.log, "coordinator", wire.Ahead(w.now, began))
+			}
 		}
 		return w, err
 	case <-patience.C:
@@ -176,6 +190,8 @@ func (s *session) handle(m *accordv1.AttendResponse) error {
 		return s.settle(receipt)
 	case *accordv1.AttendResponse_Keyring:
 		return s.offerKeys(m.Keyring.GetKeys())
+	case *accordv1.AttendResponse_Roots:
+		return s.takeRoots(m.Roots)
 	default:
 		return fmt.Errorf("the coordinator said something unknown: %T", m)
 	}

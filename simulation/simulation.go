@@ -156,7 +156,7 @@ func (o *Options) run(ctx context.Context, store journal.Store) (_ Result, err e
 	}
 	options := coordinator.Options{
 		Journal: store, Spool: blobs, Log: o.Log.Named("coordinator"), Evaluator: tests,
-		Publisher: o.Publisher, Observe: o.Observe, Grace: coordinator.DefaultGrace,
+		Publisher: o.Publisher, KeepBest: true, Observe: o.Observe, Grace: coordinator.DefaultGrace,
 	}
 	if o.Strategy != nil {
 		options.Strategy = func(coordinator.Definition) (aggregation.Strategy, error) { return *o.Strategy, nil }

@@ -34,8 +34,9 @@ type Answered struct {
 	Outcome     Outcome   `json:"outcome"`
 	Digest      string    `json:"digest,omitempty"`
 	Samples     int64     `json:"samples,omitempty"`
-	Reason      string    `json:"reason,omitempty"` // for any outcome but Valid
-	Later       bool      `json:"later,omitempty"`  // Refused, but perhaps not at another time
+	Reason      string    `json:"reason,omitempty"`   // for any outcome but Valid
+	Later       bool      `json:"later,omitempty"`    // Refused, but perhaps not at another time
+	Diverged    bool      `json:"diverged,omitempty"` // not Valid, because numbers were not finite
 	At          time.Time `json:"at"`
 }
 
@@ -166,6 +167,10 @@ func Decode(kind string, data []byte) (Event, error) {
 		return decode(data, EffectFailed{})
 	case "stop_requested":
 		return decode(data, StopRequested{})
+	case "artefact_lost":
+		return decode(data, ArtefactLost{})
+	case "not_finite":
+		return decode(data, NotFinite{})
 	case "removed":
 		return decode(data, Removed{})
 	default:

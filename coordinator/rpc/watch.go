@@ -71,7 +71,7 @@ type watcher struct {
 
 // cohort tells one cohort of a run from another: members join within an attempt, and
 // none leaves.
-type cohort struct{ round, attempt, tasks int }
+type cohort struct{ round, attempt, size int }
 
 // send brings the caller up to a state.
 func (w *watcher) send(s round.State) error {
@@ -90,7 +90,7 @@ func (w *watcher) send(s round.State) error {
 	if news := s.Published.Since(w.known, versionPage); len(news) > 0 {
 		status.Published = news
 	}
-	now := cohort{s.Round, s.Attempt, len(s.Tasks)}
+	now := cohort{s.Round, s.Attempt, len(s.Cohort())}
 	unchanged := now == w.cohort
 	if !unchanged {
 		status.Cohort = s.Cohort()
