@@ -192,7 +192,10 @@ func (c *Coordinator) after(d time.Duration, in input) *time.Timer {
 // result posts what became of an effect. The loop itself calls it, so it must
 // not wait for the loop.
 func (c *Coordinator) result(run string, e round.Event) {
+	r := c.runs[run]
+	r.effects.Add(1)
 	c.work.Go(func() {
+		defer r.effects.Done()
 		_ = c.post(context.Background(), input{run: run, event: e}) // as above
 	})
 }

@@ -129,7 +129,9 @@ func (c *Coordinator) progress(r *run, e round.Effect) {
 // Work that the local disk hinders is done again until it does not.
 func (c *Coordinator) background(r *run, name string, rnd, attempt int, work func(context.Context) (round.Event, error)) {
 	ctx, run := r.active.ctx, r.state.Run
+	r.effects.Add(1)
 	c.work.Go(func() {
+		defer r.effects.Done()
 		var event round.Event
 		var err error
 		for w := newWait(c.log.With(zap.String("for", name), zap.String("run", run))); ; {

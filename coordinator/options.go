@@ -21,6 +21,9 @@ type Options struct {
 	Evaluator Evaluator
 	// Publisher makes versions visible outside; nil: they stay in the spool.
 	Publisher Publisher
+	// Results are what the Publisher leaves of runs outside; nil: nothing that
+	// stands in the way of another run of the name.
+	Results Results
 	// Strategy gives a run's strategy; nil: aggregation.Preset by name.
 	Strategy func(Definition) (aggregation.Strategy, error)
 	// Observe is told each event once it is durable, with the state after

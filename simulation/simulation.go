@@ -198,13 +198,16 @@ func (o *Options) await(ctx context.Context, c *coordinator.Coordinator) (round.
 	if err != nil {
 		return round.State{}, err
 	}
-	changes, err := c.Watch(ctx, name)
-	if err != nil {
-		return round.State{}, err
+	for seq := uint64(0); ; {
+		state, last, err := c.Since(ctx, name, seq)
+		if err != nil { // whatever it was that ended it early, Run and ctx say so
+			return c.State(name)
+		}
+		if state.Phase.Final() {
+			return state, nil
+		}
+		seq = last
 	}
-	for range changes { // only the end matters here
-	}
-	return c.State(name)
 }
 
 func (o *Options) submit(ctx context.Context, c *coordinator.Coordinator) error {

@@ -69,15 +69,15 @@ machine, - in place of the token reads it from standard input.`,
 
 // printClock says by how much the coordinator's clock is ahead of this machine's,
 // when that is worth a word.
-func printClock(w io.Writer, ahead time.Duration) (err error) {
+func printClock(w io.Writer, ahead time.Duration) error {
 	text := wire.ClockText(ahead, "this machine's")
 	switch by := ahead.Abs(); {
 	case by >= wire.ClockWrong:
-		_, err = fmt.Fprintf(w, "The coordinator's clock is %s: set the one that is wrong (NTP); certificates are judged by it.\n", text)
+		return quote.Fprintf(w, "The coordinator's clock is %s: set the one that is wrong (NTP); certificates are judged by it.\n", text)
 	case by >= wire.ClockNotable:
-		_, err = fmt.Fprintf(w, "The coordinator's clock is %s.\n", text)
+		return quote.Fprintf(w, "The coordinator's clock is %s.\n", text)
 	}
-	return err
+	return nil
 }
 
 // readToken reads a token that was pasted, or from in when that is "-".

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -122,6 +123,9 @@ func fromStatus(err error) error {
 	case codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition, codes.Unauthenticated, codes.PermissionDenied:
 		return fault.As(fault.Input, plain)
 	case codes.Unimplemented:
+		if strings.HasPrefix(s.Message(), noMethod) {
+			return fault.Inputf("the coordinator does not know this command: it is older, upgrade it")
+		}
 		return fault.As(fault.Unavailable, errors.New("no Accord coordinator answers there"))
 	case codes.Canceled:
 		return context.Canceled
@@ -154,10 +158,13 @@ func (b blaming) RecvMsg(m any) error {
 	return err
 }
 
+// noMethod begins what a coordinator answers to a call that it does not know.
+const noMethod = "there is no method"
+
 // unknownMethod answers calls that no service knows.
 func unknownMethod(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(stream)
-	return status.Errorf(codes.Unimplemented, "there is no method %.80q", method)
+	return status.Errorf(codes.Unimplemented, noMethod+" %.80q", method)
 }
 
 func (g guard) mapped(err error, method string) error {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/coordinator/rpc/intake"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -43,9 +44,15 @@ type Federation interface {
 type Runs interface {
 	Submit(ctx context.Context, d coordinator.Definition, initial io.ReaderAt, bytes int64) error
 	Stop(ctx context.Context, name, reason string) error
-	Runs() []coordinator.RunStatus
-	Status(name string) (coordinator.RunStatus, error)
-	Watch(ctx context.Context, name string) (<-chan coordinator.RunStatus, error)
+	// Remove removes a run that has ended, for the caller named by; kept reports
+	// whether its results are still there.
+	Remove(ctx context.Context, name, by string, files bool) (kept bool, err error)
+	// List returns at most limit runs that were submitted before the one of a
+	// number, or with 0 of all, the newest first.
+	List(before uint64, limit int, active bool) []coordinator.Entry
+	State(name string) (round.State, error)
+	// Since waits until the run's last change is another than seq.
+	Since(ctx context.Context, name string, seq uint64) (_ round.State, last uint64, err error)
 	Attending() []string
 	Members() []coordinator.Member // sorted by role and name
 }
