@@ -16,8 +16,9 @@ import (
 type welcome struct {
 	protocol int
 	lease    time.Duration
-	load     bool // it reads the load that renewals tell
-	turns    bool // it says when a large upload may begin
+	load     bool      // it reads the load that renewals tell
+	turns    bool      // it says when a large upload may begin
+	now      time.Time // the coordinator's clock; zero: not told
 }
 
 func (o Options) helloMessage() *accordv1.AttendRequest {
@@ -58,7 +59,12 @@ func readWelcome(m *accordv1.AttendResponse) (welcome, error) {
 	if lease < time.Second {
 		return welcome{}, fmt.Errorf("the coordinator grants a lease of %v, at least 1 s is needed", lease)
 	}
+	var now time.Time
+	if w.GetNow().IsValid() {
+		now = w.GetNow().AsTime()
+	}
 	return welcome{
+		now:      now,
 		protocol: protocol, lease: lease,
 		load:  slices.Contains(w.GetFeatures(), exchange.FeatureLoad),
 		turns: slices.Contains(w.GetFeatures(), exchange.FeatureTurns),

@@ -98,7 +98,8 @@ func prepared(dir, run string) ([]Prepared, error) {
 	}
 	all := []Prepared{} // in JSON a list, also when it is empty
 	for _, path := range paths {
-		r, err := readReply(path)
+		k, err := readReply(path)
+		r := k.Reply
 		if err != nil && !gone(path) {
 			return nil, fault.Inputf("%s: %w", path, err)
 		}

@@ -29,7 +29,7 @@ type session struct {
 	renewal  accordv1.EnrollmentServiceClient
 	stream   accordv1.FederationService_AttendClient
 	incoming chan *accordv1.AttendResponse
-	outgoing chan exchange.Reply
+	outgoing chan kept
 	granted  welcome // set before anything is delivered
 }
 
@@ -52,7 +52,7 @@ func (p *peer) attend(ctx context.Context, welcomed func()) error {
 		client:   accordv1.NewFederationServiceClient(conn),
 		renewal:  accordv1.NewEnrollmentServiceClient(conn),
 		incoming: make(chan *accordv1.AttendResponse),
-		outgoing: make(chan exchange.Reply),
+		outgoing: make(chan kept),
 	}
 	connected := context.AfterFunc(ctx, cancel) // but a dial need not
 	s.stream, err = s.client.Attend(streaming)
@@ -122,6 +122,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 
 // enter says hello and waits for the welcome.
 func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
+	begin := time.Now()
 	if err := s.say(streaming, s.options.helloMessage()); err != nil {
 		return welcome{}, err
 	}
@@ -131,6 +132,7 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	case m := <-s.incoming:
 		w, err := readWelcome(m)
 		if err == nil {
+			s.clock.observe(w.now, begin.Add(time.Since(begin)/2)) // half of the way there and back
 			s.log.Info("attending", zap.String("participant", s.options.Name), zap.String("coordinator", s.options.Coordinator),
 				zap.String("coordinator_version", m.GetWelcome().GetVersion()), zap.Duration("lease", w.lease), zap.Int("protocol", w.protocol))
 		}
@@ -164,7 +166,7 @@ func (s *session) say(streaming context.Context, m *accordv1.AttendRequest) erro
 func (s *session) handle(m *accordv1.AttendResponse) error {
 	switch m := m.GetMessage().(type) {
 	case *accordv1.AttendResponse_Offer:
-		return s.worker.offer(readOffer(m.Offer))
+		return s.take(m.Offer)
 	case *accordv1.AttendResponse_Cancel:
 		s.worker.cancel(m.Cancel.GetTask(), m.Cancel.GetReason())
 		return nil
@@ -179,6 +181,16 @@ func (s *session) handle(m *accordv1.AttendResponse) error {
 	default:
 		return fmt.Errorf("the coordinator said something unknown: %T", m)
 	}
+}
+
+// take passes an offer on to the worker.
+func (s *session) take(o *accordv1.Offer) error {
+	if now := o.GetNow(); now.IsValid() {
+		s.clock.observe(now.AsTime(), time.Now())
+	}
+	t, refusal := readOffer(o)
+	t.until = s.clock.when(t.Deadline)
+	return s.worker.offer(t, refusal)
 }
 
 // settle ends the story of a reply.

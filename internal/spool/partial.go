@@ -57,8 +57,8 @@ type Partial struct {
 
 	mu     sync.Mutex
 	file   disk.File // nil once it has ended
-	gone   bool     // and nothing of the partial is left
-	ended  error    // what Write says then
+	gone   bool      // and nothing of the partial is left
+	ended  error     // what Write says then
 	at     int64
 	synced int64      // up to where a sync was asked for
 	sync   chan error // the sync under way; nil when there is none

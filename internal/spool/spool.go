@@ -49,6 +49,7 @@ type Spool struct {
 	partials map[string]*Partial  // that are written, by file name
 	idle     map[string]time.Time // partials that nobody writes: when that last happened
 	open     map[string]int       // how often each blob is open
+	doubtful map[string]bool      // blobs that could not be made durable
 	spares   spares
 }
 
@@ -62,7 +63,7 @@ func Open(dir string, o Options) (*Spool, error) {
 	if o.Disk == nil {
 		o.Disk = disk.OS()
 	}
-	s := &Spool{dir: dir, sync: o.Sync, disk: o.Disk, partials: map[string]*Partial{}, idle: map[string]time.Time{}, open: map[string]int{}}
+	s := &Spool{dir: dir, sync: o.Sync, disk: o.Disk, partials: map[string]*Partial{}, idle: map[string]time.Time{}, open: map[string]int{}, doubtful: map[string]bool{}}
 	if err := errors.Join(s.clean(), s.findPartials()); err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", dir, err)
 	}

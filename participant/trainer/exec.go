@@ -38,19 +38,25 @@ type Exec struct {
 
 // Train has the program train and passes its weights to done. What the program
 // gives is checked like any input: an error names the file and what is wrong.
-// The model is never in memory.
+// The model is never in memory. When the disk does not take the task's files the
+// error wraps ErrDisk.
 func (e *Exec) Train(ctx context.Context, t exchange.Task, global *model.File, done func(model.Vector) error) (result Result, err error) {
 	p := program.Program{Command: e.Command, Env: e.Env, Limit: e.Limit, FolderVar: TaskDirVar}
+	begun := false
 	err = program.Folder(e.Dir, "task-", func(dir string) error {
 		if err := writeInputs(dir, t, global); err != nil {
 			return fmt.Errorf("write the task's files: %w", err)
 		}
+		begun = true
 		if err := p.Run(ctx, dir); err != nil {
 			return err
 		}
 		result, err = readOutputs(p, dir, t.Contract, done)
 		return err
 	})
+	if !begun {
+		err = onDisk(err)
+	}
 	return result, err
 }
 
