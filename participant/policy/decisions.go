@@ -57,7 +57,7 @@ func (r Records) note(n Noted) error {
 // NotAllowed returns the last decisions, at most limit, by which tasks of a run
 // were not allowed, the newest last.
 func (r Records) NotAllowed(run string, limit int) ([]Noted, error) {
-	var noted []Noted
+	noted := []Noted{} // in JSON a list, also when it is empty
 	for _, name := range []string{DecisionsOldFile, DecisionsFile} {
 		data, err := os.ReadFile(filepath.Join(r.Dir, name)) // at most maxDecisions
 		if errors.Is(err, fs.ErrNotExist) {
