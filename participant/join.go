@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
 	"path/filepath"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	grpcpeer "google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/accord-fl/accord/internal/fault"
@@ -23,12 +25,20 @@ import (
 // Join redeems a token: it makes a key in the identity folder dir, which never
 // leaves it, has it certified, and puts certificate and roots beside it. When it
 // fails it may be called again, with the same key, so that an answer that was
-// lost costs nothing.
-func Join(ctx context.Context, t pki.Token, dir string) error {
+// lost costs nothing. A key that no coordinator can have certified is removed.
+func Join(ctx context.Context, t pki.Token, dir string) (err error) {
 	host, _, err := net.SplitHostPort(t.Coordinator)
 	if err != nil {
 		return fault.Inputf("the token's coordinator %q is no host:port", t.Coordinator)
 	}
+	_, there := os.Stat(filepath.Join(dir, pki.KeyFile))
+	unseen := true // the coordinator has not seen the key
+	defer func() {
+		if err != nil && unseen && errors.Is(there, fs.ErrNotExist) {
+			_ = os.Remove(filepath.Join(dir, pki.KeyFile)) // it may not have come so far
+			_ = os.Remove(dir)                             // fails, rightly, where something is in it
+		}
+	}()
 	key, err := keyIn(dir)
 	if err != nil {
 		return err
@@ -46,7 +56,9 @@ func Join(ctx context.Context, t pki.Token, dir string) error {
 		return err
 	}
 	defer conn.Close() // nothing is lost with it
-	response, err := accordv1.NewEnrollmentServiceClient(conn).Enroll(ctx, &accordv1.EnrollRequest{Secret: t.Secret, SigningRequest: request})
+	var answered grpcpeer.Peer
+	response, err := accordv1.NewEnrollmentServiceClient(conn).Enroll(ctx, &accordv1.EnrollRequest{Secret: t.Secret, SigningRequest: request}, grpc.Peer(&answered))
+	unseen = err != nil && (answered.Addr == nil || refusal(err) != nil)
 	if err != nil {
 		return explain(err, t.Coordinator)
 	}

@@ -45,7 +45,9 @@ machine, - in place of the token reads it from standard input.`,
 			if err != nil {
 				return err
 			}
+			made := willMake(filepath.Dir(cfg.Identity))
 			if err := participant.Join(cmd.Context(), token, cfg.Identity); err != nil {
+				made.empty()
 				return err
 			}
 			if err := writeSiteConfig(file, cfg); err != nil {
