@@ -166,7 +166,7 @@ func (r Records) write(dir, run string, record any) error {
 
 func read[T any](dir, run string) (record T, err error) {
 	if !exchange.ValidName(run) {
-		return record, fault.Inputf("%.80q can not name a run", run)
+		return record, fault.Inputf("%.80q cannot name a run", run)
 	}
 	data, err := os.ReadFile(file(dir, run))
 	if err != nil {

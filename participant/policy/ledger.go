@@ -156,7 +156,7 @@ func (r Records) ask(run string, l ledger, q asked) error {
 // plan: for a coordinator that began anew and cannot say so.
 func (r Records) Again(run string) error {
 	if !exchange.ValidName(run) {
-		return fault.Inputf("%.80q can not name a run", run)
+		return fault.Inputf("%.80q cannot name a run", run)
 	}
 	err := os.Remove(r.ledgerFile(run))
 	if errors.Is(err, fs.ErrNotExist) {
