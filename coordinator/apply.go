@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -53,7 +54,7 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 		states[in.run] = next
 	}
 	if len(records) > 0 {
-		if err := c.o.Journal.Append(ctx, c.head, records); err != nil {
+		if err := c.append(ctx, records); err != nil {
 			return fmt.Errorf("coordinator stops: %w", err)
 		}
 		c.head += uint64(len(records))
@@ -100,17 +101,13 @@ func (in input) tell(a answer) {
 func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	r, before := c.install(s)
 	c.pins.unpin(pinned(s.in.event)) // the state keeps it now, if anything does
+	c.refer(r, before, s)
 	released := before.Release != nil && s.state.Release == nil
 	if released || s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
 		r.unasked = nil
-		c.discard(r, append(c.needed(before), c.uploads.take(c.over)...))
+		c.discard(r, c.uploads.take(c.over))
 		if err := c.sweepPartials(); err != nil {
 			c.log.Warn("partial artefacts not removed", zap.Error(err))
-		}
-	}
-	if e, ok := s.in.event.(round.Answered); ok {
-		if t, _ := s.state.Task(e.Task); t.Digest != e.Digest { // it was not accepted
-			c.discard(r, []string{e.Digest})
 		}
 	}
 	c.logTransition(s)
@@ -146,6 +143,13 @@ func (c *Coordinator) install(s stepped) (r *run, before round.State) {
 	}
 	before = r.state
 	r.state = s.state
+	switch {
+	case before.Phase == "":
+		c.unfinished = append(c.unfinished, r)
+	case s.state.Phase.Final() && !before.Phase.Final():
+		c.unfinished = slices.DeleteFunc(c.unfinished, func(other *run) bool { return other == r })
+		r.updates = nil
+	}
 	c.mu.Unlock()
 	switch {
 	case s.state.Phase == round.Exchanging && s.before == round.Selecting:

@@ -26,13 +26,16 @@ type Coordinator struct {
 	done    chan struct{} // closed when Run has returned
 	work    sync.WaitGroup
 	head    uint64
+	// how often states refer to artefacts; the loop's alone
+	references references
 
 	// The loop alone writes what follows mu, and reads it without mu.
-	mu       sync.RWMutex
-	runs     map[string]*run
-	order    []string
-	watchers map[chan RunStatus]string
-	closed   bool // Run has returned
+	mu         sync.RWMutex
+	runs       map[string]*run
+	order      []string
+	unfinished []*run // in order of submission; the first ones are active
+	watchers   map[chan RunStatus]string
+	closed     bool // Run has returned
 }
 
 // run is one run's state and definition.
@@ -79,7 +82,7 @@ type answer struct {
 func New(ctx context.Context, o Options) (*Coordinator, error) {
 	o = o.withDefaults()
 	c := &Coordinator{
-		o: o, log: o.Log, roster: newRoster(), pins: newPins(), runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
+		o: o, log: o.Log, roster: newRoster(), pins: newPins(), references: references{}, runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
 		inbox: make(chan input, 64), done: make(chan struct{}),
 	}
 	if err := c.recover(ctx); err != nil {
@@ -92,8 +95,9 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 var ErrClosed = fault.As(fault.Unavailable, errors.New("the coordinator has stopped"))
 
 // Run drives all runs until ctx ends, and returns nil then. Any other error
-// means that an event could not be made durable; what was not recorded has
-// not happened, and a new process goes on from there.
+// means that an event could not be made durable, for another reason than a disk
+// that is full or fails, which Run waits for; what was not recorded has not
+// happened, and a new process goes on from there.
 func (c *Coordinator) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
@@ -111,7 +115,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case in := <-c.inbox:
-			if err := c.apply(ctx, c.drain(in)); err != nil {
+			if err := c.apply(ctx, c.drain(in)); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}

@@ -29,7 +29,7 @@ func (c *Coordinator) logTransition(s stepped) {
 			log.Info("participant replaced", zap.String("seat", e.Seat), zap.String("participant", e.Participant))
 		}
 	case round.Published:
-		v := s.state.Published[len(s.state.Published)-1]
+		v, _ := s.state.Published.Newest()
 		c.log.Info("version published", zap.String("run", s.in.run), zap.Int("round", v.Round), zap.Float64p("accuracy", v.Accuracy), zap.String("model", v.Model))
 	}
 	if s.state.Phase != s.before {

@@ -37,8 +37,10 @@ type Options struct {
 	// MaxRuns is how many runs go on at the same time; the others wait in the
 	// order of their submission. 0: DefaultMaxRuns.
 	MaxRuns int
-	// KeepVersions keeps the model of every version in the spool, not only
-	// of the newest and the best.
+	// KeepBest keeps the version to hand out in the spool, also once its run has
+	// ended. Without a Publisher it always stays there.
+	KeepBest bool
+	// KeepVersions keeps the model of every version in the spool.
 	KeepVersions bool
 }
 

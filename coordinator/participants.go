@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -41,8 +42,8 @@ func (c *Coordinator) Awaits(participant, task string) int64 {
 func (c *Coordinator) Offered(digest string) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	for _, r := range c.runs {
-		if !r.state.Phase.Final() && r.state.Model == digest {
+	for _, r := range c.unfinished {
+		if r.state.Model == digest {
 			return true
 		}
 	}
@@ -68,7 +69,7 @@ func (c *Coordinator) Attach(l Link) (detach func()) {
 }
 
 // Attending returns the names of who attends, sorted.
-func (c *Coordinator) Attending() []string { return c.roster.names() }
+func (c *Coordinator) Attending() []string { return slices.Clone(c.roster.names()) }
 
 // Answer takes a participant's reply to a task. The artefacts it names must
 // be in the spool. When the error is nil the receipt's verdict is durable. An

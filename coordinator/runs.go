@@ -29,15 +29,9 @@ type RunStatus struct {
 }
 
 func status(s round.State) RunStatus {
-	accepted := 0
-	for _, t := range s.Tasks {
-		if t.Status == round.Accepted && t.Exchange == s.Exchange {
-			accepted++
-		}
-	}
 	return RunStatus{
 		Name: s.Run, Phase: s.Phase, Round: s.Round, Rounds: s.Config.Rounds, Attempt: s.Attempt,
-		Cohort: s.Cohort(), Accepted: accepted, Model: s.Model, Published: s.Published,
+		Cohort: s.Cohort(), Accepted: s.Count(round.Accepted), Model: s.Model, Published: s.Published.All(),
 		Counts: s.Counts, Reason: s.Reason,
 	}
 }

@@ -27,14 +27,6 @@ func (c *clock) observe(theirs, at time.Time) {
 	c.theirs, c.at = theirs, at
 }
 
-// ahead returns by how much the coordinator's clock was ahead of this machine's
-// when it was last observed, and whether it was.
-func (c *clock) ahead() (time.Duration, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.theirs.Sub(c.at.Round(0)), !c.theirs.IsZero()
-}
-
 // when returns the time of this machine, to be compared with time.Now, at which
 // the coordinator's clock shows t; zero when that is not known or t is zero.
 func (c *clock) when(t time.Time) time.Time {

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/spool"
 )
 
 // deliver uploads the artefacts of every reply in the outbox and hands the
@@ -45,9 +46,15 @@ func (s *session) deliver(streaming context.Context) error {
 }
 
 // giveUp answers a task with failure when its update can never be uploaded.
-// It returns err when the next session may do better.
+// It returns err when the next session may do better: when the update is missing
+// or damaged on the disk, its reply goes, and in the next session the coordinator
+// offers the task again.
 func (s *session) giveUp(e entry, err error) error {
 	var lost *lostUpdate
+	if spool.Gone(err) {
+		s.log.Error("update lost", zap.String("task", e.Task), zap.Error(err))
+		return errors.Join(fmt.Errorf("the update for %s is lost: %w", e.Task, err), s.state.outbox.remove(e.Task))
+	}
 	if !errors.As(err, &lost) {
 		return fmt.Errorf("upload the update for %s: %w", e.Task, err)
 	}

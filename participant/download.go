@@ -47,8 +47,9 @@ func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (_ Blob, err err
 		if err := b.room.allow(b.missing(a), a.Bytes); err != nil {
 			return nil, err
 		}
-		if _, ok := b.spool.Has(a.Digest); ok {
-			return b.spool.Open(a.Digest)
+		blob, err := b.open(ctx, a.Digest)
+		if err == nil || !spool.Gone(err) {
+			return blob, err
 		}
 		client, err := b.line.wait(ctx)
 		if err != nil {
@@ -69,6 +70,19 @@ func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (_ Blob, err err
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// open opens an artefact that is there.
+func (b *blobs) open(ctx context.Context, digest string) (Blob, error) {
+	var blob *spool.Blob
+	err := b.patience.retry(ctx, func() (err error) {
+		blob, err = b.spool.Open(digest)
+		return err
+	})
+	if err != nil {
+		return nil, err // not blob: a nil *spool.Blob is not a nil Blob
+	}
+	return blob, nil
 }
 
 // missing is how many bytes of an artefact the disk still has to take.

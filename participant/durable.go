@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/spool"
 )
@@ -54,12 +53,7 @@ func (s *state) sync(until time.Time) (more bool, err error) {
 	}
 	due, more := s.outbox.unsynced(until)
 	for _, e := range due {
-		err := s.syncOne(e)
-		if errors.Is(err, spool.ErrDigest) {
-			lost := exchange.Reply{Task: e.Task, Outcome: exchange.Failed, Reason: "the update was damaged on the site's disk"}
-			return true, s.outbox.put(lost, e.Offer)
-		}
-		if err != nil {
+		if err := s.syncOne(e); err != nil {
 			s.outbox.settle(e.number, false)
 			return true, fmt.Errorf("keep the reply to %s: %w", e.Task, err)
 		}
@@ -69,11 +63,11 @@ func (s *state) sync(until time.Time) (more bool, err error) {
 }
 
 // syncOne makes a reply durable, after what it names. What is gone has been
-// acknowledged meanwhile.
+// acknowledged meanwhile, or is missed when it is to be sent.
 func (s *state) syncOne(e entry) error {
 	if e.Update != nil {
 		for _, a := range e.Update.Artefacts {
-			if err := s.spool.Sync(a.Digest); err != nil && !errors.Is(err, spool.ErrNotFound) {
+			if err := s.spool.Sync(a.Digest); err != nil && !spool.Gone(err) {
 				return err
 			}
 		}

@@ -73,8 +73,13 @@ func (o Options) hello() exchange.Hello {
 	if o.Gossip != nil {
 		features = append(features, exchange.FeatureGossip)
 	}
+	var roots []string
+	if o.Credential != nil {
+		features = append(features, exchange.FeatureRoots)
+		roots = pki.Fingerprints(o.Credential.Roots())
+	}
 	return exchange.Hello{
 		Name: o.Name, Version: o.Version, Protocol: exchange.Protocol, Oldest: exchange.Oldest,
-		Features: features, Capabilities: o.Capabilities,
+		Features: features, Capabilities: o.Capabilities, Roots: roots,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -17,9 +18,10 @@ import (
 
 // Run attends the coordinator as a site that trains with t, until ctx ends,
 // which returns nil, or until something fails that trying again can not mend:
-// the coordinator refuses this participant, or its folder is taken away. While
-// the coordinator can not be reached it tries again, more and more slowly, and
-// trains on meanwhile; while its disk fails it waits.
+// the coordinator refuses this participant for good, or its folder is taken away.
+// While the coordinator can not be reached, or refuses for what may pass, such as a
+// clock that is wrong, it tries again, more and more slowly, and trains on
+// meanwhile; while its disk fails it waits.
 func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error) {
 	if err := o.Validate(); err != nil {
 		return err
@@ -113,6 +115,21 @@ func Pauses() *backoff.ExponentialBackOff {
 	return retry
 }
 
+// The time between two tries when the coordinator refuses for what may pass: it
+// doubles from firstAgain to lastAgain, each time half as much more or less.
+const (
+	firstAgain = 10 * time.Second
+	lastAgain  = 4 * time.Minute
+)
+
+// pausesOfRefusal returns the times that Run lets pass after refusals that may
+// pass.
+func pausesOfRefusal() *backoff.ExponentialBackOff {
+	retry := backoff.NewExponentialBackOff()
+	retry.InitialInterval, retry.Multiplier, retry.MaxInterval = firstAgain, 2, lastAgain
+	return retry
+}
+
 // peer is a participant while Run runs.
 type peer struct {
 	options Options
@@ -122,28 +139,52 @@ type peer struct {
 	clock   *clock           // the coordinator's
 	keys    chan gossip.Keys // of gossip, from the coordinator
 	log     *zap.Logger
+
+	mu           sync.Mutex
+	refusedRoots []string // fingerprints of the last that were complained of
 }
 
 // attendForever keeps attending until ctx ends, whose error it returns, or
 // until the coordinator refuses for good.
 func (p *peer) attendForever(ctx context.Context) error {
-	retry := Pauses()
+	lost, refused := Pauses(), pausesOfRefusal()
 	for {
 		event := "coordinator unreachable"
 		err := p.attend(ctx, func() {
 			event = "connection to the coordinator lost"
-			retry.Reset()
+			lost.Reset()
+			refused.Reset()
 		})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := refusal(err); err != nil {
-			return fmt.Errorf("coordinator %s refuses participant %s: %w", p.options.Coordinator, p.options.Name, err)
+		var wait time.Duration
+		switch no := refusal(err); {
+		case no == nil:
+			wait = lost.NextBackOff().Round(time.Millisecond)
+			p.log.Warn(event, zap.Duration("next_try", wait), zap.String("reason", plain(err)))
+		case passing(err):
+			wait = refused.NextBackOff().Round(time.Second)
+			p.log.Error("the coordinator refuses this site for now", append(p.clockOf(err), zap.Duration("next_try", wait), zap.String("reason", plain(err)))...)
+		default:
+			return fmt.Errorf("coordinator %s refuses participant %s: %w", p.options.Coordinator, p.options.Name, no)
 		}
-		wait := retry.NextBackOff().Round(time.Millisecond)
-		p.log.Warn(event, zap.Duration("next_try", wait), zap.String("reason", plain(err)))
 		if !sleep(ctx, wait) {
 			return ctx.Err()
 		}
 	}
+}
+
+// clockOf says, for the log, by how much the clock of a coordinator that refused
+// is ahead of this machine's, when it told.
+func (p *peer) clockOf(err error) []zap.Field {
+	r, ok := wire.RefusalOf(err)
+	if !ok || r.Now.IsZero() {
+		return nil
+	}
+	ahead := time.Until(r.Now)
+	if ahead.Abs() < wire.ClockNotable {
+		return nil
+	}
+	return []zap.Field{zap.String("coordinator_clock", wire.ClockText(ahead, "this machine's"))}
 }

@@ -31,6 +31,9 @@ type session struct {
 	incoming chan *accordv1.AttendResponse
 	outgoing chan kept
 	granted  welcome // set before anything is delivered
+
+	superseded chan struct{} // holds one token when another root certifies now
+	changed    chan struct{} // holds one token when roots or certificate have changed
 }
 
 // attend attends once and returns why that ended, never nil. It calls
@@ -53,6 +56,9 @@ func (p *peer) attend(ctx context.Context, welcomed func()) error {
 		renewal:  accordv1.NewEnrollmentServiceClient(conn),
 		incoming: make(chan *accordv1.AttendResponse),
 		outgoing: make(chan kept),
+
+		superseded: make(chan struct{}, 1),
+		changed:    make(chan struct{}, 1),
 	}
 	connected := context.AfterFunc(ctx, cancel) // but a dial need not
 	s.stream, err = s.client.Attend(streaming)
@@ -109,6 +115,10 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 			err = s.say(streaming, replyMessage(r))
 		case <-renew.C:
 			err = s.say(streaming, s.leaseRenewal(welcome))
+		case <-s.changed:
+			if welcome.roots {
+				err = s.say(streaming, s.trustMessage())
+			}
 		case <-streaming.Done():
 			return streaming.Err()
 		case <-ctx.Done():
@@ -122,7 +132,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 
 // enter says hello and waits for the welcome.
 func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
-	begin := time.Now()
+	began := time.Now()
 	if err := s.say(streaming, s.options.helloMessage()); err != nil {
 		return welcome{}, err
 	}
@@ -132,9 +142,12 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	case m := <-s.incoming:
 		w, err := readWelcome(m)
 		if err == nil {
-			s.clock.observe(w.now, begin.Add(time.Since(begin)/2)) // half of the way there and back
+			s.clock.observe(w.now, began.Add(time.Since(began)/2)) // half of the way there and back
 			s.log.Info("attending", zap.String("participant", s.options.Name), zap.String("coordinator", s.options.Coordinator),
 				zap.String("coordinator_version", m.GetWelcome().GetVersion()), zap.Duration("lease", w.lease), zap.Int("protocol", w.protocol))
+			if !w.now.IsZero() {
+				wire.LogClock(s.log, "coordinator", wire.Ahead(w.now, began))
+			}
 		}
 		return w, err
 	case <-patience.C:
@@ -166,7 +179,7 @@ func (s *session) say(streaming context.Context, m *accordv1.AttendRequest) erro
 func (s *session) handle(m *accordv1.AttendResponse) error {
 	switch m := m.GetMessage().(type) {
 	case *accordv1.AttendResponse_Offer:
-		return s.take(m.Offer)
+		return s.accept(m.Offer)
 	case *accordv1.AttendResponse_Cancel:
 		s.worker.cancel(m.Cancel.GetTask(), m.Cancel.GetReason())
 		return nil
@@ -178,16 +191,16 @@ func (s *session) handle(m *accordv1.AttendResponse) error {
 		return s.settle(receipt)
 	case *accordv1.AttendResponse_Keyring:
 		return s.offerKeys(m.Keyring.GetKeys())
+	case *accordv1.AttendResponse_Roots:
+		return s.takeRoots(m.Roots)
 	default:
 		return fmt.Errorf("the coordinator said something unknown: %T", m)
 	}
 }
 
-// take passes an offer on to the worker.
-func (s *session) take(o *accordv1.Offer) error {
-	if now := o.GetNow(); now.IsValid() {
-		s.clock.observe(now.AsTime(), time.Now())
-	}
+// accept passes an offer on to the worker.
+func (s *session) accept(o *accordv1.Offer) error {
+	s.clock.observe(toTime(o.GetNow()), time.Now())
 	t, refusal := readOffer(o)
 	t.until = s.clock.when(t.Deadline)
 	return s.worker.offer(t, refusal)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/participant/policy"
 	"github.com/accord-fl/accord/participant/trainer"
@@ -143,6 +144,9 @@ func (s *Site) train(ctx context.Context, t exchange.Task) (_ *exchange.Update, 
 		defer stop()
 	}
 	delta, result, err := s.delta(open, t)
+	if spool.Gone(err) { // the global model was damaged on the disk: once more with another copy
+		delta, result, err = s.delta(open, t)
+	}
 	var refusal *policy.Refusal
 	switch {
 	case err == nil:
@@ -197,7 +201,7 @@ func (s *Site) delta(ctx context.Context, t exchange.Task) (delta exchange.Artef
 
 // confide returns the error of a trainer as it may leave the site.
 func (s *Site) confide(ctx context.Context, t exchange.Task, err error) error {
-	if err == nil || s.Confide == nil || ctx.Err() != nil || errors.Is(err, trainer.ErrDeclined) || errors.Is(err, trainer.ErrDisk) {
+	if err == nil || s.Confide == nil || ctx.Err() != nil || errors.Is(err, trainer.ErrDeclined) || errors.Is(err, trainer.ErrDisk) || spool.Gone(err) {
 		return err
 	}
 	s.Confide(t.ID, err)

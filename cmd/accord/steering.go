@@ -78,10 +78,13 @@ func (s *steering) verb(work func(ctx context.Context, args []string) error) fun
 		defer func() { err = errors.Join(err, s.client.Close()) }()
 		s.stdout, s.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 		err = s.client.Renew(cmd.Context())
+		if errors.Is(err, rpc.ErrNotRenewed) { // the old one serves for now
+			_, err = fmt.Fprintf(s.stderr, "accord: the certificate in %s stays as it is: %v\n", s.identity, err)
+		}
 		if err == nil {
 			err = work(cmd.Context(), args)
 		}
-		if errors.Is(err, fault.Unavailable) {
+		if errors.Is(err, fault.Unavailable) && !errors.Is(err, rpc.ErrUntimely) {
 			err = fmt.Errorf("%w\nis it running? accord coordinator -f FILE starts one, --coordinator HOST:PORT names another", err)
 		}
 		return err

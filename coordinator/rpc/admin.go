@@ -15,6 +15,7 @@ type admin struct {
 	runs     Runs
 	options  Options
 	refusals *refusals
+	anchors  *anchors        // nil without certificates
 	stopping <-chan struct{} // closed when the server is to stop
 	log      *zap.Logger
 }

@@ -65,7 +65,10 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 		cancel()
 		return err
 	}
-	a.link = newLink(hello)
+	a.link = newLink(hello, certifiedBy(ctx))
+	if ahead := a.link.trusts(nil).ahead; ahead != nil {
+		wire.LogClock(f.log, "participant", *ahead, zap.String("participant", hello.Name))
+	}
 	a.link.say(f.welcome(hello))
 	go func() { failed <- a.send(ctx) }()
 
@@ -74,6 +77,7 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	defer cancel()
 	detach := f.coordinator.Attach(a.link)
 	defer detach()
+	defer f.anchors.enter(a.link)()
 	a.lease.Reset(f.options.Lease)
 	close(a.admitted)
 	f.log.Debug("participant attends", zap.String("participant", hello.Name), zap.String("version", hello.Version),
@@ -140,7 +144,7 @@ func (a *attendance) hello(failed <-chan error) (exchange.Hello, error) {
 
 // converse waits until the attendance ends, and returns why.
 func (a *attendance) converse(failed <-chan error) error {
-	rekeyed := a.handKeys()
+	rekeyed, rerooted := a.handKeys(), a.handRoots(false)
 	for {
 		select {
 		case err := <-failed:
@@ -150,6 +154,8 @@ func (a *attendance) converse(failed <-chan error) error {
 			return err
 		case <-rekeyed:
 			rekeyed = a.handKeys()
+		case <-rerooted:
+			rerooted = a.handRoots(true)
 		case <-a.link.down:
 			return a.link.reason
 		case <-a.lease.C:
@@ -177,6 +183,8 @@ func (a *attendance) hear(m *accordv1.AttendRequest) error {
 	case *accordv1.AttendRequest_Farewell:
 		a.log.Info("participant says farewell", zap.String("participant", a.link.Name()), zap.String("reason", bounded(m.Farewell.GetReason())))
 		return io.EOF
+	case *accordv1.AttendRequest_Trust:
+		return a.hearTrust(m.Trust)
 	default:
 		return fault.Inputf("a message of kind %T is not expected here", m)
 	}

@@ -95,7 +95,10 @@ func (c *Client) Root() string {
 // be reached.
 func (c *Client) explain(err error) error {
 	err = fromStatus(err)
-	if errors.Is(err, fault.Unavailable) {
+	switch {
+	case errors.Is(err, ErrUntimely):
+		return fmt.Errorf("coordinator %s: %w", c.addr, err)
+	case errors.Is(err, fault.Unavailable):
 		return wire.Away(c.addr, err.Error())
 	}
 	return err

@@ -99,17 +99,20 @@ func (f Folder) Path(name string) string { return filepath.Join(f.dir, name) }
 func (f Folder) RemoveIfEmpty() { _ = os.Remove(f.dir) } // fails, rightly, when files are in it
 
 // WriteModel publishes a model: write puts the safetensors file out, m says
-// what it is. model.json is written last, so a digest in it that is not that of
+// what it is. model.json takes its place last, so a digest in it that is not that of
 // model.safetensors means that a crash came between the two.
 func (f Folder) WriteModel(write func(io.Writer) error, m Model) error {
-	if err := atomicfile.Write(f.Path(ModelFile), write); err != nil {
-		return err
-	}
 	card, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.Path(CardFile), err)
 	}
-	return atomicfile.WriteBytes(f.Path(CardFile), append(card, '\n'))
+	return atomicfile.On(nil).WriteTogether(
+		atomicfile.Replacement{Path: f.Path(ModelFile), Write: write},
+		atomicfile.Replacement{Path: f.Path(CardFile), Write: func(w io.Writer) error {
+			_, err := w.Write(append(card, '\n'))
+			return err
+		}},
+	)
 }
 
 // ReadModel reads the model.json at path.

@@ -1,8 +1,6 @@
 package spool
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +11,8 @@ import (
 
 // Sync makes a blob durable that was put without Options.Sync. A system that
 // could not write bytes out may have forgotten them, so after a failure the next
-// call writes the blob again, from bytes that it checks: ErrDigest when they are
-// others by now. ErrNotFound when there is no such blob.
+// call writes the blob again, from bytes that it checks: a *DamagedError when they
+// are others by now. ErrNotFound when there is no such blob.
 func (s *Spool) Sync(digest string) error {
 	if _, ok := s.Has(digest); !ok {
 		return fmt.Errorf("sync %.12q: %w", digest, ErrNotFound)
@@ -29,15 +27,14 @@ func (s *Spool) Sync(digest string) error {
 	} else {
 		err = atomicfile.On(s.disk).Sync(s.path(digest))
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // it was removed meanwhile
-		err = ErrNotFound
-	case err != nil && !errors.Is(err, ErrDigest):
-		return fmt.Errorf("sync %.12s: %w", digest, err)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = ErrNotFound // it was removed meanwhile
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.doubtful, digest)
+	if err == nil || Gone(err) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.doubtful, digest)
+	}
 	if err != nil {
 		return fmt.Errorf("sync %.12s: %w", digest, err)
 	}
@@ -56,13 +53,9 @@ func (s *Spool) rewrite(digest string) (err error) {
 		return err
 	}
 	defer func() { _ = f.Close(); _ = s.disk.Remove(f.Name()) }() // both fail harmlessly once it has its name
-	hash := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, hash), b)
+	n, err := io.Copy(f, io.NewSectionReader(b, 0, b.Size()))
 	if err != nil {
 		return err
-	}
-	if hex.EncodeToString(hash.Sum(nil)) != digest {
-		return ErrDigest
 	}
 	if err := errors.Join(f.Truncate(n), f.Sync(), f.Close()); err != nil { // a spare may have held more
 		return err

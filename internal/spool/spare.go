@@ -1,10 +1,7 @@
 package spool
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,7 +43,7 @@ func (s *Spool) clean() error {
 		path := filepath.Join(s.dir, e.Name())
 		left := strings.HasPrefix(e.Name(), temporaryPrefix)
 		if ValidDigest(e.Name()) {
-			if left, err = s.spoilt(path); err != nil {
+			if left, err = s.spoilt(e.Name()); err != nil {
 				return err
 			}
 		}
@@ -60,20 +57,24 @@ func (s *Spool) clean() error {
 }
 
 // spoilt tells whether a power cut has left something else under a digest's name
-// than its bytes. Those of a spool that syncs can only be empty.
-func (s *Spool) spoilt(path string) (_ bool, err error) {
+// than its bytes. Those of a spool that syncs can only be empty; what else is
+// wrong with them is found when they are opened.
+func (s *Spool) spoilt(digest string) (_ bool, err error) {
 	if s.sync {
-		info, err := os.Stat(path)
+		info, err := os.Stat(s.path(digest))
 		return err == nil && info.Size() == 0, err
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(s.path(digest))
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	hash := sha256.New()
-	_, err = io.Copy(hash, f)
-	return hex.EncodeToString(hash.Sum(nil)) != filepath.Base(path), err
+	got, all, err := sumsOf(f)
+	if err != nil || got != digest {
+		return true, err
+	}
+	s.sums[digest] = all
+	return false, nil
 }
 
 // temporary opens a file of a name that nothing else has. What is in it means
@@ -134,6 +135,7 @@ func (s *Spool) retire(digest string) error {
 		return err
 	}
 	s.mu.Lock()
+	delete(s.sums, digest)
 	if s.open[digest] > 0 || info.Size() > maxSpareBytes || len(s.spares.ready)+len(s.spares.freed) >= maxSpares {
 		defer s.mu.Unlock()
 		return s.disk.Remove(path)

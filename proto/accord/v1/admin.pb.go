@@ -1669,7 +1669,16 @@ type Member struct {
 	// When it was last heard, which renewed its lease.
 	Heard *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=heard,proto3" json:"heard,omitempty"`
 	// "builtin" or "exec".
-	Trainer       string `protobuf:"bytes,15,opt,name=trainer,proto3" json:"trainer,omitempty"`
+	Trainer string `protobuf:"bytes,15,opt,name=trainer,proto3" json:"trainer,omitempty"`
+	// By how many seconds its clock was ahead of the coordinator's when it came;
+	// absent: not known.
+	ClockSeconds *float64 `protobuf:"fixed64,20,opt,name=clock_seconds,json=clockSeconds,proto3,oneof" json:"clock_seconds,omitempty"`
+	// The fingerprints of the roots that it trusts, while it attends; empty: not
+	// known.
+	Roots []string `protobuf:"bytes,21,rep,name=roots,proto3" json:"roots,omitempty"`
+	// The fingerprint of the root above its certificate, while it attends; empty:
+	// an institution's own authority, or not known.
+	Certified     string `protobuf:"bytes,22,opt,name=certified,proto3" json:"certified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1809,6 +1818,27 @@ func (x *Member) GetTrainer() string {
 	return ""
 }
 
+func (x *Member) GetClockSeconds() float64 {
+	if x != nil && x.ClockSeconds != nil {
+		return *x.ClockSeconds
+	}
+	return 0
+}
+
+func (x *Member) GetRoots() []string {
+	if x != nil {
+		return x.Roots
+	}
+	return nil
+}
+
+func (x *Member) GetCertified() string {
+	if x != nil {
+		return x.Certified
+	}
+	return ""
+}
+
 var File_accord_v1_admin_proto protoreflect.FileDescriptor
 
 const file_accord_v1_admin_proto_rawDesc = "" +
@@ -1907,7 +1937,7 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x14WatchMembersResponse\x12+\n" +
 	"\amembers\x18\x01 \x03(\v2\x11.accord.v1.MemberR\amembers\x12+\n" +
 	"\aremoved\x18\x02 \x03(\v2\x11.accord.v1.MemberR\aremoved\x12\x18\n" +
-	"\asettled\x18\x03 \x01(\bR\asettled\"\xaa\x03\n" +
+	"\asettled\x18\x03 \x01(\bR\asettled\"\x9a\x04\n" +
 	"\x06Member\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\x12\x14\n" +
@@ -1924,7 +1954,11 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x12samples_per_second\x18\f \x01(\x01R\x10samplesPerSecond\x12\x1a\n" +
 	"\bdatasets\x18\r \x03(\tR\bdatasets\x120\n" +
 	"\x05heard\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x05heard\x12\x18\n" +
-	"\atrainer\x18\x0f \x01(\tR\atrainer*\xda\x01\n" +
+	"\atrainer\x18\x0f \x01(\tR\atrainer\x12(\n" +
+	"\rclock_seconds\x18\x14 \x01(\x01H\x00R\fclockSeconds\x88\x01\x01\x12\x14\n" +
+	"\x05roots\x18\x15 \x03(\tR\x05roots\x12\x1c\n" +
+	"\tcertified\x18\x16 \x01(\tR\tcertifiedB\x10\n" +
+	"\x0e_clock_seconds*\xda\x01\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fPHASE_SELECTING\x10\x01\x12\x14\n" +
@@ -2050,6 +2084,7 @@ func file_accord_v1_admin_proto_init() {
 		(*SubmitRunRequest_Chunk)(nil),
 	}
 	file_accord_v1_admin_proto_msgTypes[12].OneofWrappers = []any{}
+	file_accord_v1_admin_proto_msgTypes[27].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -215,7 +215,8 @@ type AttendRequest_Farewell struct {
 }
 
 type AttendRequest_Trust struct {
-	// After the participant has changed the roots that it trusts.
+	// After the participant has changed the roots that it trusts, or its
+	// certificate.
 	Trust *Trust `protobuf:"bytes,5,opt,name=trust,proto3,oneof"`
 }
 
@@ -369,8 +370,9 @@ type AttendResponse_Keyring struct {
 }
 
 type AttendResponse_Roots struct {
-	// The roots that sites should trust, whenever they change, when both sides
-	// have the feature "roots".
+	// The roots that sites should trust, after the welcome where the participant
+	// lacks one, and whenever they or the signer change, when both sides have the
+	// feature "roots".
 	Roots *Roots `protobuf:"bytes,6,opt,name=roots,proto3,oneof"`
 }
 
@@ -1082,7 +1084,10 @@ func (x *Receipt) GetCheckpoint() []byte {
 type Trust struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Fingerprints.
-	Roots         []string `protobuf:"bytes,1,rep,name=roots,proto3" json:"roots,omitempty"`
+	Roots []string `protobuf:"bytes,1,rep,name=roots,proto3" json:"roots,omitempty"`
+	// The fingerprint of the root above the certificate that it presents from
+	// now on.
+	Certified     string `protobuf:"bytes,2,opt,name=certified,proto3" json:"certified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1124,6 +1129,13 @@ func (x *Trust) GetRoots() []string {
 	return nil
 }
 
+func (x *Trust) GetCertified() string {
+	if x != nil {
+		return x.Certified
+	}
+	return ""
+}
+
 // Roots are what sites should trust.
 type Roots struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1131,7 +1143,10 @@ type Roots struct {
 	Roots []byte `protobuf:"bytes,1,opt,name=roots,proto3" json:"roots,omitempty"`
 	// Certificates, PEM, by which roots that were trusted before vouch for the
 	// keys of new ones.
-	Endorsements  []byte `protobuf:"bytes,2,opt,name=endorsements,proto3" json:"endorsements,omitempty"`
+	Endorsements []byte `protobuf:"bytes,2,opt,name=endorsements,proto3" json:"endorsements,omitempty"`
+	// The fingerprint of the root below which certificates are signed now; a
+	// participant with a certificate below another one renews it at once.
+	Signer        string `protobuf:"bytes,3,opt,name=signer,proto3" json:"signer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1178,6 +1193,13 @@ func (x *Roots) GetEndorsements() []byte {
 		return x.Endorsements
 	}
 	return nil
+}
+
+func (x *Roots) GetSigner() string {
+	if x != nil {
+		return x.Signer
+	}
+	return ""
 }
 
 // DownloadRequest asks for an artefact.
@@ -1706,12 +1728,14 @@ const file_accord_v1_federation_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x04 \x01(\fR\n" +
-	"checkpoint\"\x1d\n" +
+	"checkpoint\";\n" +
 	"\x05Trust\x12\x14\n" +
-	"\x05roots\x18\x01 \x03(\tR\x05roots\"A\n" +
+	"\x05roots\x18\x01 \x03(\tR\x05roots\x12\x1c\n" +
+	"\tcertified\x18\x02 \x01(\tR\tcertified\"Y\n" +
 	"\x05Roots\x12\x14\n" +
 	"\x05roots\x18\x01 \x01(\fR\x05roots\x12\"\n" +
-	"\fendorsements\x18\x02 \x01(\fR\fendorsements\"A\n" +
+	"\fendorsements\x18\x02 \x01(\fR\fendorsements\x12\x16\n" +
+	"\x06signer\x18\x03 \x01(\tR\x06signer\"A\n" +
 	"\x0fDownloadRequest\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\"(\n" +
