@@ -48,8 +48,10 @@ machine, - in place of the token reads it from standard input.`,
 			if err != nil {
 				return err
 			}
+			made := willMake(filepath.Dir(cfg.Identity))
 			joined, err := participant.Join(cmd.Context(), token, cfg.Identity)
 			if err != nil {
+				made.empty()
 				return err
 			}
 			if err := printClock(cmd.ErrOrStderr(), joined.Ahead); err != nil {

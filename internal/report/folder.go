@@ -71,11 +71,14 @@ func Open(dir string) (Folder, error) {
 	return Folder{dir: dir}, nil
 }
 
+// DefaultParent is the folder that CreateDefault makes run folders in.
+const DefaultParent = "runs"
+
 // CreateDefault makes the run folder of a run that starts now:
 // runs/<name>-<date>-<time>, or the same with -2, -3, … when runs start at the
 // same time.
 func CreateDefault(name string, now time.Time) (Folder, error) {
-	base := filepath.Join("runs", name+"-"+now.Format("20060102-150405"))
+	base := filepath.Join(DefaultParent, name+"-"+now.Format("20060102-150405"))
 	dir := base
 	for n := 2; ; n++ {
 		folder, err := Create(dir)

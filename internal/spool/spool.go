@@ -52,6 +52,7 @@ type Spool struct {
 	idle     map[string]time.Time // partials that nobody writes: when that last happened
 	open     map[string]int       // how often each blob is open
 	sums     map[string]*sums     // of the blobs that this process has written or read
+	doubtful map[string]bool      // blobs that could not be made durable
 	spares   spares
 
 	learning singleflight.Group // of sums, by digest
@@ -67,7 +68,10 @@ func Open(dir string, o Options) (*Spool, error) {
 	if o.Disk == nil {
 		o.Disk = disk.OS()
 	}
-	s := &Spool{dir: dir, sync: o.Sync, disk: o.Disk, partials: map[string]*Partial{}, idle: map[string]time.Time{}, open: map[string]int{}, sums: map[string]*sums{}}
+	s := &Spool{
+		dir: dir, sync: o.Sync, disk: o.Disk, partials: map[string]*Partial{}, idle: map[string]time.Time{},
+		open: map[string]int{}, sums: map[string]*sums{}, doubtful: map[string]bool{},
+	}
 	if err := errors.Join(s.clean(), s.findPartials()); err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", dir, err)
 	}
