@@ -83,7 +83,7 @@ func (c *Coordinator) attendance(in input) {
 // offerAgain hands a participant that has just attached what it was asked.
 func (c *Coordinator) offerAgain(r *run, participant string) {
 	if t, ok := r.state.TaskOf(participant); ok && awaited(t) {
-		c.offer(r, round.Offer{Round: r.state.Round, Model: r.state.Model, Deadline: r.state.Deadline, Task: t})
+		c.offer(r, r.state.OfferOf(t))
 	}
 }
 
@@ -117,7 +117,7 @@ func (c *Coordinator) trySelect(r *run) {
 	}
 	need, attending := sel.MinSites, c.roster.size()
 	if (sel.Round > 1 || sel.Attempt > 0) && time.Since(c.missedSince(r)) >= c.o.Grace {
-		need = max(1, sel.Minimum)
+		need = sel.Least
 	}
 	if attending < need {
 		if r.active.told != attending {
@@ -131,7 +131,7 @@ func (c *Coordinator) trySelect(r *run) {
 		return // the last one has left this moment
 	}
 	r.active.selection = nil
-	c.result(r.state.Run, round.CohortSelected{Round: sel.Round, Attempt: sel.Attempt, Cohort: cohort, At: now()})
+	c.result(r.state.Run, round.CohortSelected{Round: sel.Round, Attempt: sel.Attempt, Cohort: cohort, Nonce: c.o.Nonce(), At: now()})
 }
 
 // missedSince is when the run began to wait for sites, or, if that is earlier,

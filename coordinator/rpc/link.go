@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,12 +44,8 @@ func (l *link) Pulse() coordinator.Pulse { return *l.pulse.Load() }
 func (l *link) beat(load int) { l.pulse.Store(&coordinator.Pulse{Heard: time.Now().UTC(), Load: load}) }
 
 func (l *link) Offer(t exchange.Task) {
-	payload, err := json.Marshal(t)
-	if err != nil {
-		panic("rpc: a task is always representable in JSON: " + err.Error())
-	}
 	l.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Offer{
-		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: payload},
+		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: t.Document()},
 	}})
 }
 
