@@ -21,6 +21,17 @@ type active struct {
 	selection *round.Select // a cohort is wanted
 	since     time.Time     // it is wanted
 	told      int           // attending sites when last said that more are needed
+
+	spare spare
+}
+
+// spare are the sites that attend and were not asked in an attempt. It saves
+// looking for them again for each vacant seat.
+type spare struct {
+	round, attempt int
+	attending      []string // of whom it was made
+	asked          int      // how many had been
+	names          []string // sorted
 }
 
 // deactivate ends the run's effects that are under way, if any.
@@ -160,18 +171,31 @@ func draw(seed uint64, run string, sel round.Select, names []string) []string {
 // replace draws who takes a vacant seat from those who attend and were not
 // asked, keyed by (seed, run, round, attempt) and how many were asked.
 func (c *Coordinator) replace(r *run, e round.Replace) {
-	var free []string
-	for _, name := range c.roster.names() {
-		if _, asked := slices.BinarySearch(e.Asked, name); !asked {
-			free = append(free, name)
-		}
-	}
+	free := r.active.spares(e, c.roster.names())
 	done := round.Replaced{Round: e.Round, Attempt: e.Attempt, Exchange: e.Exchange, Seat: e.Seat, At: now()}
 	if len(free) > 0 {
 		random := rng.New(r.definition.Seed, "replace", r.state.Run, strconv.Itoa(e.Round), strconv.Itoa(e.Attempt), strconv.Itoa(len(e.Asked)))
-		done.Participant = free[random.IntN(len(free))]
+		i := random.IntN(len(free))
+		done.Participant = free[i]
+		r.active.spare.names = slices.Delete(free, i, i+1)
+		r.active.spare.asked++
 	}
 	c.result(r.state.Run, done)
+}
+
+// spares returns those of attending that e may draw from.
+func (a *active) spares(e round.Replace, attending []string) []string {
+	same := len(attending) > 0 && len(attending) == len(a.spare.attending) && &attending[0] == &a.spare.attending[0]
+	if s := a.spare; same && s.round == e.Round && s.attempt == e.Attempt && s.asked == len(e.Asked) {
+		return s.names
+	}
+	a.spare = spare{round: e.Round, attempt: e.Attempt, attending: attending, asked: len(e.Asked)}
+	for _, name := range attending {
+		if _, asked := slices.BinarySearch(e.Asked, name); !asked {
+			a.spare.names = append(a.spare.names, name)
+		}
+	}
+	return a.spare.names
 }
 
 // watchAbsence looks after d whether the participant is back, unless that is

@@ -25,14 +25,14 @@ type RunStatus struct {
 	Model     string          `json:"model"`    // digest of the global model
 	Published []round.Version `json:"published,omitempty"`
 	Counts    round.Counts    `json:"counts"`
-	Reason    string          `json:"reason,omitempty"`
+	Reason    string          `json:"reason,omitempty"` // round.State.Remark
 }
 
 func status(s round.State) RunStatus {
 	return RunStatus{
 		Name: s.Run, Phase: s.Phase, Round: s.Round, Rounds: s.Config.Rounds, Attempt: s.Attempt,
 		Cohort: s.Cohort(), Accepted: s.Count(round.Accepted), Model: s.Model, Published: s.Published,
-		Counts: s.Counts, Reason: s.Reason,
+		Counts: s.Counts, Reason: s.Remark(),
 	}
 }
 

@@ -1,6 +1,7 @@
 package round
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -76,4 +77,26 @@ func (s State) Absent() string {
 		names = append(names, fmt.Sprintf("%d others", s.absent.others))
 	}
 	return fmt.Sprintf("round %d goes on without %s", s.absent.round, strings.Join(names, ", "))
+}
+
+// Remark is what a person should know of a run beside its phase: why the last
+// attempt failed, what the next round waits for, who is absent; "": nothing.
+func (s State) Remark() string {
+	switch {
+	case s.Reason != "" || s.Phase != Selecting:
+		return cmp.Or(s.Reason, s.Absent())
+	case s.Absent() != "":
+		return s.Absent() + "; " + s.wanted()
+	}
+	return s.wanted()
+}
+
+// wanted says how many sites the next round waits for.
+func (s State) wanted() string {
+	sel := s.selection()
+	text := fmt.Sprintf("round %d begins once %d sites attend", s.Round, sel.MinSites)
+	if s.Round > 1 && sel.Least < sel.MinSites {
+		text += fmt.Sprintf(", or %d after a pause", sel.Least)
+	}
+	return text
 }

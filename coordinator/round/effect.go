@@ -134,7 +134,7 @@ func (s State) alarm() Effect { return Arm{s.Round, s.Attempt, s.Exchange, s.Dea
 // OfferOf is the offer of a task of the exchange that is under way.
 func (s State) OfferOf(t Task) Offer { return Offer{s.Round, s.Model, s.Deadline, t} }
 
-func (s State) selection() Effect {
+func (s State) selection() Select {
 	sel := Select{Round: s.Round, Attempt: s.Attempt, Fraction: s.Config.Fraction, MinSites: s.Config.MinSites, Least: 1}
 	for _, x := range s.Config.Exchanges {
 		sel.Minimum = max(sel.Minimum, x.Window.Minimum)
