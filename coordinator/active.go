@@ -126,7 +126,8 @@ func (c *Coordinator) trySelect(r *run) {
 	if sel == nil {
 		return
 	}
-	need, attending := sel.MinSites, c.roster.size()
+	names := c.roster.names()
+	need, attending := sel.MinSites, len(names)
 	if (sel.Round > 1 || sel.Attempt > 0) && time.Since(c.missedSince(r)) >= c.o.Grace {
 		need = sel.Least
 	}
@@ -137,10 +138,7 @@ func (c *Coordinator) trySelect(r *run) {
 		}
 		return
 	}
-	cohort := draw(r.definition.Seed, r.state.Run, *sel, c.roster.names())
-	if len(cohort) == 0 {
-		return // the last one has left this moment
-	}
+	cohort := draw(r.definition.Seed, r.state.Run, *sel, names)
 	r.active.selection = nil
 	c.result(r.state.Run, round.CohortSelected{Round: sel.Round, Attempt: sel.Attempt, Cohort: cohort, Nonce: c.o.Nonce(), At: now()})
 }

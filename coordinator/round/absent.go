@@ -80,23 +80,32 @@ func (s State) Absent() string {
 }
 
 // Remark is what a person should know of a run beside its phase: why the last
-// attempt failed, what the next round waits for, who is absent; "": nothing.
+// attempt failed or else who is absent, and what the next round waits for; "":
+// nothing.
 func (s State) Remark() string {
-	switch {
-	case s.Reason != "" || s.Phase != Selecting:
-		return cmp.Or(s.Reason, s.Absent())
-	case s.Absent() != "":
-		return s.Absent() + "; " + s.wanted()
+	remark := cmp.Or(s.Reason, s.Absent())
+	if s.Phase != Selecting {
+		return remark
 	}
-	return s.wanted()
+	if remark != "" {
+		remark += "; "
+	}
+	return remark + s.wanted()
 }
 
 // wanted says how many sites the next round waits for.
 func (s State) wanted() string {
 	sel := s.selection()
-	text := fmt.Sprintf("round %d begins once %d sites attend", s.Round, sel.MinSites)
-	if s.Round > 1 && sel.Least < sel.MinSites {
+	text := fmt.Sprintf("round %d begins once %s", s.Round, attending(sel.MinSites))
+	if (s.Round > 1 || s.Attempt > 0) && sel.Least < sel.MinSites {
 		text += fmt.Sprintf(", or %d after a pause", sel.Least)
 	}
 	return text
+}
+
+func attending(sites int) string {
+	if sites == 1 {
+		return "a site attends"
+	}
+	return fmt.Sprintf("%d sites attend", sites)
 }
