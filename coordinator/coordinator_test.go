@@ -78,10 +78,19 @@ func start(t *testing.T, dir string, wrap func(journal.Store) journal.Store, cha
 	if change != nil {
 		change(&o)
 	}
-	c, err := New(t.Context(), o)
+	var c *Coordinator
+	observe := o.Observe
+	o.Observe = func(s round.State, e round.Event) {
+		checkReferences(t, c)
+		if observe != nil {
+			observe(s, e)
+		}
+	}
+	c, err = New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkReferences(t, c)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()

@@ -36,6 +36,10 @@ func (c *Coordinator) logTransition(s stepped) {
 	}
 	if s.state.Phase != s.before {
 		switch s.state.Phase {
+		case round.Aggregating:
+			if absent := s.state.Absent(); absent != "" && s.before == round.Exchanging {
+				log.Warn("window closed without some sites", zap.Int("updates", s.state.Count(round.Accepted)), zap.String("reason", absent))
+			}
 		case round.Retrying:
 			log.Warn("attempt failed, the round is tried again", zap.Int("attempt", s.state.Attempt), zap.String("reason", s.state.Reason))
 		case round.Completed, round.Failed, round.Stopped:

@@ -87,7 +87,9 @@ func (s *steering) watch(ctx context.Context, name string) error {
 type watcher struct {
 	*steering
 	published int    // versions printed
-	attempt   string // last attempt told of
+	attempt   string // last attempt reported
+	remark    string // last one printed
+	remarked  string // the attempt in which that was
 }
 
 func (w *watcher) see(s coordinator.RunStatus) error {
@@ -102,10 +104,17 @@ func (w *watcher) see(s coordinator.RunStatus) error {
 	}
 	w.published = s.Versions
 	if attempt := fmt.Sprintf("%d.%d", s.Round, s.Attempt); s.Phase == round.Retrying && attempt != w.attempt {
-		w.attempt = attempt
+		w.attempt, w.remark = attempt, s.Reason
 		lines = append(lines, fmt.Sprintf("round %d/%d is tried again: %s", s.Round, s.Rounds, s.Reason))
 	}
+	if attempt := fmt.Sprintf("%d.%d", s.Round, s.Attempt); s.Reason != "" && s.Reason != w.remark && attempt != w.remarked && s.Phase == round.Exchanging {
+		w.remark, w.remarked = s.Reason, attempt
+		lines = append(lines, s.Reason)
+	}
 	if s.Phase == round.Completed {
+		if s.Reason != "" && s.Reason != w.remark {
+			lines = append(lines, s.Reason)
+		}
 		lines = append(lines, completedLine(s))
 	}
 	for _, line := range lines {

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -204,6 +205,9 @@ func (a *attendance) answer(ctx context.Context) {
 				return
 			}
 			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: wire.FromReceipt(receipt)}})
+			if receipt.Verdict == exchange.Late {
+				a.coordinator.OfferAgain(a.link.Name(), r.GetTask()) // only now, or the participant would still have an answer to it
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -240,5 +244,6 @@ func (a *attendance) submit(ctx context.Context, r *accordv1.Reply) (exchange.Re
 	if len(reply.Reason) <= exchange.MaxReason { // a longer one is refused
 		reply.Reason = quote.Cut(reply.Reason, exchange.MaxReason)
 	}
+	reply.Offer = hex.EncodeToString(r.GetOfferDigest())
 	return a.coordinator.Answer(ctx, a.link.Name(), reply)
 }

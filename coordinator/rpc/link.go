@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,12 +75,8 @@ func (l *link) trusts(change func(*trust)) trust {
 }
 
 func (l *link) Offer(t exchange.Task) {
-	payload, err := json.Marshal(t)
-	if err != nil {
-		panic("rpc: a task is always representable in JSON: " + err.Error())
-	}
 	l.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Offer{
-		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: payload, Now: timestamppb.Now()},
+		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: t.Document(), Now: timestamppb.Now()},
 	}})
 }
 

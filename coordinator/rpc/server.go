@@ -29,6 +29,9 @@ type Federation interface {
 	Answer(ctx context.Context, participant string, r exchange.Reply) (exchange.Receipt, error)
 	// Misunderstood is Answer for a reply that could not be read.
 	Misunderstood(ctx context.Context, participant, task string, why error) (exchange.Receipt, error)
+	// OfferAgain offers a task to its participant once more, if it is still
+	// open: for after a receipt that leaves it so.
+	OfferAgain(participant, task string)
 	// Awaits is how many bytes an artefact of the participant's answer to the
 	// task may have; 0 when none is awaited.
 	Awaits(participant, task string) int64
