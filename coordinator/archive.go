@@ -3,8 +3,10 @@ package coordinator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"os"
 
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
@@ -22,7 +24,10 @@ type Archive struct {
 	ClassNames []string // where classes are more than numbers
 }
 
-var _ Publisher = (*Archive)(nil)
+var (
+	_ Publisher = (*Archive)(nil)
+	_ Copies    = (*Archive)(nil)
+)
 
 // Publish implements Publisher.
 func (a *Archive) Publish(_ context.Context, p Publication) error {
@@ -44,6 +49,28 @@ func (a *Archive) Publish(_ context.Context, p Publication) error {
 		return err
 	}
 	return errors.Join(metrics.Append(line(p)), metrics.Close())
+}
+
+// Copy implements Copies.
+func (a *Archive) Copy(run, digest string, w io.Writer) (err error) {
+	folder, err := a.Folder(run)
+	if err != nil {
+		return err
+	}
+	card, err := report.ReadModel(folder.Path(report.CardFile))
+	if err != nil {
+		return err
+	}
+	if card.Digest != digest {
+		return fmt.Errorf("published is model %s", card.Digest)
+	}
+	f, err := os.Open(folder.Path(report.ModelFile))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = io.Copy(w, f)
+	return err
 }
 
 // card says what the model is and where it comes from.

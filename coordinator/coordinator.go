@@ -26,6 +26,7 @@ type Coordinator struct {
 	done    chan struct{} // closed when Run has returned
 	work    sync.WaitGroup
 	head    uint64
+	mending map[string]*mending // by artefact; the loop's
 
 	// The loop alone writes what follows mu, and reads it without mu.
 	mu       sync.RWMutex
@@ -67,6 +68,9 @@ type input struct {
 	attached string // has just attached
 	gone     string // has been away for as long as is forgiven
 	deserted bool   // and was given more time, because nobody was there
+
+	lost   string  // artefact that somebody cannot read; answer is told when it can be
+	mended *mended // what became of that
 }
 
 type answer struct {
@@ -80,7 +84,7 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 	o = o.withDefaults()
 	c := &Coordinator{
 		o: o, log: o.Log, roster: newRoster(), pins: newPins(), runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
-		inbox: make(chan input, 64), done: make(chan struct{}),
+		inbox: make(chan input, 64), done: make(chan struct{}), mending: map[string]*mending{},
 	}
 	if err := c.recover(ctx); err != nil {
 		return nil, err

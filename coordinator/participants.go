@@ -116,6 +116,7 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 		return exchange.Receipt{}, fault.Inputf("task %.80s: there is no run of that name", reply.Task)
 	case reply.Outcome != exchange.Done:
 		event.Outcome, event.Reason, event.Later = round.Refused, string(reply.Outcome)+": "+reply.Reason, reply.Later
+		event.Diverged = reply.Diverged
 	default:
 		event.Outcome, event.Digest, event.Samples = round.Valid, reply.Update.Artefacts[exchange.Delta].Digest, reply.Update.Samples
 	}
@@ -129,7 +130,7 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 			return exchange.Receipt{}, fault.Inputf("task %s: %w: store it before answering", reply.Task, err)
 		}
 		if err != nil {
-			event.Outcome, event.Reason = round.Invalid, err.Error()
+			event.Outcome, event.Reason, event.Diverged = round.Invalid, err.Error(), errors.Is(err, model.ErrNotFinite)
 		}
 	}
 	return c.record(ctx, input{run: name, event: event, update: reply.Update}, event)

@@ -86,6 +86,9 @@ func (c *Coordinator) needed(s round.State) []string {
 	digests := []string{s.Model}
 	if s.Release != nil {
 		digests = append(digests, s.Release.Model, s.Release.Parent)
+		for _, t := range s.Release.Updates { // until it is out, it can be made of them again
+			digests = append(digests, t.Digest)
+		}
 	}
 	if !s.Phase.Final() {
 		for _, t := range s.Tasks {

@@ -40,6 +40,9 @@ type Reply struct {
 	// Later, with Declined only, tells that the site may do such a task at
 	// another time: it waits for somebody's approval, or for its hours.
 	Later bool `json:"later,omitempty"`
+	// Diverged, with Failed only, tells that the training led to numbers that
+	// are not finite, and would again.
+	Diverged bool `json:"diverged,omitempty"`
 }
 
 // MaxReason bounds, in bytes, the reason that a reply may carry.
@@ -59,6 +62,9 @@ func (r Reply) Validate() error {
 	}
 	if r.Later && r.Outcome != Declined {
 		return fault.Inputf("reply to %s: %s, but for later", r.Task, r.Outcome)
+	}
+	if r.Diverged && r.Outcome != Failed {
+		return fault.Inputf("reply to %s: %s, but diverged", r.Task, r.Outcome)
 	}
 	switch r.Outcome {
 	case Done:

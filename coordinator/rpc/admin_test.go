@@ -98,7 +98,7 @@ func TestRunsTravelWhole(t *testing.T) {
 		r := &runs{}
 		for _, phase := range []round.Phase{
 			round.Selecting, round.Exchanging, round.Aggregating, round.Evaluating, round.Publishing,
-			round.Retrying, round.Completed, round.Failed, round.Stopped,
+			round.Retrying, round.Completed, round.Failed, round.Stopped, round.Diverged,
 		} {
 			r.statuses = append(r.statuses, standing(phase))
 		}

@@ -48,21 +48,25 @@ const (
 	Phase_PHASE_FAILED Phase = 8
 	// Ended: somebody asked for it.
 	Phase_PHASE_STOPPED Phase = 9
+	// Ended: the training led to numbers that are not finite. The last version
+	// published stays.
+	Phase_PHASE_DIVERGED Phase = 10
 )
 
 // Enum value maps for Phase.
 var (
 	Phase_name = map[int32]string{
-		0: "PHASE_UNSPECIFIED",
-		1: "PHASE_SELECTING",
-		2: "PHASE_EXCHANGING",
-		3: "PHASE_AGGREGATING",
-		4: "PHASE_EVALUATING",
-		5: "PHASE_PUBLISHING",
-		6: "PHASE_RETRYING",
-		7: "PHASE_COMPLETED",
-		8: "PHASE_FAILED",
-		9: "PHASE_STOPPED",
+		0:  "PHASE_UNSPECIFIED",
+		1:  "PHASE_SELECTING",
+		2:  "PHASE_EXCHANGING",
+		3:  "PHASE_AGGREGATING",
+		4:  "PHASE_EVALUATING",
+		5:  "PHASE_PUBLISHING",
+		6:  "PHASE_RETRYING",
+		7:  "PHASE_COMPLETED",
+		8:  "PHASE_FAILED",
+		9:  "PHASE_STOPPED",
+		10: "PHASE_DIVERGED",
 	}
 	Phase_value = map[string]int32{
 		"PHASE_UNSPECIFIED": 0,
@@ -75,6 +79,7 @@ var (
 		"PHASE_COMPLETED":   7,
 		"PHASE_FAILED":      8,
 		"PHASE_STOPPED":     9,
+		"PHASE_DIVERGED":    10,
 	}
 )
 
@@ -1924,7 +1929,7 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x12samples_per_second\x18\f \x01(\x01R\x10samplesPerSecond\x12\x1a\n" +
 	"\bdatasets\x18\r \x03(\tR\bdatasets\x120\n" +
 	"\x05heard\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x05heard\x12\x18\n" +
-	"\atrainer\x18\x0f \x01(\tR\atrainer*\xda\x01\n" +
+	"\atrainer\x18\x0f \x01(\tR\atrainer*\xee\x01\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fPHASE_SELECTING\x10\x01\x12\x14\n" +
@@ -1935,7 +1940,9 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x0ePHASE_RETRYING\x10\x06\x12\x13\n" +
 	"\x0fPHASE_COMPLETED\x10\a\x12\x10\n" +
 	"\fPHASE_FAILED\x10\b\x12\x11\n" +
-	"\rPHASE_STOPPED\x10\t2\x91\x06\n" +
+	"\rPHASE_STOPPED\x10\t\x12\x12\n" +
+	"\x0ePHASE_DIVERGED\x10\n" +
+	"2\x91\x06\n" +
 	"\fAdminService\x12H\n" +
 	"\tSubmitRun\x12\x1b.accord.v1.SubmitRunRequest\x1a\x1c.accord.v1.SubmitRunResponse(\x01\x12C\n" +
 	"\bListRuns\x12\x1a.accord.v1.ListRunsRequest\x1a\x1b.accord.v1.ListRunsResponse\x12=\n" +
