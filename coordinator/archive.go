@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"sync"
 
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
@@ -22,6 +23,8 @@ type Archive struct {
 	Code       string   // version of the binary
 	Dataset    string   // digest of the training data, where it is at hand
 	ClassNames []string // where classes are more than numbers
+
+	mu sync.Mutex // Folder may make one
 }
 
 var (
@@ -31,7 +34,7 @@ var (
 
 // Publish implements Publisher.
 func (a *Archive) Publish(_ context.Context, p Publication) error {
-	folder, err := a.Folder(p.Definition.Name)
+	folder, err := a.folder(p.Definition.Name)
 	if err != nil {
 		return err
 	}
@@ -51,9 +54,15 @@ func (a *Archive) Publish(_ context.Context, p Publication) error {
 	return errors.Join(metrics.Append(line(p)), metrics.Close())
 }
 
+func (a *Archive) folder(run string) (report.Folder, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.Folder(run)
+}
+
 // Copy implements Copies.
 func (a *Archive) Copy(run, digest string, w io.Writer) (err error) {
-	folder, err := a.Folder(run)
+	folder, err := a.folder(run)
 	if err != nil {
 		return err
 	}
