@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/spool"
 )
 
 // deliver uploads the artefacts of every reply in the outbox and hands the
@@ -40,19 +41,24 @@ func (s *session) deliver(streaming context.Context) error {
 	}
 }
 
-// giveUp answers a task with failure when its update can never be uploaded.
-// It returns err when the next session may do better.
+// giveUp answers a task with failure when its update can never be uploaded, and
+// forgets one whose update is lost here: the coordinator offers that task again to
+// whoever attends again. It returns an error when the next session may do better.
 func (s *session) giveUp(r exchange.Reply, err error) error {
-	var lost *lostUpdate
-	if !errors.As(err, &lost) {
+	if errors.Is(err, spool.ErrNotFound) {
+		s.log.Error("update lost, it will be trained again", zap.String("task", r.Task), zap.Error(err))
+		return errors.Join(fmt.Errorf("the update for %s is lost: %w", r.Task, err), s.state.outbox.remove(r.Task))
+	}
+	var refused *refusedUpdate
+	if !errors.As(err, &refused) {
 		return fmt.Errorf("upload the update for %s: %w", r.Task, err)
 	}
-	s.log.Error("update lost", zap.String("task", r.Task), zap.Error(err))
+	s.log.Error("update refused", zap.String("task", r.Task), zap.Error(err))
 	return s.state.outbox.put(exchange.Reply{Task: r.Task, Outcome: exchange.Failed, Reason: reason(err)})
 }
 
-// lostUpdate is an update that no repetition brings to the coordinator.
-type lostUpdate struct{ err error }
+// refusedUpdate is an update that no repetition brings to the coordinator.
+type refusedUpdate struct{ err error }
 
-func (l *lostUpdate) Error() string { return "the update can not be uploaded: " + l.err.Error() }
-func (l *lostUpdate) Unwrap() error { return l.err }
+func (r *refusedUpdate) Error() string { return "the update can not be uploaded: " + r.err.Error() }
+func (r *refusedUpdate) Unwrap() error { return r.err }

@@ -29,14 +29,18 @@ var _ Blobs = (*blobs)(nil)
 // stays in memory, and comes again when its download breaks off.
 const smallest = 1 << 20
 
-// Fetch opens an artefact, downloading it first when needed. While the
-// coordinator can not be reached it waits; what came of a download that broke
-// off need not come again.
+// Fetch opens an artefact, downloading it first when needed: when it is not there,
+// or no longer as it was. While the coordinator can not be reached it waits; what
+// came of a download that broke off need not come again.
 func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (Blob, error) {
 	retry := newRetry()
 	for {
-		if _, ok := b.spool.Has(a.Digest); ok {
-			return b.spool.Open(a.Digest)
+		kept, err := b.spool.Open(a.Digest)
+		if err == nil {
+			return kept, nil
+		}
+		if !errors.Is(err, spool.ErrNotFound) {
+			return nil, err
 		}
 		client, err := b.line.wait(ctx)
 		if err != nil {

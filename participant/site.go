@@ -9,6 +9,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/participant/policy"
 	"github.com/accord-fl/accord/participant/trainer"
@@ -94,7 +95,7 @@ func (s *Site) Do(ctx context.Context, t exchange.Task) exchange.Reply {
 	case errors.Is(err, trainer.ErrDeclined):
 		return exchange.Reply{Task: t.ID, Outcome: exchange.Declined, Reason: reason(err)}
 	default:
-		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: reason(err)}
+		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: reason(err), Diverged: diverged(err)}
 	}
 }
 
@@ -139,8 +140,43 @@ func (s *Site) train(ctx context.Context, t exchange.Task) (_ *exchange.Update, 
 // errTermsEnded is why a training stops whose terms have ended.
 var errTermsEnded = errors.New("the policy's terms have ended")
 
+// maxTrainings is how often a task is trained whose global model turns out to be
+// damaged on the site's own disk.
+const maxTrainings = 3
+
 // delta trains and stores what that added to the global model.
 func (s *Site) delta(ctx context.Context, t exchange.Task) (delta exchange.Artefact, result trainer.Result, err error) {
+	for try := 1; ; try++ {
+		delta, result, err = s.deltaOnce(ctx, t)
+		var damaged *spool.DamagedError
+		again := errors.As(err, &damaged) && damaged.Digest == t.Model.Digest && try < maxTrainings
+		var private *trainingError
+		if errors.As(err, &private) && s.Confide != nil && ctx.Err() == nil && !errors.Is(err, trainer.ErrDeclined) {
+			s.Confide(t.ID, private.error)
+			err = confided(err)
+		}
+		if !again || ctx.Err() != nil {
+			return delta, result, err
+		}
+	}
+}
+
+// trainingError is why a trainer failed, which may quote what is private.
+type trainingError struct{ error }
+
+func (e *trainingError) Unwrap() error { return e.error }
+
+// confided is what others may know of why a training failed.
+func confided(err error) error {
+	if diverged(err) {
+		return errDiverged
+	}
+	return errors.New("the training failed; the site's log tells why")
+}
+
+// deltaOnce is delta without a second try. What the trainer's error says is a
+// *trainingError.
+func (s *Site) deltaOnce(ctx context.Context, t exchange.Task) (delta exchange.Artefact, result trainer.Result, err error) {
 	blob, err := s.Blobs.Fetch(ctx, t.Model)
 	if err != nil {
 		return delta, result, fmt.Errorf("fetch the global model: %w", err)
@@ -159,9 +195,8 @@ func (s *Site) delta(ctx context.Context, t exchange.Task) (delta exchange.Artef
 		}
 		return nil
 	})
-	if err != nil && s.Confide != nil && ctx.Err() == nil && !errors.Is(err, trainer.ErrDeclined) {
-		s.Confide(t.ID, err)
-		err = errors.New("the training failed; the site's log tells why")
+	if err != nil {
+		err = &trainingError{err}
 	}
 	return delta, result, err
 }
@@ -182,26 +217,4 @@ func answer(t exchange.Task, terms policy.Terms, delta exchange.Artefact, r trai
 		u.Metrics = r.Metrics
 	}
 	return u
-}
-
-// difference is what training added to the global model, element by element.
-// One goroutine may read it.
-type difference struct {
-	of, base model.Vector
-	buffer   []float32
-}
-
-// ReadAt implements model.Vector.
-func (d *difference) ReadAt(dst []float32, off int) error {
-	if len(d.buffer) < len(dst) {
-		d.buffer = make([]float32, len(dst))
-	}
-	base := d.buffer[:len(dst)]
-	if err := errors.Join(d.of.ReadAt(dst, off), d.base.ReadAt(base, off)); err != nil {
-		return err
-	}
-	for i, b := range base {
-		dst[i] -= b
-	}
-	return nil
 }

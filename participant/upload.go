@@ -47,9 +47,6 @@ func (s *session) upload(ctx context.Context, r exchange.Reply) error {
 // breaks off.
 func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefact) error {
 	blob, err := s.state.spool.Open(a.Digest)
-	if errors.Is(err, spool.ErrNotFound) {
-		return &lostUpdate{err}
-	}
 	if err != nil {
 		return err
 	}
@@ -58,11 +55,14 @@ func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefac
 	retry := newRetry()
 	for try := 1; ; try++ {
 		err := s.tryUpload(ctx, header, blob, try > 1 || blob.Size() > exchange.TurnAbove)
+		if errors.Is(err, spool.ErrDamaged) {
+			return err
+		}
 		switch status.Code(err) {
 		case codes.FailedPrecondition, codes.NotFound:
 			return nil // nobody waits for it any more; the receipt will say so
 		case codes.InvalidArgument:
-			return &lostUpdate{errors.New(plain(err))}
+			return &refusedUpdate{errors.New(plain(err))}
 		}
 		if err == nil || ctx.Err() != nil || try == maxUploads {
 			return err
