@@ -113,6 +113,7 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 		}
 	case reply.Outcome != exchange.Done:
 		event.Outcome, event.Reason, event.Later = round.Refused, string(reply.Outcome)+": "+reply.Reason, reply.Later
+		event.Diverged = reply.Diverged
 	default:
 		event.Outcome, event.Digest, event.Samples = round.Valid, reply.Update.Artefacts[exchange.Delta].Digest, reply.Update.Samples
 	}
@@ -126,7 +127,7 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 			return exchange.Receipt{}, fault.Inputf("task %s: %w: store it before answering", reply.Task, err)
 		}
 		if err != nil {
-			event.Outcome, event.Reason = round.Invalid, err.Error()
+			event.Outcome, event.Reason, event.Diverged = round.Invalid, err.Error(), errors.Is(err, model.ErrNotFinite)
 		}
 	}
 	return c.record(ctx, input{run: name, event: event, update: reply.Update}, event)

@@ -39,6 +39,9 @@ type Federation interface {
 	Stored(task, digest string)
 	// Offered tells whether participants may fetch an artefact.
 	Offered(digest string) bool
+	// Mend repairs such an artefact, if it can be repaired, after reading it has
+	// failed with spool.ErrNotFound.
+	Mend(ctx context.Context, digest string) error
 	Spool() *spool.Spool
 }
 

@@ -48,21 +48,25 @@ const (
 	Phase_PHASE_FAILED Phase = 8
 	// Ended: somebody asked for it.
 	Phase_PHASE_STOPPED Phase = 9
+	// Ended: the training led to numbers that are not finite. The last version
+	// published stays.
+	Phase_PHASE_DIVERGED Phase = 10
 )
 
 // Enum value maps for Phase.
 var (
 	Phase_name = map[int32]string{
-		0: "PHASE_UNSPECIFIED",
-		1: "PHASE_SELECTING",
-		2: "PHASE_EXCHANGING",
-		3: "PHASE_AGGREGATING",
-		4: "PHASE_EVALUATING",
-		5: "PHASE_PUBLISHING",
-		6: "PHASE_RETRYING",
-		7: "PHASE_COMPLETED",
-		8: "PHASE_FAILED",
-		9: "PHASE_STOPPED",
+		0:  "PHASE_UNSPECIFIED",
+		1:  "PHASE_SELECTING",
+		2:  "PHASE_EXCHANGING",
+		3:  "PHASE_AGGREGATING",
+		4:  "PHASE_EVALUATING",
+		5:  "PHASE_PUBLISHING",
+		6:  "PHASE_RETRYING",
+		7:  "PHASE_COMPLETED",
+		8:  "PHASE_FAILED",
+		9:  "PHASE_STOPPED",
+		10: "PHASE_DIVERGED",
 	}
 	Phase_value = map[string]int32{
 		"PHASE_UNSPECIFIED": 0,
@@ -75,6 +79,7 @@ var (
 		"PHASE_COMPLETED":   7,
 		"PHASE_FAILED":      8,
 		"PHASE_STOPPED":     9,
+		"PHASE_DIVERGED":    10,
 	}
 )
 
@@ -2293,7 +2298,7 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\rclock_seconds\x18\x14 \x01(\x01H\x00R\fclockSeconds\x88\x01\x01\x12\x14\n" +
 	"\x05roots\x18\x15 \x03(\tR\x05roots\x12\x1c\n" +
 	"\tcertified\x18\x16 \x01(\tR\tcertifiedB\x10\n" +
-	"\x0e_clock_seconds*\xda\x01\n" +
+	"\x0e_clock_seconds*\xee\x01\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fPHASE_SELECTING\x10\x01\x12\x14\n" +
@@ -2304,7 +2309,9 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x0ePHASE_RETRYING\x10\x06\x12\x13\n" +
 	"\x0fPHASE_COMPLETED\x10\a\x12\x10\n" +
 	"\fPHASE_FAILED\x10\b\x12\x11\n" +
-	"\rPHASE_STOPPED\x10\t2\xaa\a\n" +
+	"\rPHASE_STOPPED\x10\t\x12\x12\n" +
+	"\x0ePHASE_DIVERGED\x10\n" +
+	"2\xaa\a\n" +
 	"\fAdminService\x12H\n" +
 	"\tSubmitRun\x12\x1b.accord.v1.SubmitRunRequest\x1a\x1c.accord.v1.SubmitRunResponse(\x01\x12C\n" +
 	"\bListRuns\x12\x1a.accord.v1.ListRunsRequest\x1a\x1b.accord.v1.ListRunsResponse\x12=\n" +
