@@ -18,6 +18,7 @@ type Coordinator struct {
 	o      Options
 	log    *zap.Logger
 	roster roster
+	visits *visits
 	pins   pins
 	// what open tasks have brought
 	uploads uploads
@@ -79,7 +80,7 @@ type answer struct {
 func New(ctx context.Context, o Options) (*Coordinator, error) {
 	o = o.withDefaults()
 	c := &Coordinator{
-		o: o, log: o.Log, roster: newRoster(), pins: newPins(), runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
+		o: o, log: o.Log, roster: newRoster(), visits: newVisits(), pins: newPins(), runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
 		inbox: make(chan input, 64), done: make(chan struct{}),
 	}
 	if err := c.recover(ctx); err != nil {

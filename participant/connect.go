@@ -45,7 +45,7 @@ func (o Options) connect() (*grpc.ClientConn, error) {
 // coordinator's final no, and nil when trying again makes sense.
 func refusal(err error) error {
 	switch status.Code(err) {
-	case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.Unauthenticated, codes.Aborted:
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.Unauthenticated:
 		return fault.Inputf("%s", plain(err))
 	case codes.Unimplemented:
 		return fault.Inputf("no Accord coordinator answers there: %s", plain(err))

@@ -43,6 +43,8 @@ type fake struct {
 	answer func(*talk) error
 	// gossip is the participant's part in it.
 	gossip *gossip.Options
+	// federation is the participant's.
+	federation string
 
 	mu        sync.Mutex
 	attended  int
@@ -273,7 +275,7 @@ func (f *fake) dial(ctx context.Context, addr string) (net.Conn, error) {
 func (f *fake) options(dir string) participant.Options {
 	o := participant.DefaultOptions()
 	o.Name, o.Coordinator, o.Insecure, o.Dir, o.Dial = "a", "127.0.0.1:7443", true, dir, f.dial
-	o.Gossip = f.gossip
+	o.Gossip, o.Federation = f.gossip, f.federation
 	return o
 }
 

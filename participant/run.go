@@ -2,6 +2,7 @@ package participant
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -33,7 +34,11 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 		state:   s,
 		line:    newLine(),
 		keys:    make(chan gossip.Keys, 1),
+		process: make([]byte, processBytes),
 		log:     log.Named("participant"),
+	}
+	if _, err := rand.Read(p.process); err != nil {
+		return fmt.Errorf("participant %s: %w", o.Name, err)
 	}
 	site := &Site{Name: o.Name, Trainer: t, Blobs: &blobs{spool: s.spool, line: p.line}, Policy: o.Policy}
 	site.Confide = func(task string, err error) { p.log.Error("training failed", zap.String("task", task), zap.Error(err)) }
@@ -79,6 +84,9 @@ func Pauses() *backoff.ExponentialBackOff {
 	return retry
 }
 
+// processBytes is how long a process id is.
+const processBytes = 16
+
 // peer is a participant while Run runs.
 type peer struct {
 	options Options
@@ -86,26 +94,30 @@ type peer struct {
 	worker  *worker
 	line    *line
 	keys    chan gossip.Keys // of gossip, from the coordinator
+	process []byte           // what tells this process from another of the same site
 	log     *zap.Logger
 }
 
 // attendForever keeps attending until ctx ends, whose error it returns, or
 // until the coordinator refuses for good.
 func (p *peer) attendForever(ctx context.Context) error {
-	retry := Pauses()
+	retry, slow := Pauses(), slowPauses()
 	for {
 		event := "coordinator unreachable"
 		err := p.attend(ctx, func() {
 			event = "connection to the coordinator lost"
 			retry.Reset()
+			slow.Reset()
 		})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := refusal(err); err != nil {
+		wait := retry.NextBackOff().Round(time.Millisecond)
+		if after, ok := slowly(err); ok {
+			event, wait = "not let in for now", max(after, slow.NextBackOff()).Round(time.Second)
+		} else if err := refusal(err); err != nil {
 			return fmt.Errorf("coordinator %s refuses participant %s: %w", p.options.Coordinator, p.options.Name, err)
 		}
-		wait := retry.NextBackOff().Round(time.Millisecond)
 		p.log.Warn(event, zap.Duration("next_try", wait), zap.String("reason", plain(err)))
 		if !sleep(ctx, wait) {
 			return ctx.Err()

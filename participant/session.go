@@ -122,7 +122,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 
 // enter says hello and waits for the welcome.
 func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
-	if err := s.say(streaming, s.options.helloMessage()); err != nil {
+	if err := s.say(streaming, s.helloMessage()); err != nil {
 		return welcome{}, err
 	}
 	patience := time.NewTimer(welcomeWithin)
@@ -130,6 +130,9 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	select {
 	case m := <-s.incoming:
 		w, err := readWelcome(m)
+		if err == nil {
+			err = s.options.belongs(m.GetWelcome())
+		}
 		if err == nil {
 			s.log.Info("attending", zap.String("participant", s.options.Name), zap.String("coordinator", s.options.Coordinator),
 				zap.String("coordinator_version", m.GetWelcome().GetVersion()), zap.Duration("lease", w.lease), zap.Int("protocol", w.protocol))

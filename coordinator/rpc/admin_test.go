@@ -52,6 +52,10 @@ func (r *runs) Stop(_ context.Context, name, reason string) error {
 
 func (r *runs) Runs() []coordinator.RunStatus { return r.statuses }
 func (r *runs) Attending() []string           { return []string{"site-01", "site-02"} }
+func (r *runs) Release(context.Context, string, string) (coordinator.Rival, error) {
+	return coordinator.Rival{}, errors.New("unexpected")
+}
+
 func (r *runs) Members() []coordinator.Member { return r.members }
 
 func (r *runs) Status(name string) (coordinator.RunStatus, error) {

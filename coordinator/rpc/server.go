@@ -24,7 +24,9 @@ import (
 // Federation is the coordinator as participants meet it. Its methods are
 // called concurrently.
 type Federation interface {
-	Attach(coordinator.Link) (detach func())
+	// Admit makes a link from an address one that attends; a participant whose
+	// place another process has is refused.
+	Admit(l coordinator.Link, from string) (detach func(), err error)
 	Answer(ctx context.Context, participant string, r exchange.Reply) (exchange.Receipt, error)
 	// Misunderstood is Answer for a reply that could not be read.
 	Misunderstood(ctx context.Context, participant, task string, why error) (exchange.Receipt, error)
@@ -48,6 +50,8 @@ type Runs interface {
 	Watch(ctx context.Context, name string) (<-chan coordinator.RunStatus, error)
 	Attending() []string
 	Members() []coordinator.Member // sorted by role and name
+	// Release gives the place of a participant away from the process that has it.
+	Release(ctx context.Context, name, by string) (coordinator.Rival, error)
 }
 
 var (
@@ -70,6 +74,9 @@ type Options struct {
 	// Security is what certificates are checked with; nil: none are, which
 	// Listen allows on loopback addresses only.
 	Security *Security
+	// Federation is the name of a federation without certificates; a participant
+	// that names another is refused. "": it has none.
+	Federation string
 	// Keyring holds the keys that participants who gossip get; nil: none.
 	Keyring Keyring
 	// Scratch is the folder in which a submission's model lies until the run
@@ -158,7 +165,7 @@ func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Opt
 	}
 	services := services{
 		federation: &federation{
-			coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), stopping: ctx.Done(), log: log,
+			coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), arrivals: newArrivals(), stopping: ctx.Done(), log: log,
 		},
 		admin: &admin{runs: r, options: o, refusals: refused, stopping: ctx.Done(), log: log},
 	}
