@@ -26,9 +26,9 @@ type Limits struct {
 	Within   time.Duration // a message must arrive whole, from its first byte on
 	// Total is how many bytes one connection may bring; 0: any number. A call
 	// counts for CallBytes more, and a frame that carries little for FrameBytes.
-	Total int64
-	Calls    rate.Limit    // a second
-	Frames   rate.Limit    // a second, of those that carry little
+	Total  int64
+	Calls  rate.Limit // a second
+	Frames rate.Limit // a second, of those that carry little
 	// Burst is for how many seconds' worth of calls and frames a caller that was
 	// quiet is not held up.
 	Burst int
