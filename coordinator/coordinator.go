@@ -18,6 +18,7 @@ type Coordinator struct {
 	o      Options
 	log    *zap.Logger
 	roster roster
+	visits *visits
 	pins   pins
 	// what open tasks have brought
 	uploads uploads
@@ -89,7 +90,7 @@ type answer struct {
 func New(ctx context.Context, o Options) (*Coordinator, error) {
 	o = o.withDefaults()
 	c := &Coordinator{
-		o: o, log: o.Log, roster: newRoster(), pins: newPins(), references: references{}, runs: map[string]*run{},
+		o: o, log: o.Log, roster: newRoster(), visits: newVisits(), pins: newPins(), references: references{}, runs: map[string]*run{},
 		inbox: make(chan input, 64), done: make(chan struct{}), names: make(chan struct{}, 1), mending: map[string]*mending{},
 	}
 	if err := c.recover(ctx); err != nil {

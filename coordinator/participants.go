@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -55,14 +53,19 @@ func awaited(t round.Task) bool { return t.Status == round.Open || t.Status == r
 
 // Attach makes l's participant one that attends, until detach is called.
 // Tasks of its that are open are offered to l. A link of the same name that
-// attended before is replaced.
+// attended before is replaced, whoever it is; Admit judges that.
 func (c *Coordinator) Attach(l Link) (detach func()) {
 	c.roster.put(l)
-	c.log.Info("participant attached", zap.String("participant", l.Name()))
+	return c.attached(l)
+}
+
+// attached has l's open tasks offered to it.
+func (c *Coordinator) attached(l Link) (detach func()) {
+	c.visits.note(c.log, "participant attached", l.Name())
 	_ = c.post(context.Background(), input{attached: l.Name()}) // a coordinator that has stopped needs no links
 	return func() {
 		if c.roster.remove(l) {
-			c.log.Info("participant detached", zap.String("participant", l.Name()))
+			c.visits.note(c.log, "participant detached", l.Name())
 			c.watchAbsence(l.Name(), c.o.Away)
 		}
 	}
