@@ -38,27 +38,21 @@ func (r *run) deactivate() {
 // activate starts unfinished runs in order of submission until MaxRuns are
 // active, each from where its state says it is.
 func (c *Coordinator) activate(ctx context.Context) {
-	free := c.o.MaxRuns - len(c.activeRuns())
-	for _, name := range c.order {
-		r := c.runs[name]
-		if free == 0 {
-			return
-		}
-		if r.active != nil || r.state.Phase.Final() {
+	for _, r := range c.unfinished[:min(len(c.unfinished), c.o.MaxRuns)] {
+		if r.active != nil {
 			continue
 		}
-		free--
 		runCtx, cancel := context.WithCancel(ctx)
 		r.active = &active{ctx: runCtx, cancel: cancel}
 		// Who was asked before a restart and does not come back is lost; he has
 		// longer to do so than who goes away in mid-round.
-		for _, t := range r.state.Tasks {
+		for t := range r.state.Tasks() {
 			if t.Status == round.Open {
 				c.watchAbsence(t.Participant, c.o.Grace)
 			}
 		}
 		for _, e := range round.Pending(r.state) {
-			c.execute(r, input{run: name}, e)
+			c.execute(r, input{run: r.state.Run}, e)
 		}
 	}
 }
@@ -66,13 +60,12 @@ func (c *Coordinator) activate(ctx context.Context) {
 // activeRuns returns the runs whose effects are carried out, in order of
 // submission.
 func (c *Coordinator) activeRuns() []*run {
-	var runs []*run
-	for _, name := range c.order {
-		if r := c.runs[name]; r.active != nil {
-			runs = append(runs, r)
+	for i, r := range c.unfinished {
+		if r.active == nil {
+			return c.unfinished[:i]
 		}
 	}
-	return runs
+	return c.unfinished
 }
 
 // attendance acts on a change in who attends.
@@ -89,10 +82,8 @@ func (c *Coordinator) attendance(in input) {
 
 // offerAgain hands a participant that has just attached what it was asked.
 func (c *Coordinator) offerAgain(r *run, participant string) {
-	for _, t := range r.state.Tasks {
-		if t.Participant == participant && t.Exchange == r.state.Exchange && (t.Status == round.Open || t.Status == round.Lost) {
-			c.offer(r, round.Offer{Round: r.state.Round, Model: r.state.Model, Deadline: r.state.Deadline, Task: *t})
-		}
+	if t, ok := r.state.TaskOf(participant); ok && awaited(t) {
+		c.offer(r, round.Offer{Round: r.state.Round, Model: r.state.Model, Deadline: r.state.Deadline, Task: t})
 	}
 }
 
@@ -109,10 +100,7 @@ func (c *Coordinator) miss(in input) {
 		return
 	}
 	for _, r := range c.activeRuns() {
-		open := func(t *round.Task) bool {
-			return t.Participant == in.gone && t.Status == round.Open && t.Exchange == r.state.Exchange
-		}
-		if slices.ContainsFunc(r.state.Tasks, open) {
+		if t, ok := r.state.TaskOf(in.gone); ok && t.Status == round.Open {
 			c.result(r.state.Run, round.ParticipantLost{Participant: in.gone, At: now()})
 		}
 	}
@@ -172,7 +160,12 @@ func draw(seed uint64, run string, sel round.Select, names []string) []string {
 // replace draws who takes a vacant seat from those who attend and were not
 // asked, keyed by (seed, run, round, attempt) and how many were asked.
 func (c *Coordinator) replace(r *run, e round.Replace) {
-	free := slices.DeleteFunc(c.roster.names(), func(name string) bool { return slices.Contains(e.Asked, name) })
+	var free []string
+	for _, name := range c.roster.names() {
+		if _, asked := slices.BinarySearch(e.Asked, name); !asked {
+			free = append(free, name)
+		}
+	}
 	done := round.Replaced{Round: e.Round, Attempt: e.Attempt, Exchange: e.Exchange, Seat: e.Seat, At: now()}
 	if len(free) > 0 {
 		random := rng.New(r.definition.Seed, "replace", r.state.Run, strconv.Itoa(e.Round), strconv.Itoa(e.Attempt), strconv.Itoa(len(e.Asked)))
@@ -199,7 +192,10 @@ func (c *Coordinator) after(d time.Duration, in input) *time.Timer {
 // result posts what became of an effect. The loop itself calls it, so it must
 // not wait for the loop.
 func (c *Coordinator) result(run string, e round.Event) {
+	r := c.runs[run]
+	r.effects.Add(1)
 	c.work.Go(func() {
+		defer r.effects.Done()
 		_ = c.post(context.Background(), input{run: run, event: e}) // as above
 	})
 }

@@ -102,12 +102,16 @@ func (w *world) submit(d Definition, initial *model.Params) error {
 // end waits for the run's last status.
 func (w *world) end(name string) RunStatus {
 	w.t.Helper()
-	changes, err := w.Watch(w.t.Context(), name)
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	var last RunStatus
-	for last = range changes {
+	for seq := uint64(0); !last.Phase.Final(); {
+		state, now, err := w.Since(w.t.Context(), name, seq)
+		if errors.Is(err, ErrClosed) {
+			break
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		last, seq = Describe(state), now
 	}
 	return last
 }
@@ -476,8 +480,8 @@ func TestSubmitRefuses(t *testing.T) {
 	if err := w.submit(definition(1), params()); !errors.Is(err, fault.Exists) {
 		t.Errorf("second of a name: got error %v, want %v", err, fault.Exists)
 	}
-	if _, err := w.Watch(t.Context(), "nobody"); !errors.Is(err, ErrNoRun) {
-		t.Errorf("watch: got error %v, want %v", err, ErrNoRun)
+	if _, _, err := w.Since(t.Context(), "nobody", 0); !errors.Is(err, ErrNoRun) {
+		t.Errorf("since: got error %v, want %v", err, ErrNoRun)
 	}
 }
 

@@ -100,14 +100,14 @@ func (c *Coordinator) assignments() map[string]assignment {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	all := map[string]assignment{}
-	for _, name := range c.order {
-		s := c.runs[name].state
+	for _, r := range c.unfinished {
+		s := r.state
 		if s.Phase != round.Exchanging {
 			continue
 		}
-		for _, t := range s.Tasks {
+		for t := range s.Tasks() {
 			if t.Status == round.Open {
-				all[t.Participant] = assignment{run: name, round: s.Round}
+				all[t.Participant] = assignment{run: s.Run, round: s.Round}
 			}
 		}
 	}

@@ -21,6 +21,9 @@ type Options struct {
 	Evaluator Evaluator
 	// Publisher makes versions visible outside; nil: they stay in the spool.
 	Publisher Publisher
+	// Results are what the Publisher leaves of runs outside; nil: nothing that
+	// stands in the way of another run of the name.
+	Results Results
 	// Strategy gives a run's strategy; nil: aggregation.Preset by name.
 	Strategy func(Definition) (aggregation.Strategy, error)
 	// Observe is told each event once it is durable, with the state after
@@ -37,8 +40,10 @@ type Options struct {
 	// MaxRuns is how many runs go on at the same time; the others wait in the
 	// order of their submission. 0: DefaultMaxRuns.
 	MaxRuns int
-	// KeepVersions keeps the model of every version in the spool, not only
-	// of the newest and the best.
+	// KeepBest keeps the version to hand out in the spool, also once its run has
+	// ended. Without a Publisher it always stays there.
+	KeepBest bool
+	// KeepVersions keeps the model of every version in the spool.
 	KeepVersions bool
 }
 

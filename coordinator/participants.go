@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -32,7 +33,7 @@ func (c *Coordinator) Awaits(participant, task string) int64 {
 	if t, ok := r.state.Task(task); !ok || t.Participant != participant || !awaited(t) || c.uploads.full(task) {
 		return 0
 	}
-	return artefactLimit(r.definition)
+	return r.definition.Contract.MaxFile()
 }
 
 // Offered tells whether participants may fetch an artefact: it is the model that
@@ -41,8 +42,8 @@ func (c *Coordinator) Awaits(participant, task string) int64 {
 func (c *Coordinator) Offered(digest string) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	for _, r := range c.runs {
-		if !r.state.Phase.Final() && r.state.Model == digest {
+	for _, r := range c.unfinished {
+		if r.state.Model == digest {
 			return true
 		}
 	}
@@ -51,15 +52,6 @@ func (c *Coordinator) Offered(digest string) bool {
 
 // awaited tells whether an answer to the task may still count.
 func awaited(t round.Task) bool { return t.Status == round.Open || t.Status == round.Lost }
-
-// artefactLimit allows 512 bytes of header a tensor beside names and data.
-func artefactLimit(d Definition) int64 {
-	limit := d.Contract.Bytes() + 4096
-	for _, t := range d.Contract.Tensors {
-		limit += 512 + int64(len(t.Name))
-	}
-	return limit
-}
 
 // Attach makes l's participant one that attends, until detach is called.
 // Tasks of its that are open are offered to l. A link of the same name that
@@ -77,7 +69,7 @@ func (c *Coordinator) Attach(l Link) (detach func()) {
 }
 
 // Attending returns the names of who attends, sorted.
-func (c *Coordinator) Attending() []string { return c.roster.names() }
+func (c *Coordinator) Attending() []string { return slices.Clone(c.roster.names()) }
 
 // Answer takes a participant's reply to a task. The artefacts it names must
 // be in the spool. When the error is nil the receipt's verdict is durable. An

@@ -14,6 +14,9 @@ func (c *Coordinator) worthRecording(state round.State, a round.Answered) bool {
 		return true
 	}
 	r := c.runs[state.Run]
+	if r == nil {
+		return false // it was removed a moment ago
+	}
 	if r.unasked == nil {
 		r.unasked = map[string]int{}
 	}

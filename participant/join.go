@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	grpcpeer "google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/accord-fl/accord/internal/fault"
@@ -31,9 +33,18 @@ type Joined struct {
 // Join redeems a token: it makes a key in the identity folder dir, which never
 // leaves it, has it certified, and puts certificate and roots beside it. When it
 // fails it may be called again, with the same key, so that an answer that was
-// lost, or a clock that was wrong, costs nothing. A certificate that is not valid
-// by this machine's clock is not taken.
-func Join(ctx context.Context, t pki.Token, dir string) (Joined, error) {
+// lost, or a clock that was wrong, costs nothing; a key that no coordinator can have
+// certified is removed. A certificate that is not valid by this machine's clock is
+// not taken.
+func Join(ctx context.Context, t pki.Token, dir string) (_ Joined, err error) {
+	_, there := os.Stat(filepath.Join(dir, pki.KeyFile))
+	var seen bool // the coordinator may have certified the key
+	defer func() {
+		if err != nil && !seen && errors.Is(there, fs.ErrNotExist) {
+			_ = os.Remove(filepath.Join(dir, pki.KeyFile)) // it may not have come so far
+			_ = os.Remove(dir)                             // fails, rightly, where something is in it
+		}
+	}()
 	key, err := keyIn(dir)
 	if err != nil {
 		return Joined{}, err
@@ -44,7 +55,8 @@ func Join(ctx context.Context, t pki.Token, dir string) (Joined, error) {
 		return Joined{}, err
 	}
 	began := time.Now()
-	response, err := enroll(ctx, t, request)
+	var response *accordv1.EnrollResponse
+	response, seen, err = enroll(ctx, t, request)
 	if err != nil {
 		return Joined{}, err
 	}
@@ -62,22 +74,25 @@ func Join(ctx context.Context, t pki.Token, dir string) (Joined, error) {
 	return joined, err
 }
 
-// enroll makes the call.
-func enroll(ctx context.Context, t pki.Token, request []byte) (*accordv1.EnrollResponse, error) {
+// enroll makes the call, and reports whether the coordinator may have certified
+// what was asked.
+func enroll(ctx context.Context, t pki.Token, request []byte) (_ *accordv1.EnrollResponse, seen bool, err error) {
 	host, _, err := net.SplitHostPort(t.Coordinator)
 	if err != nil {
-		return nil, fault.Inputf("the token's coordinator %q is not a host:port", t.Coordinator)
+		return nil, false, fault.Inputf("the token's coordinator %q is not a host:port", t.Coordinator)
 	}
 	if _, err := wire.Proxy(t.Coordinator); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	conn, err := grpc.NewClient(t.Coordinator, grpc.WithTransportCredentials(credentials.NewTLS(pki.TokenTLS(t, host))))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer conn.Close() // nothing is lost with it
-	response, err := accordv1.NewEnrollmentServiceClient(conn).Enroll(ctx, &accordv1.EnrollRequest{Secret: t.Secret, SigningRequest: request})
-	return response, explain(err, t.Coordinator)
+	var answered grpcpeer.Peer
+	response, err := accordv1.NewEnrollmentServiceClient(conn).Enroll(ctx, &accordv1.EnrollRequest{Secret: t.Secret, SigningRequest: request}, grpc.Peer(&answered))
+	seen = err == nil || answered.Addr != nil && refusal(err) == nil
+	return response, seen, explain(err, t.Coordinator)
 }
 
 // admit checks what a coordinator has answered, and keeps it: the certificate, of

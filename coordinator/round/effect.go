@@ -97,7 +97,7 @@ func (s State) progressing() []Effect {
 		return []Effect{s.selection()}
 	case Exchanging:
 		effects := []Effect{s.alarm()}
-		for _, t := range s.with(s.Exchange, Open) {
+		for _, t := range s.under().with(Open) {
 			effects = append(effects, s.offer(t))
 		}
 		return append(effects, s.replacing()...)
@@ -124,7 +124,7 @@ func (s State) releasing() []Effect {
 }
 
 // updates are the answers to the round's last exchange.
-func (s State) updates() []Task { return s.answers(len(s.Config.Exchanges) - 1) }
+func (s State) updates() []Task { return s.of(len(s.Config.Exchanges) - 1).with(Accepted) }
 
 func (s State) alarm() Effect { return Arm{s.Round, s.Attempt, s.Exchange, s.Deadline} }
 

@@ -34,8 +34,9 @@ type Answered struct {
 	Outcome     Outcome   `json:"outcome"`
 	Digest      string    `json:"digest,omitempty"`
 	Samples     int64     `json:"samples,omitempty"`
-	Reason      string    `json:"reason,omitempty"` // for any outcome but Valid
-	Later       bool      `json:"later,omitempty"`  // Refused, but perhaps not at another time
+	Reason      string    `json:"reason,omitempty"`   // for any outcome but Valid
+	Later       bool      `json:"later,omitempty"`    // Refused, but perhaps not at another time
+	Diverged    bool      `json:"diverged,omitempty"` // not Valid, because numbers were not finite
 	At          time.Time `json:"at"`
 }
 
@@ -112,6 +113,11 @@ type StopRequested struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// Removed makes a run that has ended unknown, and its name free.
+type Removed struct {
+	By string `json:"by,omitempty"` // who asked for it
+}
+
 func (Submitted) kind() string       { return "submitted" }
 func (CohortSelected) kind() string  { return "cohort_selected" }
 func (Answered) kind() string        { return "answered" }
@@ -123,6 +129,7 @@ func (Evaluated) kind() string       { return "evaluated" }
 func (Published) kind() string       { return "published" }
 func (EffectFailed) kind() string    { return "effect_failed" }
 func (StopRequested) kind() string   { return "stop_requested" }
+func (Removed) kind() string         { return "removed" }
 
 // Encode gives an event's kind and its JSON.
 func Encode(e Event) (kind string, data []byte, err error) {
@@ -160,6 +167,12 @@ func Decode(kind string, data []byte) (Event, error) {
 		return decode(data, EffectFailed{})
 	case "stop_requested":
 		return decode(data, StopRequested{})
+	case "artefact_lost":
+		return decode(data, ArtefactLost{})
+	case "not_finite":
+		return decode(data, NotFinite{})
+	case "removed":
+		return decode(data, Removed{})
 	default:
 		return nil, fmt.Errorf("decode event: kind %.40q is not known", kind)
 	}

@@ -3,7 +3,7 @@ package rpc
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -13,8 +13,10 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/accord-fl/accord/coordinator/registry"
+	"github.com/accord-fl/accord/coordinator/rpc/intake"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -30,18 +32,14 @@ type enrollment struct {
 
 // Enroll redeems a token: the site's key becomes the one that belongs.
 func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*accordv1.EnrollResponse, error) {
-	address := callerOf(ctx).address
-	if e.tries.exhausted(address) {
-		return nil, &registry.Refusal{Reason: registry.TooMany, Text: "too many tries to redeem a token from this address; wait a minute"}
+	// A token that is good always counts, whatever else came from its address. To
+	// look it up costs a hash; the request is read for it alone.
+	site, err := e.security.Registry.Invited(r.GetSecret())
+	if err != nil {
+		return nil, e.tries.failed(callerOf(ctx).address, err)
 	}
 	request, err := pki.ReadRequest(r.GetSigningRequest())
 	if err != nil {
-		e.tries.failed(address)
-		return nil, err
-	}
-	site, err := e.security.Registry.Invited(r.GetSecret())
-	if err != nil {
-		e.tries.failed(address)
 		return nil, err
 	}
 	issuer, err := e.security.Issuer()
@@ -57,8 +55,7 @@ func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*ac
 		return nil, err
 	}
 	if _, err := e.security.Registry.Enroll(ctx, r.GetSecret(), request.KeyHash, chain[0].NotAfter); err != nil {
-		e.tries.failed(address)
-		return nil, err
+		return nil, e.tries.failed(callerOf(ctx).address, err)
 	}
 	e.log.Info("site joined", zap.String("participant", site), zap.String("key", request.KeyHash[:16]), zap.String("certificate_until", chain[0].NotAfter.Format(time.RFC3339)))
 	now := e.anchors.refresh()
@@ -117,8 +114,8 @@ func (e *enrollment) Leave(ctx context.Context, r *accordv1.LeaveRequest) (*acco
 	return &accordv1.LeaveResponse{}, nil
 }
 
-// bounded cuts a text for people that came from outside.
-func bounded(text string) string { return fmt.Sprintf("%.200s", text) }
+// bounded quotes and cuts a text for people that came from outside.
+func bounded(text string) string { return quote.Cut(text, 200) }
 
 // The bounds of tries.
 const (
@@ -127,8 +124,9 @@ const (
 	maxAddresses = 4096
 )
 
-// tries limits how often an address may fail to redeem a token. Success costs
-// nothing: the sites of a cluster may share an address.
+// tries counts how often an address fails to redeem a token. Success costs
+// nothing, and nobody's failures stand in its way: the sites of a cluster may
+// share an address, with others.
 type tries struct {
 	mu        sync.Mutex
 	addresses map[string]*rate.Limiter
@@ -139,25 +137,16 @@ func newTries() *tries {
 	return &tries{addresses: map[string]*rate.Limiter{}, all: rate.NewLimiter(triesSecond, triesBurst)}
 }
 
-// exhausted tells whether an address has failed too often of late.
-func (t *tries) exhausted(address string) bool {
+// failed notes a failure, and returns what to answer: why, or, to an address that
+// has failed too often of late, that alone.
+func (t *tries) failed(address string, why error) error {
+	var refusal *registry.Refusal
+	if !errors.As(why, &refusal) {
+		return why // it is not the caller's
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	limit, known := t.addresses[hostOf(address)]
-	if !known && len(t.addresses) < maxAddresses {
-		return false
-	}
-	if !known {
-		limit = t.all
-	}
-	return limit.Tokens() < 1
-}
-
-// failed notes a failure.
-func (t *tries) failed(address string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	host := hostOf(address)
+	host := intake.Network(hostOf(address))
 	limit, known := t.addresses[host]
 	if !known {
 		t.rest()
@@ -166,7 +155,10 @@ func (t *tries) failed(address string) {
 			t.addresses[host] = limit
 		}
 	}
-	limit.Allow()
+	if limit.Allow() {
+		return why
+	}
+	return &registry.Refusal{Reason: registry.TooMany, Text: "too many tries to redeem a token from this address; wait a minute"}
 }
 
 // rest forgets addresses that have been quiet, once there are many. mu is held.

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/registry"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/spool"
@@ -24,6 +26,7 @@ var (
 	errStopping  = status.Error(codes.Unavailable, "the coordinator is stopping")
 	errSilent    = status.Error(codes.DeadlineExceeded, "the lease ran out: nothing was heard for too long")
 	errDeaf      = status.Error(codes.ResourceExhausted, "too many messages wait to be read")
+	errDisk      = status.Error(codes.Unavailable, "the coordinator's disk is full or fails at present; try again later")
 	errTalkative = status.Error(codes.ResourceExhausted, "too many replies at once")
 )
 
@@ -31,6 +34,9 @@ var (
 func toStatus(err error) error {
 	if _, ok := status.FromError(err); ok {
 		return err // also nil
+	}
+	if disk.Passing(err) {
+		return errDisk // the paths of this machine are nobody else's business
 	}
 	var refusal *registry.Refusal
 	if errors.As(err, &refusal) {
@@ -117,6 +123,9 @@ func fromStatus(err error) error {
 	case codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition, codes.Unauthenticated, codes.PermissionDenied:
 		return fault.As(fault.Input, plain)
 	case codes.Unimplemented:
+		if strings.HasPrefix(s.Message(), noMethod) {
+			return fault.Inputf("the coordinator does not know this command: it is older, upgrade it")
+		}
 		return fault.As(fault.Unavailable, errors.New("no Accord coordinator answers there"))
 	case codes.Canceled:
 		return context.Canceled
@@ -149,17 +158,19 @@ func (b blaming) RecvMsg(m any) error {
 	return err
 }
 
+// noMethod begins what a coordinator answers to a call that it does not know.
+const noMethod = "there is no method"
+
 // unknownMethod answers calls that no service knows.
 func unknownMethod(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(stream)
-	return status.Errorf(codes.Unimplemented, "there is no method %.80q", method)
+	return status.Errorf(codes.Unimplemented, noMethod+" %.80q", method)
 }
 
 func (g guard) mapped(err error, method string) error {
-	ended := errors.Is(err, pki.ErrEnded)
-	err = toStatus(err)
-	if ended || status.Code(err) == codes.Internal {
+	mapped := toStatus(err)
+	if status.Code(mapped) == codes.Internal || errors.Is(err, pki.ErrEnded) || disk.Passing(err) {
 		g.log.Error("call failed", zap.String("method", method), zap.Error(err))
 	}
-	return err
+	return mapped
 }

@@ -143,12 +143,16 @@ func submitAs(t *testing.T, c *coordinator.Coordinator, d coordinator.Definition
 // finish waits for the run's end and returns its last model.
 func finish(t *testing.T, c *coordinator.Coordinator) (coordinator.RunStatus, []float32) {
 	t.Helper()
-	changes, err := c.Watch(t.Context(), "run")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var last coordinator.RunStatus
-	for last = range changes {
+	for seq := uint64(0); !last.Phase.Final(); {
+		state, now, err := c.Since(t.Context(), "run", seq)
+		if errors.Is(err, coordinator.ErrClosed) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, seq = coordinator.Describe(state), now
 	}
 	blob, err := c.Spool().Open(last.Model)
 	if err != nil {

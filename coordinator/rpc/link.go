@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/exchange"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
@@ -79,7 +81,7 @@ func (l *link) Offer(t exchange.Task) {
 		panic("rpc: a task is always representable in JSON: " + err.Error())
 	}
 	l.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Offer{
-		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: payload},
+		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: payload, Now: timestamppb.Now()},
 	}})
 }
 

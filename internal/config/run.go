@@ -139,6 +139,7 @@ func (r Run) Validate() error {
 		"opaque needs an initial model in init, whose tensors are the run's")
 	c.require(r.Dataset == "" || exchange.ValidName(r.Dataset), "dataset", "%q can not name a site's data set: %s", r.Dataset, nameRule)
 	c.require(r.Rounds >= 1, "rounds", "want 1 or more, got %d", r.Rounds)
+	c.atMost(r.Rounds, exchange.MaxRounds, "rounds")
 	c.require(r.Fraction > 0 && r.Fraction <= 1, "fraction", "want a share above 0 and at most 1, got %v", r.Fraction)
 	c.require(r.MinSites >= 1, "min_sites", "want 1 or more, got %d", r.MinSites)
 	c.require(r.StopAt >= 0 && r.StopAt <= 1, "stop_at", "want an accuracy above 0 and at most 1 (0.99 is 99 %%), got %v", r.StopAt)
@@ -157,6 +158,11 @@ func (r Run) Validate() error {
 
 // nameRule says what exchange.ValidName wants.
 const nameRule = "letters, digits, '.', '_' and '-', starting with a letter or digit, at most 64"
+
+// atMost notes a problem when v is above limit, which sites refuse.
+func (c *checker) atMost(v, limit int, path string) {
+	c.require(v <= limit, path, "want at most %d, got %d", limit, v)
+}
 
 // positive notes a problem unless v is a finite number above 0.
 func (c *checker) positive(v float64, path string) {
