@@ -161,6 +161,7 @@ func TestRepliesAreJudged(t *testing.T) {
 		code     codes.Code // with which the stream ends instead
 	}{
 		{"understood", declined, nil, accordv1.Verdict_VERDICT_NOTED, "noted: no data", 0},
+		{"a reason that redraws the screen", exchange.Reply{Task: "t", Outcome: exchange.Declined, Reason: "no\x1b[2J\ndata"}, nil, accordv1.Verdict_VERDICT_NOTED, `noted: no\x1b[2J\ndata`, 0},
 		{"no JSON", []byte("{"), nil, accordv1.Verdict_VERDICT_REJECTED, "unexpected end of JSON", 0},
 		{"two tasks", exchange.Reply{Task: "u"}, nil, accordv1.Verdict_VERDICT_REJECTED, `about task "u"`, 0},
 		{"not valid", declined, fault.Inputf("negative samples"), accordv1.Verdict_VERDICT_REJECTED, "negative samples", 0},

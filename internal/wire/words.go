@@ -87,7 +87,7 @@ func Plain(message string) string {
 	message = strings.TrimPrefix(message, "transport: ")
 	message = strings.TrimPrefix(message, "authentication handshake failed: ")
 	if m := answered.FindStringSubmatch(message); m != nil {
-		return "the proxy that HTTPS_PROXY names answers " + quote.Text(m[1])
+		return "the proxy that HTTPS_PROXY names answers " + m[1]
 	}
 	for _, c := range causes {
 		if c.pattern.MatchString(message) {
