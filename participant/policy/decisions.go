@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // The files of decisions, in the participant's folder. The older one is what
@@ -41,6 +43,7 @@ func appendLine(dir string, l line) (err error) {
 	if err != nil {
 		return err
 	}
+	data = quote.Escaped(data) // people look at it with the tools of the system
 	path := filepath.Join(dir, DecisionsFile)
 	info, err := os.Stat(path)
 	switch {
