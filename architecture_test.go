@@ -26,6 +26,7 @@ var rules = []struct {
 	{"internal/testdata", nil},
 	{"internal/atomicfile", []string{"internal/disk"}},
 	{"internal/disk", []string{"internal/disk"}},
+	{"internal/checkpoint", nil},
 	{"internal/yamltree", []string{"internal/fault", "internal/quote"}},
 	{"internal/quote", []string{"internal/fault"}},
 	{"internal/version", nil},
@@ -47,7 +48,7 @@ var rules = []struct {
 	{"proto", nil},
 	// The state machine imports the standard library only.
 	{"coordinator/round", []string{}},
-	{"coordinator/journal", []string{"internal/atomicfile", "internal/disk", "internal/fault"}},
+	{"coordinator/journal", []string{"internal/atomicfile", "internal/checkpoint", "internal/disk", "internal/fault"}},
 	{"coordinator/registry", []string{"coordinator/journal", "exchange", "internal/"}},
 	{"coordinator/membership", []string{"coordinator", "internal/"}},
 	{"coordinator/rpc", []string{"coordinator", "exchange", "internal/", "model", "proto/"}},

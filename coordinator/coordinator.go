@@ -26,20 +26,25 @@ type Coordinator struct {
 	done    chan struct{} // closed when Run has returned
 	work    sync.WaitGroup
 	head    uint64
+	names   chan struct{} // holds one token while a name is given out or made free
+	// how often states refer to artefacts; the loop's alone
+	references references
 
 	// The loop alone writes what follows mu, and reads it without mu.
-	mu       sync.RWMutex
-	runs     map[string]*run
-	order    []string
-	watchers map[chan RunStatus]string
-	closed   bool // Run has returned
+	mu         sync.RWMutex
+	runs       map[string]*run
+	order      []*run // all of them, in order of submission
+	unfinished []*run // likewise; the first ones are active
 }
 
 // run is one run's state and definition.
 type run struct {
 	state      round.State
 	definition Definition
-	active     *active // nil: it has ended, or its turn has not come
+	number     uint64        // sequence number of the record that submitted it
+	seq        uint64        // and of its last record
+	changed    chan struct{} // closed with the next change; nil: nobody waits for it
+	active     *active       // nil: it has ended, or its turn has not come
 	// measured is what the effects found last. They write it, under mu.
 	measured measuredModel
 	// updates holds what accepted answers told beside their artefacts, by
@@ -54,6 +59,7 @@ type run struct {
 	// training is how long the windows of each round were open that is not
 	// published yet. Not recovered.
 	training map[int]time.Duration
+	effects  sync.WaitGroup // those that are carried out beside the loop
 }
 
 // input is what the loop is told: an event of a run, or a change in who
@@ -79,8 +85,8 @@ type answer struct {
 func New(ctx context.Context, o Options) (*Coordinator, error) {
 	o = o.withDefaults()
 	c := &Coordinator{
-		o: o, log: o.Log, roster: newRoster(), pins: newPins(), runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
-		inbox: make(chan input, 64), done: make(chan struct{}),
+		o: o, log: o.Log, roster: newRoster(), pins: newPins(), references: references{}, runs: map[string]*run{},
+		inbox: make(chan input, 64), done: make(chan struct{}), names: make(chan struct{}, 1),
 	}
 	if err := c.recover(ctx); err != nil {
 		return nil, err
@@ -92,8 +98,9 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 var ErrClosed = fault.As(fault.Unavailable, errors.New("the coordinator has stopped"))
 
 // Run drives all runs until ctx ends, and returns nil then. Any other error
-// means that an event could not be made durable; what was not recorded has
-// not happened, and a new process goes on from there.
+// means that an event could not be made durable, for another reason than a disk
+// that is full or fails, which Run waits for; what was not recorded has not
+// happened, and a new process goes on from there.
 func (c *Coordinator) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
@@ -103,7 +110,6 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		}
 		close(c.done)
 		c.work.Wait()
-		c.closeWatchers()
 	}()
 	c.activate(ctx)
 	for {
@@ -111,7 +117,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case in := <-c.inbox:
-			if err := c.apply(ctx, c.drain(in)); err != nil {
+			if err := c.apply(ctx, c.drain(in)); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}

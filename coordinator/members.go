@@ -48,6 +48,15 @@ type Member struct {
 	Round   int    `json:"round,omitempty"`
 	Load    int    `json:"load"` // tasks that it has in hand
 
+	// ClockSeconds is by how much a participant's clock was ahead of the
+	// coordinator's when it came; nil: not known.
+	ClockSeconds *float64 `json:"clock_seconds,omitempty"`
+	// Roots are the fingerprints of the roots that a participant trusts, Certified
+	// is that of the root above its certificate; while it attends, and where it is
+	// known. One of an institution's own authority has no Certified.
+	Roots     []string `json:"roots,omitempty"`
+	Certified string   `json:"certified,omitempty"`
+
 	Capabilities exchange.Capabilities `json:"capabilities"`
 }
 
@@ -91,14 +100,14 @@ func (c *Coordinator) assignments() map[string]assignment {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	all := map[string]assignment{}
-	for _, name := range c.order {
-		s := c.runs[name].state
+	for _, r := range c.unfinished {
+		s := r.state
 		if s.Phase != round.Exchanging {
 			continue
 		}
-		for _, t := range s.Tasks {
+		for t := range s.Tasks() {
 			if t.Status == round.Open {
-				all[t.Participant] = assignment{run: name, round: s.Round}
+				all[t.Participant] = assignment{run: s.Run, round: s.Round}
 			}
 		}
 	}

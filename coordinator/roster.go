@@ -30,6 +30,7 @@ type Link interface {
 type roster struct {
 	mu    sync.Mutex
 	links map[string]Link
+	order []string               // the links' names, sorted; nil: to be made when needed
 	away  map[string]*time.Timer // that ends the patience with who is not there
 	left  time.Time              // when the last one did
 
@@ -45,6 +46,9 @@ func (r *roster) put(l Link) {
 	r.mu.Lock()
 	old := r.links[l.Name()]
 	r.links[l.Name()] = l
+	if old == nil {
+		r.order = nil
+	}
 	r.memory.came(l.Name())
 	if t := r.away[l.Name()]; t != nil {
 		t.Stop()
@@ -64,6 +68,7 @@ func (r *roster) remove(l Link) bool {
 		return false
 	}
 	delete(r.links, l.Name())
+	r.order = nil
 	r.memory.left(l)
 	r.left = time.Now()
 	return true
@@ -113,9 +118,12 @@ func (r *roster) get(name string) (Link, bool) {
 	return l, ok
 }
 
-// names of who attends, sorted.
+// names of who attends, sorted. The caller must not change them.
 func (r *roster) names() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Sorted(maps.Keys(r.links))
+	if r.order == nil {
+		r.order = slices.Sorted(maps.Keys(r.links))
+	}
+	return r.order
 }

@@ -142,3 +142,13 @@ func (c Contract) Size() int {
 
 // Bytes returns the size of the tensors' data, 4 bytes an element.
 func (c Contract) Bytes() int64 { return 4 * int64(c.Size()) }
+
+// MaxFile is how large, in bytes, a safetensors file of the contract's tensors
+// may be: their data and a generous header, 512 bytes a tensor beside its name.
+func (c Contract) MaxFile() int64 {
+	limit := c.Bytes() + 4096
+	for _, t := range c.Tensors {
+		limit += 512 + int64(len(t.Name))
+	}
+	return limit
+}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -146,10 +147,34 @@ func (f *File) CheckFinite() error {
 		}
 		if bad := notFinite(block); bad >= 0 {
 			i := f.tensorAt(at + bad)
-			return fault.Inputf("tensor %q: element %d is %v: weights must be finite", f.tensors[i].Name, at+bad-f.starts[i], block[bad])
+			return notFinitef(f.tensors[i].Name, at+bad-f.starts[i], block[bad])
 		}
 	}
 	return nil
+}
+
+// ErrNotFinite is in the chain of errors about weights that are NaN or infinite.
+var ErrNotFinite = fault.As(fault.Input, errors.New("weights must be finite"))
+
+func notFinitef(tensor string, element int, value float32) error {
+	return fmt.Errorf("tensor %q: element %d is %v: %w", tensor, element, value, ErrNotFinite)
+}
+
+// CheckFinite names the first of values that is NaN or infinite; they are the
+// elements from off on of the contract's tensors, in its order, end to end.
+func (c Contract) CheckFinite(values []float32, off int) error {
+	bad := notFinite(values)
+	if bad < 0 {
+		return nil
+	}
+	element := off + bad
+	for _, t := range c.Tensors {
+		if element < t.Len() {
+			return notFinitef(t.Name, element, values[bad])
+		}
+		element -= t.Len()
+	}
+	return notFinitef("", element, values[bad])
 }
 
 // notFinite returns the index of the first value that is NaN or infinite, -1
@@ -172,7 +197,7 @@ func (f *File) Params() (*Params, error) {
 			return nil, err
 		}
 		if bad := notFinite(t.Data); bad >= 0 {
-			return nil, fault.Inputf("tensor %q: element %d is %v: weights must be finite", f.tensors[i].Name, bad, t.Data[bad])
+			return nil, notFinitef(f.tensors[i].Name, bad, t.Data[bad])
 		}
 	}
 	return p, nil

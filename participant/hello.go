@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/accord-fl/accord/exchange"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
@@ -16,8 +17,10 @@ import (
 type welcome struct {
 	protocol int
 	lease    time.Duration
-	load     bool // it reads the load that renewals tell
-	turns    bool // it says when a large upload may begin
+	load     bool      // it reads the load that renewals tell
+	turns    bool      // it says when a large upload may begin
+	roots    bool      // it sends roots, and reads which the site trusts
+	now      time.Time // the coordinator's clock; zero: not told
 }
 
 func (o Options) helloMessage() *accordv1.AttendRequest {
@@ -28,6 +31,8 @@ func (o Options) helloMessage() *accordv1.AttendRequest {
 		Protocol:       int32(h.Protocol),
 		OldestProtocol: int32(h.Oldest),
 		Features:       h.Features,
+		Now:            timestamppb.Now(),
+		Roots:          h.Roots,
 		Capabilities: &accordv1.Capabilities{
 			Trainer:          h.Capabilities.Trainer,
 			Cores:            int32(h.Capabilities.Cores),
@@ -62,6 +67,8 @@ func readWelcome(m *accordv1.AttendResponse) (welcome, error) {
 		protocol: protocol, lease: lease,
 		load:  slices.Contains(w.GetFeatures(), exchange.FeatureLoad),
 		turns: slices.Contains(w.GetFeatures(), exchange.FeatureTurns),
+		roots: slices.Contains(w.GetFeatures(), exchange.FeatureRoots),
+		now:   toTime(w.GetNow()),
 	}, nil
 }
 
@@ -72,4 +79,12 @@ func (s *session) leaseRenewal(w welcome) *accordv1.AttendRequest {
 		r.Load = int32(s.worker.activity().load)
 	}
 	return &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Renewal{Renewal: r}}
+}
+
+// toTime reads a time; one that is not told is zero.
+func toTime(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
 }

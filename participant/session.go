@@ -30,8 +30,11 @@ type session struct {
 	renewal  accordv1.EnrollmentServiceClient
 	stream   accordv1.FederationService_AttendClient
 	incoming chan *accordv1.AttendResponse
-	outgoing chan exchange.Reply
+	outgoing chan kept
 	granted  welcome // set before anything is delivered
+
+	superseded chan struct{} // holds one token when another root certifies now
+	changed    chan struct{} // holds one token when roots or certificate have changed
 }
 
 // attend attends once and returns why that ended, never nil. It calls
@@ -53,7 +56,10 @@ func (p *peer) attend(ctx context.Context, welcomed func()) error {
 		client:   accordv1.NewFederationServiceClient(conn),
 		renewal:  accordv1.NewEnrollmentServiceClient(conn),
 		incoming: make(chan *accordv1.AttendResponse),
-		outgoing: make(chan exchange.Reply),
+		outgoing: make(chan kept),
+
+		superseded: make(chan struct{}, 1),
+		changed:    make(chan struct{}, 1),
 	}
 	connected := context.AfterFunc(ctx, cancel) // but a dial need not
 	s.stream, err = s.client.Attend(streaming)
@@ -110,6 +116,10 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 			err = s.say(streaming, replyMessage(r))
 		case <-renew.C:
 			err = s.say(streaming, s.leaseRenewal(welcome))
+		case <-s.changed:
+			if welcome.roots {
+				err = s.say(streaming, s.trustMessage())
+			}
 		case <-streaming.Done():
 			return streaming.Err()
 		case <-ctx.Done():
@@ -123,6 +133,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 
 // enter says hello and waits for the welcome.
 func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
+	began := time.Now()
 	if err := s.say(streaming, s.options.helloMessage()); err != nil {
 		return welcome{}, err
 	}
@@ -132,8 +143,12 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	case m := <-s.incoming:
 		w, err := readWelcome(m)
 		if err == nil {
+			s.clock.observe(w.now, began.Add(time.Since(began)/2)) // half of the way there and back
 			s.log.Info("attending", zap.String("participant", s.options.Name), zap.String("coordinator", s.options.Coordinator),
 				zap.String("coordinator_version", quote.Cut(m.GetWelcome().GetVersion(), exchange.MaxVersion)), zap.Duration("lease", w.lease), zap.Int("protocol", w.protocol))
+			if !w.now.IsZero() {
+				wire.LogClock(s.log, "coordinator", wire.Ahead(w.now, began))
+			}
 		}
 		return w, err
 	case <-patience.C:
@@ -165,7 +180,7 @@ func (s *session) say(streaming context.Context, m *accordv1.AttendRequest) erro
 func (s *session) handle(m *accordv1.AttendResponse) error {
 	switch m := m.GetMessage().(type) {
 	case *accordv1.AttendResponse_Offer:
-		return s.worker.offer(readOffer(m.Offer))
+		return s.accept(m.Offer)
 	case *accordv1.AttendResponse_Cancel:
 		s.worker.cancel(m.Cancel.GetTask(), quote.Cut(m.Cancel.GetReason(), exchange.MaxReason))
 		return nil
@@ -177,9 +192,19 @@ func (s *session) handle(m *accordv1.AttendResponse) error {
 		return s.settle(receipt)
 	case *accordv1.AttendResponse_Keyring:
 		return s.offerKeys(m.Keyring.GetKeys())
+	case *accordv1.AttendResponse_Roots:
+		return s.takeRoots(m.Roots)
 	default:
 		return fmt.Errorf("the coordinator said something unknown: %T", m)
 	}
+}
+
+// accept passes an offer on to the worker.
+func (s *session) accept(o *accordv1.Offer) error {
+	s.clock.observe(toTime(o.GetNow()), time.Now())
+	t, refusal := readOffer(o)
+	t.until = s.clock.when(t.Deadline)
+	return s.worker.offer(t, refusal)
 }
 
 // settle ends the story of a reply.

@@ -47,9 +47,6 @@ func (s *session) upload(ctx context.Context, r exchange.Reply) error {
 // breaks off.
 func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefact) error {
 	blob, err := s.state.spool.Open(a.Digest)
-	if errors.Is(err, spool.ErrNotFound) {
-		return &lostUpdate{err}
-	}
 	if err != nil {
 		return err
 	}
@@ -64,7 +61,7 @@ func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefac
 		case codes.InvalidArgument:
 			return &lostUpdate{errors.New(plain(err))}
 		}
-		if err == nil || ctx.Err() != nil || try == maxUploads {
+		if err == nil || ctx.Err() != nil || try == maxUploads || spool.Gone(err) {
 			return err
 		}
 		wait := retry.NextBackOff()

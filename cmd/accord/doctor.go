@@ -15,6 +15,7 @@ import (
 
 	"github.com/accord-fl/accord/dataset"
 	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/quote"
@@ -136,7 +137,7 @@ func nearest(dir string) string {
 const wantFree = 4 << 30
 
 func checkDisk(dir string) participant.Finding {
-	free, err := freeSpace(nearest(dir))
+	free, _, err := disk.Space(nearest(dir))
 	if err != nil {
 		return participant.Finding{Check: "disk", OK: true, Detail: "not known here: " + err.Error()}
 	}

@@ -71,8 +71,8 @@ func (f founding) identityDir() string    { return filepath.Join(f.coordinatorDi
 func (f founding) adminDir() string       { return filepath.Join(f.dir, "admin") }
 func (f founding) caDir() string          { return filepath.Join(f.dir, "ca") }
 
-// found makes all files, or says why not.
-func (f founding) found() error {
+// found makes all files, or says why not, and then leaves none.
+func (f founding) found() (err error) {
 	hosts, err := f.hosts()
 	if err != nil {
 		return err
@@ -89,6 +89,12 @@ func (f founding) found() error {
 	if _, err := os.Stat(f.dir); !errors.Is(err, fs.ErrNotExist) {
 		return fault.As(fault.Exists, fmt.Errorf("%s is there already: a federation is made in a new folder", f.dir))
 	}
+	made := willMake(f.dir)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, made.all())
+		}
+	}()
 	for _, dir := range []string{f.dir, f.coordinatorDir(), f.identityDir(), f.adminDir()} {
 		if err := pki.MakeFolder(dir); err != nil {
 			return err

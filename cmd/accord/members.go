@@ -14,6 +14,7 @@ import (
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
+	"github.com/accord-fl/accord/internal/wire"
 )
 
 func newMembersCmd() *cobra.Command {
@@ -25,7 +26,8 @@ func newMembersCmd() *cobra.Command {
 coordinator started have to train with, and what they work on. A site attends
 while its lease is renewed; "heard" is how long ago that was. One that was
 invited and has not joined, was revoked or has left is listed as such. What the column gossip says,
-where sites gossip, is a hint. With --watch the table follows the changes until
+where sites gossip, is a hint. The column clock is there when a site's clock was not the coordinator's
+as it came, and says by how much. With --watch the table follows the changes until
 Ctrl-C; with --json it is one JSON document, or one a change.`,
 		Example: "  accord members\n  accord members --watch\n  accord members --json",
 		Args:    cobra.NoArgs,
@@ -115,7 +117,7 @@ func presentTexts(texts ...string) []string {
 func membersTable(members []coordinator.Member, now time.Time) term.Table {
 	table := term.Table{Columns: []term.Column{
 		{Title: "name"}, {Title: "role"}, {Title: "state"}, {Title: "since"}, {Title: "gossip"}, {Title: "heard", Right: true},
-		{Title: "works on"}, {Title: "load", Right: true}, {Title: "trainer"}, {Title: "cores", Right: true}, {Title: "memory", Right: true},
+		{Title: "clock"}, {Title: "works on"}, {Title: "load", Right: true}, {Title: "trainer"}, {Title: "cores", Right: true}, {Title: "memory", Right: true},
 		{Title: "samples/s", Right: true}, {Title: "data sets"}, {Title: "version"},
 	}}
 	for _, m := range members {
@@ -126,7 +128,7 @@ func membersTable(members []coordinator.Member, now time.Time) term.Table {
 		table.Rows = append(table.Rows, term.Row{
 			Strong: m.Run != "" && m.State == coordinator.Attending,
 			Cells: []string{
-				m.Name, string(m.Role), string(m.State), ago(now, m.Since), m.Gossip, ago(now, m.Heard),
+				m.Name, string(m.Role), string(m.State), ago(now, m.Since), m.Gossip, ago(now, m.Heard), clockOf(m),
 				workText(m), load, c.Trainer, number(float64(c.Cores)), bytesText(c.Memory),
 				number(c.SamplesPerSecond), strings.Join(c.Datasets, " "), m.Version,
 			},
@@ -141,6 +143,21 @@ func ago(now, t time.Time) string {
 		return ""
 	}
 	return term.Clock(now.Sub(t))
+}
+
+// clockOf says how wrong a member's clock is; "" where it is not worth a word.
+func clockOf(m coordinator.Member) string {
+	if m.ClockSeconds == nil {
+		return ""
+	}
+	ahead := time.Duration(*m.ClockSeconds * float64(time.Second))
+	switch {
+	case ahead >= wire.ClockNotable:
+		return wire.Span(ahead) + " ahead"
+	case ahead <= -wire.ClockNotable:
+		return wire.Span(ahead) + " behind"
+	}
+	return ""
 }
 
 // number is a whole number with separators; "" for what is not known.

@@ -27,7 +27,8 @@ func newParticipantInspectCmd() *cobra.Command {
 		Short: "Show exactly what would leave this site for a run",
 		Long: `Show exactly what leaves this site for a run that was offered to it: what it tells
 of itself, what an update holds, and the answers that wait to be sent, with the
-range and norm of every tensor. It reads the site's folder alone, and works while
+range and norm of every tensor. It also shows the limits that this site sets, and
+what it did not allow of the run of late. It reads the site's folder alone, and works while
 the participant runs.`,
 		Example: "  accord participant inspect digits-three-sites -f configs/participant.yaml",
 		Args:    cobra.ExactArgs(1),
@@ -41,6 +42,9 @@ the participant runs.`,
 				return err
 			}
 			options := optionsOf(cfg)
+			if options.Reserve, err = reserveOf(cfg.Policy); err != nil {
+				return err
+			}
 			if cfg.Trainer != config.TrainerExec {
 				options.Capabilities.SamplesPerSecond = trainer.Calibrated(filepath.Join(cfg.Dir, calibrationFile), threadsOf(cfg))
 			}
@@ -71,9 +75,10 @@ func describeFacts(f policy.Facts, digest string) quote.Raw {
 	line := func(key, format string, args ...any) {
 		b.Printf("%-14s %s\n", key, quote.Sprintf(format, args...))
 	}
-	line("run", "%s, %d rounds of %s", f.Run, f.Rounds, f.Strategy)
+	line("run", "%s, at most %d rounds of %s", f.Run, f.Rounds, f.Strategy)
 	line("model", "%s parameters, contract %.12s", humanize.Comma(int64(f.Parameters)), f.Contract)
 	line("plan", "%s", inline(f.Plan))
+	line("learning rate", "%g at most", f.Plan.Optimizer.LR)
 	line("weighs by", "%s", yes(f.SendSamples, "the number of samples", "nothing"))
 	line("data set", "%s", orElse(f.Dataset, "the site's default"))
 	line("trained by", "%s", f.Trainer)
@@ -112,6 +117,13 @@ func printInspection(w io.Writer, in participant.Inspection) error {
 	} else {
 		line("this site", "would not train it now: %s (%s)", in.Reason, in.Rule)
 	}
+	if in.Answered > 0 {
+		line("answered", "%d rounds, the last is round %d", in.Answered, in.LastRound)
+	}
+	line("limits", "%s", describeLimits(in.Limits))
+	for _, n := range in.NotAllowed {
+		line("not allowed", "%s, round %d: %s (%s)", n.At.Local().Format(time.DateTime), n.Round, n.Reason, n.Rule)
+	}
 	h := in.Hello
 	b.Printf("\nTold when the site attends:\n")
 	line("  name", "%s", h.Name)
@@ -134,6 +146,31 @@ func printInspection(w io.Writer, in participant.Inspection) error {
 		return err
 	}
 	return printWaiting(w, in.Waiting)
+}
+
+// describeLimits tells the bounds that the site sets.
+func describeLimits(l participant.Limits) string {
+	var parts []string
+	if l.MaxEpochs > 0 {
+		parts = append(parts, fmt.Sprintf("%d epochs a round", l.MaxEpochs))
+	}
+	if l.MaxParameters > 0 {
+		parts = append(parts, humanize.Comma(int64(l.MaxParameters))+" parameters")
+	}
+	if l.MaxModel > 0 {
+		parts = append(parts, "a model of "+humanize.Bytes(uint64(l.MaxModel)))
+	}
+	var reserve []string
+	if l.ReserveBytes > 0 {
+		reserve = append(reserve, humanize.Bytes(uint64(l.ReserveBytes)))
+	}
+	if l.ReservePercent > 0 {
+		reserve = append(reserve, fmt.Sprintf("%g %%", l.ReservePercent))
+	}
+	if len(reserve) > 0 {
+		parts = append(parts, strings.Join(reserve, " or ")+" of the disk stay free")
+	}
+	return strings.Join(append(parts, fmt.Sprintf("each round answered once, and %d times again after restores", l.MaxRepeats)), "; ")
 }
 
 func yes(b bool, yes, no string) string {

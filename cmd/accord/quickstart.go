@@ -230,7 +230,7 @@ func (q *quickstart) site(ctx context.Context, g *errgroup.Group, client *rpc.Cl
 	if err != nil {
 		return err
 	}
-	if err := participant.Join(ctx, token, cfg.Identity); err != nil {
+	if _, err := participant.Join(ctx, token, cfg.Identity); err != nil {
 		return err
 	}
 	if err := writeSiteConfig(file, cfg); err != nil {

@@ -96,5 +96,17 @@ func (s *steering) submit(ctx context.Context, run config.Run, quiet bool) error
 	if note != "" {
 		more = quote.Sprintf("Initial model: %s.\n", note)
 	}
-	return quote.Fprintf(s.stdout, "Run %s is queued.\n%s\nNext:\n  %s\n", name, more, s.again("run", "watch", name))
+	return quote.Fprintf(s.stdout, "Run %s is queued.\n%s%s\nNext:\n  %s\n", name, more, quote.Raw(needed(run)), s.again("run", "watch", name))
+}
+
+// needed says how many sites must contribute to each version of a run.
+func needed(run config.Run) string {
+	switch n := run.Window.Minimum; n {
+	case 0:
+		return "Each round needs updates from two sites, or from half of the selected sites if that is more.\n"
+	case 1:
+		return "Each round needs an update from one site.\n"
+	default:
+		return fmt.Sprintf("Each round needs updates from %d sites.\n", n)
+	}
 }

@@ -69,10 +69,18 @@ func (s simulator) simulate(ctx context.Context, cfg config.Run, command []strin
 	if err := s.prepare(&o); err != nil {
 		return o, err
 	}
+	above := willMake(parentOf(dir))
 	if o.folder, err = s.open(cfg, dir); err != nil {
+		above.empty()
 		return o, err
 	}
-	if err = s.federate(ctx, &o); err == nil {
+	err = s.federate(ctx, &o)
+	if err != nil && s.flags.resume == "" && o.result.State.Run == "" && ctx.Err() == nil {
+		// Nothing has begun that could be resumed.
+		err = errors.Join(err, os.RemoveAll(o.folder.Dir()))
+		above.empty()
+	}
+	if err == nil {
 		err = o.summarise(ctx, start)
 	}
 	if err == nil && cfg.Simulation.Baselines {
@@ -217,18 +225,31 @@ func (s simulator) open(cfg config.Run, dir string) (report.Folder, error) {
 	if s.flags.resume != "" {
 		return report.Open(dir)
 	}
+	cfg, err := absolute(cfg)
+	if err != nil {
+		return report.Folder{}, err
+	}
+	text, err := cfg.Marshal()
+	if err != nil {
+		return report.Folder{}, err
+	}
 	folder, err := newFolder(dir, cfg.Name)
 	if err != nil {
 		return folder, err
 	}
-	if cfg, err = absolute(cfg); err != nil {
+	if err := atomicfile.WriteBytes(folder.Path(runFile), text); err != nil {
+		folder.RemoveIfEmpty()
 		return folder, err
 	}
-	text, err := cfg.Marshal()
-	if err != nil {
-		return folder, err
+	return folder, nil
+}
+
+// parentOf is the folder that newFolder makes the run folder out in.
+func parentOf(out string) string {
+	if out == "" {
+		return report.DefaultParent
 	}
-	return folder, atomicfile.WriteBytes(folder.Path(runFile), text)
+	return filepath.Dir(out)
 }
 
 // absolute makes the paths in cfg independent of the working folder and of

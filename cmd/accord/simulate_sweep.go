@@ -30,11 +30,13 @@ func (s simulator) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	above := willMake(parentOf(s.flags.out))
+	defer above.empty() // after the folder, when the first run could not even begin
 	folder, err := newFolder(s.flags.out, s.cfg.Name)
 	if err != nil {
 		return err
 	}
-	defer folder.RemoveIfEmpty() // when the first run could not even begin
+	defer folder.RemoveIfEmpty()
 	dir := folder.Dir()
 	var sum sweepSummary
 	var accuracies []float64

@@ -23,7 +23,7 @@ func (s State) fail(reason string, at time.Time, resume Phase) (State, []Effect,
 	s, withdrawn := s.withdraw("the attempt failed")
 	s.Reason = reason
 	if s.exhausted() && !waits {
-		s, effects := s.giveUp()
+		s, effects := s.giveUp(Failed, reason)
 		return s, append(withdrawn, effects...), nil
 	}
 	if waits {
@@ -42,30 +42,34 @@ func (s State) waits(at time.Time) bool {
 	if s.Phase != Exchanging {
 		return false
 	}
-	later, possible := 0, s.count(s.Exchange, Accepted)
-	for _, t := range s.with(s.Exchange, Declined) {
+	later, possible := 0, s.Count(Accepted)
+	for _, t := range s.under().with(Declined) {
 		if t.Later {
 			later++
 		}
 	}
 	if at.Before(s.Deadline) {
-		possible += s.count(s.Exchange, Open)
+		possible += s.Count(Open)
 	}
 	_, minimum := s.bounds()
 	return later > 0 && possible+later >= minimum
 }
 
-// giveUp fails the run, once the version of the round before is out.
-func (s State) giveUp() (State, []Effect) {
+// giveUp ends the run in a final phase, once the version of the round before is
+// out.
+func (s State) giveUp(p Phase, reason string) (State, []Effect) {
+	s, withdrawn := s.withdraw("the attempt failed")
+	s.Reason = reason
 	r := s.Release
 	if r == nil || r.Round == s.Round {
-		return s.end(Failed), nil
+		return s.end(p), withdrawn
 	}
-	s.Phase, s.Resume = Evaluating, Failed
+	s.Phase, s.Resume = Evaluating, p
 	if r.Measured {
 		s.Phase = Publishing
 	}
-	return s.unhalt()
+	s, effects := s.unhalt()
+	return s, append(withdrawn, effects...)
 }
 
 // pause before the attempt that follows attempt: 1 s, doubling, at most a
@@ -79,7 +83,7 @@ func (s State) retry() (State, []Effect, error) {
 	s.Phase, s.Resume, s.Attempt = s.Resume, "", s.Attempt+1
 	s, effects := s.unhalt()
 	if s.Phase == Selecting {
-		s.Tasks = nil
+		s.clear()
 		effects = append(effects, s.selection())
 	}
 	return s, effects, nil

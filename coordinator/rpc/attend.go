@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,7 +67,10 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 		cancel()
 		return err
 	}
-	a.link = newLink(hello)
+	a.link = newLink(hello, certifiedBy(ctx))
+	if ahead := a.link.trusts(nil).ahead; ahead != nil {
+		wire.LogClock(f.log, "participant", *ahead, zap.String("participant", hello.Name))
+	}
 	a.link.say(f.welcome(hello))
 	go func() { failed <- a.send(ctx) }()
 
@@ -75,6 +79,7 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	defer cancel()
 	detach := f.coordinator.Attach(a.link)
 	defer detach()
+	defer f.anchors.enter(a.link)()
 	a.lease.Reset(f.options.Lease)
 	close(a.admitted)
 	f.log.Debug("participant attends", zap.String("participant", hello.Name), zap.String("version", hello.Version),
@@ -141,7 +146,7 @@ func (a *attendance) hello(failed <-chan error) (exchange.Hello, error) {
 
 // converse waits until the attendance ends, and returns why.
 func (a *attendance) converse(failed <-chan error) error {
-	rekeyed := a.handKeys()
+	rekeyed, rerooted := a.handKeys(), a.handRoots(false)
 	for {
 		select {
 		case err := <-failed:
@@ -151,6 +156,8 @@ func (a *attendance) converse(failed <-chan error) error {
 			return err
 		case <-rekeyed:
 			rekeyed = a.handKeys()
+		case <-rerooted:
+			rerooted = a.handRoots(true)
 		case <-a.link.down:
 			return a.link.reason
 		case <-a.lease.C:
@@ -178,6 +185,8 @@ func (a *attendance) hear(m *accordv1.AttendRequest) error {
 	case *accordv1.AttendRequest_Farewell:
 		a.log.Info("participant says farewell", zap.String("participant", a.link.Name()), zap.String("reason", bounded(m.Farewell.GetReason())))
 		return io.EOF
+	case *accordv1.AttendRequest_Trust:
+		return a.hearTrust(m.Trust)
 	default:
 		return fault.Inputf("a message of kind %T is not expected here", m)
 	}
@@ -196,6 +205,9 @@ func (a *attendance) answer(ctx context.Context) {
 				return
 			}
 			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: wire.FromReceipt(receipt)}})
+			if receipt.Verdict == exchange.Late {
+				a.coordinator.OfferAgain(a.link.Name(), r.GetTask()) // only now, or the participant would still have an answer to it
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -232,5 +244,6 @@ func (a *attendance) submit(ctx context.Context, r *accordv1.Reply) (exchange.Re
 	if len(reply.Reason) <= exchange.MaxReason { // a longer one is refused
 		reply.Reason = quote.Cut(reply.Reason, exchange.MaxReason)
 	}
+	reply.Offer = hex.EncodeToString(r.GetOfferDigest())
 	return a.coordinator.Answer(ctx, a.link.Name(), reply)
 }

@@ -22,6 +22,7 @@ type federation struct {
 	options     Options
 	uploads     *turns          // of large ones
 	downloads   *turns          // the same
+	anchors     *anchors        // nil without certificates
 	stopping    <-chan struct{} // closed when the server is to stop
 	log         *zap.Logger
 }

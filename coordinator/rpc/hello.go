@@ -51,6 +51,9 @@ func (f *federation) welcome(h exchange.Hello) *accordv1.AttendResponse {
 	if f.options.Keyring != nil {
 		features = append(features, exchange.FeatureGossip)
 	}
+	if f.anchors != nil {
+		features = append(features, exchange.FeatureRoots)
+	}
 	return &accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: &accordv1.Welcome{
 		Version:  f.options.Version,
 		Protocol: int32(protocol),

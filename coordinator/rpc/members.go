@@ -106,6 +106,7 @@ func fromMember(m coordinator.Member) *accordv1.Member {
 		Version: m.Version, Run: m.Run, Round: int32(m.Round), Load: int32(m.Load),
 		Trainer: m.Capabilities.Trainer, Cores: int32(m.Capabilities.Cores), Memory: m.Capabilities.Memory,
 		SamplesPerSecond: m.Capabilities.SamplesPerSecond, Datasets: m.Capabilities.Datasets,
+		ClockSeconds: m.ClockSeconds, Roots: m.Roots, Certified: m.Certified,
 	}
 }
 
@@ -118,6 +119,7 @@ func toMember(m *accordv1.Member) coordinator.Member {
 			Trainer: m.GetTrainer(), Cores: int(m.GetCores()), Memory: m.GetMemory(),
 			SamplesPerSecond: m.GetSamplesPerSecond(), Datasets: m.GetDatasets(),
 		},
+		ClockSeconds: m.ClockSeconds, Roots: m.GetRoots(), Certified: m.GetCertified(),
 	}
 }
 

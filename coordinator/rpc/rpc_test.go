@@ -66,6 +66,7 @@ func (f *fake) Misunderstood(_ context.Context, participant, task string, why er
 
 func (f *fake) Awaits(string, string) int64 { return f.limit }
 func (f *fake) Stored(string, string)       {}
+func (f *fake) OfferAgain(string, string)   {}
 func (f *fake) Offered(digest string) bool  { return digest != f.hidden }
 func (f *fake) Spool() *spool.Spool         { return f.blobs }
 

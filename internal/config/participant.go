@@ -55,7 +55,7 @@ func DefaultParticipant() Participant {
 		Dir:         "participant",
 		Trainer:     TrainerBuiltin,
 		Exec:        Exec{Timeout: 10 * time.Minute},
-		Policy:      Policy{ShareSamples: true, ShareMetrics: true, Approve: ApproveAuto},
+		Policy:      Policy{ShareSamples: true, ShareMetrics: true, Approve: ApproveAuto, MaxRepeats: 3},
 		LogLevel:    "info",
 	}
 }

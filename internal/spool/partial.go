@@ -5,12 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
 	"sync"
 
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -52,12 +52,12 @@ type Partial struct {
 	name  string
 	want  string // digest
 	size  int64  // of the whole, as announced
-	hash  hash.Hash
+	hash  *digester
 
 	mu     sync.Mutex
-	file   *os.File // nil once it has ended
-	gone   bool     // and nothing of the partial is left
-	ended  error    // what Write says then
+	file   disk.File // nil once it has ended
+	gone   bool      // and nothing of the partial is left
+	ended  error     // what Write says then
 	at     int64
 	synced int64      // up to where a sync was asked for
 	sync   chan error // the sync under way; nil when there is none
@@ -75,7 +75,7 @@ func (s *Spool) Resume(key Key, size int64) (*Partial, error) {
 	if _, ok := s.Has(key.Digest); ok {
 		return nil, ErrExists
 	}
-	p := &Partial{spool: s, name: key.file(), want: key.Digest, size: size, hash: sha256.New(), ended: ErrSuperseded}
+	p := &Partial{spool: s, name: key.file(), want: key.Digest, size: size, hash: newDigester(), ended: ErrSuperseded}
 	p.mu.Lock() // until it is open, so that others wait for it alone, not for all
 	defer p.mu.Unlock()
 	s.mu.Lock()
@@ -219,8 +219,9 @@ func (p *Partial) Finish() error {
 		return p.ended
 	}
 	defer p.spool.forget(p)
-	if p.at != p.size || hex.EncodeToString(p.hash.Sum(nil)) != p.want {
-		err := errors.Join(p.close(os.ErrClosed), os.Remove(p.path()))
+	digest, all := p.hash.end()
+	if p.at != p.size || digest != p.want {
+		err := errors.Join(p.close(os.ErrClosed), p.spool.disk.Remove(p.path()))
 		p.gone = err == nil
 		return errors.Join(fmt.Errorf("finish %.12s: %w", p.want, ErrDigest), err)
 	}
@@ -231,7 +232,7 @@ func (p *Partial) Finish() error {
 	if err := errors.Join(err, p.close(os.ErrClosed)); err != nil {
 		return fmt.Errorf("finish %.12s: %w", p.want, err)
 	}
-	if err := os.Rename(p.path(), p.spool.path(p.want)); err != nil {
+	if err := p.spool.file(p.path(), p.want, all); err != nil {
 		return fmt.Errorf("finish %.12s: %w", p.want, err)
 	}
 	p.gone = true

@@ -1,10 +1,7 @@
 package spool
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/accord-fl/accord/internal/atomicfile"
+	"github.com/accord-fl/accord/internal/disk"
 )
 
 // The bounds on files that wait for another blob.
@@ -46,12 +43,12 @@ func (s *Spool) clean() error {
 		path := filepath.Join(s.dir, e.Name())
 		left := strings.HasPrefix(e.Name(), temporaryPrefix)
 		if ValidDigest(e.Name()) {
-			if left, err = s.spoilt(path); err != nil {
+			if left, err = s.spoilt(e.Name()); err != nil {
 				return err
 			}
 		}
 		if left {
-			if err := os.Remove(path); err != nil {
+			if err := s.disk.Remove(path); err != nil {
 				return err
 			}
 		}
@@ -60,32 +57,36 @@ func (s *Spool) clean() error {
 }
 
 // spoilt tells whether a power cut has left something else under a digest's name
-// than its bytes. Those of a spool that syncs can only be empty.
-func (s *Spool) spoilt(path string) (_ bool, err error) {
+// than its bytes. Those of a spool that syncs can only be empty; what else is
+// wrong with them is found when they are opened.
+func (s *Spool) spoilt(digest string) (_ bool, err error) {
 	if s.sync {
-		info, err := os.Stat(path)
+		info, err := os.Stat(s.path(digest))
 		return err == nil && info.Size() == 0, err
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(s.path(digest))
 	if err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	hash := sha256.New()
-	_, err = io.Copy(hash, f)
-	return hex.EncodeToString(hash.Sum(nil)) != filepath.Base(path), err
+	got, all, err := sumsOf(f)
+	if err != nil || got != digest {
+		return true, err
+	}
+	s.sums[digest] = all
+	return false, nil
 }
 
 // temporary opens a file of a name that nothing else has. What is in it means
 // nothing.
-func (s *Spool) temporary() (*os.File, error) {
+func (s *Spool) temporary() (disk.File, error) {
 	if path, ok := s.takeSpare(); ok {
-		return os.OpenFile(path, os.O_RDWR, 0)
+		return s.disk.OpenFile(path, os.O_RDWR, 0)
 	}
 	s.mu.Lock()
 	path := s.temporaryPath()
 	s.mu.Unlock()
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return s.disk.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 // temporaryPath is a new one each time. mu is held.
@@ -108,8 +109,8 @@ func (s *Spool) takeSpare() (path string, ok bool) {
 
 // openPartial opens the partial blob at path, with what is there of it, or an
 // empty one.
-func (s *Spool) openPartial(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+func (s *Spool) openPartial(path string) (disk.File, error) {
+	f, err := s.disk.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.newPartial(path)
 	}
@@ -117,13 +118,13 @@ func (s *Spool) openPartial(path string) (*os.File, error) {
 }
 
 // newPartial makes the file of a partial blob of which nothing is there.
-func (s *Spool) newPartial(path string) (*os.File, error) {
+func (s *Spool) newPartial(path string) (disk.File, error) {
 	if spare, ok := s.takeSpare(); ok {
-		if err := os.Rename(spare, path); err != nil {
+		if err := s.disk.Rename(spare, path); err != nil {
 			return nil, err
 		}
 	}
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	return s.disk.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 }
 
 // retire takes a blob away. Its file becomes a spare unless somebody reads it.
@@ -134,12 +135,13 @@ func (s *Spool) retire(digest string) error {
 		return err
 	}
 	s.mu.Lock()
+	delete(s.sums, digest)
 	if s.open[digest] > 0 || info.Size() > maxSpareBytes || len(s.spares.ready)+len(s.spares.freed) >= maxSpares {
 		defer s.mu.Unlock()
-		return os.Remove(path)
+		return s.disk.Remove(path)
 	}
 	spare := s.temporaryPath()
-	err = os.Rename(path, spare)
+	err = s.disk.Rename(path, spare)
 	s.mu.Unlock()
 	if err != nil {
 		return err
@@ -151,13 +153,22 @@ func (s *Spool) retire(digest string) error {
 		return nil
 	}
 	// Others' updates do not stay for longer than they are needed.
-	if err := os.Truncate(spare, 0); err != nil {
-		return errors.Join(err, os.Remove(spare))
+	if err := s.empty(spare); err != nil {
+		return errors.Join(err, s.disk.Remove(spare))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spares.freed = append(s.spares.freed, spare)
 	return nil
+}
+
+// empty takes everything out of the file at path.
+func (s *Spool) empty(path string) error {
+	f, err := s.disk.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(0), f.Close())
 }
 
 // folder makes the names of a spool's files durable.
@@ -203,7 +214,7 @@ func (s *Spool) syncNow() error {
 	s.mu.Lock()
 	before := len(s.spares.freed) // only the one sync under way takes some away
 	s.mu.Unlock()
-	if err := atomicfile.SyncDir(s.dir); err != nil {
+	if err := s.disk.SyncDir(s.dir); err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -1,14 +1,14 @@
 // Package spool keeps artefacts on disk under the SHA-256 of their bytes. A
 // blob is either wholly there, and is what its name says, or not there at
-// all; it never changes, for those who open it here: the files of blobs that are
-// removed serve again. What has arrived of a blob that is on its way lies
+// all: whatever is read is checked, and a file that turns out to hold something
+// else is removed. A blob never changes, for those who open it here: the files of
+// blobs that are removed serve again. What has arrived of a blob that is on its way lies
 // beside the blobs until the rest comes. All methods may be called
 // concurrently.
 package spool
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +18,9 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -33,19 +36,26 @@ type Options struct {
 	// Sync makes a blob durable before PutFunc or Finish returns. Without it a
 	// power cut may take recent blobs, and Open reads all of them to find those.
 	Sync bool
+	// Disk is what the spool writes through; nil: the operating system's.
+	Disk disk.Disk
 }
 
 // Spool is a folder of blobs.
 type Spool struct {
 	dir    string
 	sync   bool
+	disk   disk.Disk
 	folder folder
 
 	mu       sync.Mutex
 	partials map[string]*Partial  // that are written, by file name
 	idle     map[string]time.Time // partials that nobody writes: when that last happened
 	open     map[string]int       // how often each blob is open
+	sums     map[string]*sums     // of the blobs that this process has written or read
+	doubtful map[string]bool      // blobs that could not be made durable
 	spares   spares
+
+	learning singleflight.Group // of sums, by digest
 }
 
 // Open makes dir a spool, creating it when needed, for its owner alone: updates
@@ -55,7 +65,13 @@ func Open(dir string, o Options) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	s := &Spool{dir: dir, sync: o.Sync, partials: map[string]*Partial{}, idle: map[string]time.Time{}, open: map[string]int{}}
+	if o.Disk == nil {
+		o.Disk = disk.OS()
+	}
+	s := &Spool{
+		dir: dir, sync: o.Sync, disk: o.Disk, partials: map[string]*Partial{}, idle: map[string]time.Time{},
+		open: map[string]int{}, sums: map[string]*sums{}, doubtful: map[string]bool{},
+	}
 	if err := errors.Join(s.clean(), s.findPartials()); err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", dir, err)
 	}
@@ -79,17 +95,16 @@ func (s *Spool) store(write func(io.Writer) error) (digest string, size int64, e
 	}
 	// After a successful rename both calls fail harmlessly, since no temporary
 	// name comes twice.
-	defer func() { _ = f.Close(); _ = os.Remove(f.Name()) }()
+	defer func() { _ = f.Close(); _ = s.disk.Remove(f.Name()) }()
 
-	hash := sha256.New()
-	count := &counter{w: io.MultiWriter(f, hash)}
-	if err := write(count); err != nil {
+	d := newDigester()
+	if err := write(io.MultiWriter(f, d)); err != nil {
 		return "", 0, err
 	}
-	if err := f.Truncate(count.n); err != nil { // a spare may have held more
+	digest, all := d.end()
+	if err := f.Truncate(all.size); err != nil { // a spare may have held more
 		return "", 0, err
 	}
-	digest = hex.EncodeToString(hash.Sum(nil))
 	if s.sync {
 		if err := f.Sync(); err != nil {
 			return "", 0, err
@@ -98,61 +113,21 @@ func (s *Spool) store(write func(io.Writer) error) (digest string, size int64, e
 	if err := f.Close(); err != nil {
 		return "", 0, err
 	}
-	if err := os.Rename(f.Name(), s.path(digest)); err != nil {
+	if err := s.file(f.Name(), digest, all); err != nil {
 		return "", 0, err
 	}
-	return digest, count.n, s.syncFolder()
+	return digest, all.size, s.syncFolder()
 }
 
-// Blob is an open artefact. It stays readable after Remove.
-type Blob struct {
-	*os.File
-	spool  *Spool
-	digest string
-	size   int64
-}
-
-// Close ends the reading.
-func (b *Blob) Close() error {
-	err := b.File.Close()
-	if errors.Is(err, os.ErrClosed) {
-		return err // it was closed before
-	}
-	b.spool.mu.Lock()
-	defer b.spool.mu.Unlock()
-	if b.spool.open[b.digest]--; b.spool.open[b.digest] == 0 {
-		delete(b.spool.open, b.digest)
-	}
-	return err
-}
-
-// Size of the blob in bytes.
-func (b *Blob) Size() int64 { return b.size }
-
-// Open returns the blob called digest, or ErrNotFound. The caller closes it.
-func (s *Spool) Open(digest string) (*Blob, error) {
-	if !ValidDigest(digest) {
-		return nil, fmt.Errorf("open %.12q: %w", digest, ErrNotFound)
-	}
+// file makes the file at path the blob called digest.
+func (s *Spool) file(path, digest string, all *sums) error {
 	s.mu.Lock()
-	f, err := os.Open(s.path(digest))
-	if err == nil {
-		s.open[digest]++
+	defer s.mu.Unlock()
+	if err := s.disk.Rename(path, s.path(digest)); err != nil {
+		return err
 	}
-	s.mu.Unlock()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open %.12s: %w", digest, ErrNotFound)
-	}
-	if err != nil {
-		return nil, err
-	}
-	b := &Blob{File: f, spool: s, digest: digest}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, errors.Join(err, b.Close())
-	}
-	b.size = info.Size()
-	return b, nil
+	s.sums[digest] = all
+	return nil
 }
 
 // Has tells whether the blob called digest is there, and its size in bytes.
@@ -207,15 +182,4 @@ func ValidDigest(digest string) bool {
 		}
 	}
 	return true
-}
-
-type counter struct {
-	w io.Writer
-	n int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
 }

@@ -127,7 +127,7 @@ func TestFilesServeAgain(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				data, err := io.ReadAll(b)
+				data, err := readAll(b)
 				if err := errors.Join(err, b.Close()); err != nil || sum(string(data)) != digest {
 					t.Errorf("sync %v: blob %.12s holds %q (%v)", sync, digest, data, err)
 				}
@@ -157,7 +157,7 @@ func TestABlobThatIsReadKeepsItsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, s, "new")
-	if data, err := io.ReadAll(b); err != nil || string(data) != "old" {
+	if data, err := readAll(b); err != nil || string(data) != "old" {
 		t.Errorf("got %q (%v), want what was there", data, err)
 	}
 	if err := b.Close(); err != nil {

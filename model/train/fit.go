@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -144,7 +145,7 @@ func (f *fit) step(idx []int) (float64, error) {
 	}
 	f.progress.Step++
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return 0, fault.Inputf("training diverged: the loss of step %d is %.4g; lower lr (now %v)", f.progress.Step, loss, f.plan.Optimizer.LR)
+		return 0, divergedf("the loss of step %d is %.4g; lower lr (now %v)", f.progress.Step, loss, f.plan.Optimizer.LR)
 	}
 	f.opt.Advance()
 	e.update.opt = f.opt
@@ -152,12 +153,20 @@ func (f *fit) step(idx []int) (float64, error) {
 	return loss, nil
 }
 
+// ErrDiverged is in the chain of the error of a training whose loss or weights
+// were no longer finite. It would end so again.
+var ErrDiverged = errors.New("training diverged")
+
+func divergedf(format string, args ...any) error {
+	return fault.As(ErrDiverged, fault.Inputf("training diverged: "+format, args...))
+}
+
 // finite reports the first weight that is not.
 func finite(p *model.Params) error {
 	for _, t := range p.Tensors() {
 		for i, v := range t.Data {
 			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				return fault.Inputf("training diverged: weight %d of %s is %.4g; lower lr", i, t.Name, v)
+				return divergedf("weight %d of %s is %.4g; lower lr", i, t.Name, v)
 			}
 		}
 	}

@@ -25,6 +25,7 @@ type Entry struct {
 	Participant string    `json:"participant"`
 	Count       int       `json:"count"`
 	Reason      string    `json:"reason"`
+	Task        string    `json:"task"`
 }
 
 // Process is a running one. Its log is JSON, a line an entry, on its stderr.
@@ -38,7 +39,8 @@ type Process struct {
 	more    chan struct{}   // closed and replaced when there is more of either
 }
 
-func start(cmd *exec.Cmd) (*Process, error) {
+// Launch starts a process and reads its log.
+func Launch(cmd *exec.Cmd) (*Process, error) {
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -152,8 +154,21 @@ func (p *Process) status(key string) (int64, error) {
 	return 0, fmt.Errorf("process %d does not tell its memory", p.cmd.Process.Pid)
 }
 
-// close ends the process and waits for it. How it ended says nothing.
-func (p *Process) close() error {
+// Ended reports whether the process has ended by itself, and what it said that
+// was no entry of a log.
+func (p *Process) Ended() (said string, ended bool) {
+	select {
+	case <-p.read:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.text.String(), true
+	default:
+		return "", false
+	}
+}
+
+// Close ends the process and waits for it. How it ended says nothing.
+func (p *Process) Close() error {
 	if err := p.cmd.Process.Kill(); err != nil && p.cmd.ProcessState == nil {
 		return err
 	}
