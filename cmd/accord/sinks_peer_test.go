@@ -79,6 +79,12 @@ func peerSinks(t *testing.T) []sink {
 			}})
 		}
 	}
+	for _, verb := range [][]string{{"run", "stop", "r"}, {"run", "rm", "r", "--yes"}, {"revoke", "a"}, {"members", "--watch"}} {
+		all = append(all, sink{strings.Join(verb, " ") + ", refused", func(t *testing.T, text string) map[kind]string {
+			says.Store(&peerText{text, codes.PermissionDenied})
+			return command(t, append(verb, "--coordinator", address)...)
+		}})
+	}
 	all = append(all, sink{"participant, refused", func(t *testing.T, text string) map[kind]string {
 		says.Store(&peerText{text, codes.InvalidArgument})
 		// The log before the error is JSON, a line an event.

@@ -27,6 +27,13 @@ func wantStatus(t *testing.T, err error, code codes.Code, text string) {
 	}
 }
 
+// versioned is a hello that tells a version.
+func versioned(version string) *accordv1.AttendRequest {
+	h := hello("a", exchange.Protocol)
+	h.GetHello().Version = version
+	return h
+}
+
 func TestHelloIsChecked(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -38,6 +45,8 @@ func TestHelloIsChecked(t *testing.T) {
 		{"an older protocol", hello("a", exchange.Protocol-1), "upgrade the participant"},
 		{"a newer protocol", hello("a", exchange.Protocol+1), "upgrade the coordinator"},
 		{"no hello", renewal(), "must be a hello"},
+		{"a version that forges a row", versioned("v1\nathens  participant  attending"), `version "v1\nathens  participant  attending"`},
+		{"a version that redraws the screen", versioned("v1\x1b[2J\u202e"), `version "v1\x1b[2J\u202e"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
