@@ -28,6 +28,13 @@ func wantStatus(t *testing.T, err error, code codes.Code, text string) {
 	}
 }
 
+// versioned is a hello that tells a version.
+func versioned(version string) *accordv1.AttendRequest {
+	h := hello("a", exchange.Protocol)
+	h.GetHello().Version = version
+	return h
+}
+
 func TestHelloIsChecked(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -39,6 +46,8 @@ func TestHelloIsChecked(t *testing.T) {
 		{"an older protocol", hello("a", exchange.Protocol-1), "upgrade the participant"},
 		{"a newer protocol", hello("a", exchange.Protocol+1), "upgrade the coordinator"},
 		{"no hello", renewal(), "must be a hello"},
+		{"a version that forges a row", versioned("v1\nathens  participant  attending"), `version "v1\nathens  participant  attending"`},
+		{"a version that redraws the screen", versioned("v1\x1b[2J\u202e"), `version "v1\x1b[2J\u202e"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -162,6 +171,7 @@ func TestRepliesAreJudged(t *testing.T) {
 		code     codes.Code // with which the stream ends instead
 	}{
 		{"understood", declined, nil, accordv1.Verdict_VERDICT_NOTED, "noted: no data", 0},
+		{"a reason that redraws the screen", exchange.Reply{Task: "t", Outcome: exchange.Declined, Reason: "no\x1b[2J\ndata"}, nil, accordv1.Verdict_VERDICT_NOTED, `noted: no\x1b[2J\ndata`, 0},
 		{"no JSON", []byte("{"), nil, accordv1.Verdict_VERDICT_REJECTED, "unexpected end of JSON", 0},
 		{"two tasks", exchange.Reply{Task: "u"}, nil, accordv1.Verdict_VERDICT_REJECTED, `about task "u"`, 0},
 		{"not valid", declined, fault.Inputf("negative samples"), accordv1.Verdict_VERDICT_REJECTED, "negative samples", 0},

@@ -106,7 +106,7 @@ func TestMarkdown(t *testing.T) {
 		{"a|b", `a\|b`},
 		{"inverse_sqrt __x_", `inverse_sqrt \_\_x\_`},
 		{"`a` *b* _c_ <d> [e](f) ~g~ $h$ &amp; \\", "\\`a\\` \\*b\\* \\_c\\_ \\<d\\> \\[e\\](f) \\~g\\~ \\$h\\$ \\&amp; \\\\"},
-		{"# a", `\# a`}, {"- a - b", `\- a - b`}, {"1. a", `1\. a`}, {"1) a", `1\) a`}, {"= 1.5", `\= 1.5`},
+		{"# a", `\# a`}, {"- a - b", `\- a - b`}, {"1. a", `1\. a`}, {"1) a", `1\) a`}, {"1.5 a", "1.5 a"}, {"= 1.5", `\= 1.5`},
 		{" a\nb", `a\\nb`},
 		{"http://x.example", "`http://x.example`"}, {"WWW.x.example", "`WWW.x.example`"}, {"a@b.example", "`a@b.example`"},
 		{"a@b|``c\\|d`", "`a@b`\\|``` ``c\\ ```\\|`` d` ``"},
