@@ -55,7 +55,7 @@ func (s *steering) printRuns(runs []coordinator.RunStatus, attending []string, a
 		return err
 	}
 	if len(runs) == 0 && active {
-		_, err := fmt.Fprintln(s.stdout, "Every run has ended, if there is any: accord run list")
+		_, err := fmt.Fprintln(s.stdout, "No run is under way. Those that have ended: accord run list")
 		return err
 	}
 	if len(runs) == 0 {
