@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/spool"
 )
 
@@ -54,6 +55,9 @@ func (r Reply) Validate() error {
 	if !ValidTaskID(r.Task) {
 		return fault.Inputf("reply: task id %.80q is not printable ASCII of 1 to %d bytes", r.Task, MaxTaskID)
 	}
+	if err := quote.Check("reply: task id", r.Task); err != nil {
+		return err
+	}
 	if len(r.Reason) > MaxReason {
 		return fault.Inputf("reply to %s: a reason of %d bytes, at most %d", r.Task, len(r.Reason), MaxReason)
 	}
@@ -95,6 +99,9 @@ func (u *Update) validate(task string) error {
 	for key, value := range u.Metrics {
 		if len(key) > 64 || math.IsNaN(value) || math.IsInf(value, 0) {
 			return fault.Inputf("reply to %s: metric %.64q is not a finite number or its name is too long", task, key)
+		}
+		if err := quote.Check("reply to "+task+": metric", key); err != nil {
+			return err
 		}
 	}
 	return nil

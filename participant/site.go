@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/participant/policy"
 	"github.com/accord-fl/accord/participant/trainer"
@@ -98,14 +98,9 @@ func (s *Site) Do(ctx context.Context, t exchange.Task) exchange.Reply {
 	}
 }
 
-// reason fits an error into a reply.
-func reason(err error) string {
-	text := err.Error()
-	if len(text) > exchange.MaxReason {
-		text = text[:exchange.MaxReason]
-	}
-	return strings.ToValidUTF8(text, "")
-}
+// reason fits an error into a reply. It may quote the site's own program, or what
+// was offered.
+func reason(err error) string { return quote.Cut(err.Error(), exchange.MaxReason) }
 
 func (s *Site) train(ctx context.Context, t exchange.Task) (_ *exchange.Update, err error) {
 	if err := t.Validate(); err != nil {

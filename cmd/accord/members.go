@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 	"github.com/accord-fl/accord/internal/wire"
 )
@@ -66,7 +66,7 @@ func (s *steering) watchMembers(ctx context.Context) error {
 }
 
 func encodeMembers(w io.Writer, members []coordinator.Member) error {
-	return json.NewEncoder(w).Encode(struct {
+	return quote.Encode(w, struct {
 		Members []coordinator.Member `json:"members"`
 	}{append([]coordinator.Member{}, members...)})
 }
@@ -81,7 +81,7 @@ func printChanges(w io.Writer, last map[string]string, members []coordinator.Mem
 			continue
 		}
 		last[key] = line
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if err := quote.Fprintln(w, line); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/internal/term"
 	"github.com/accord-fl/accord/model/safetensors"
@@ -50,7 +50,7 @@ model.json beside it says: accuracy and lineage.`,
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(shown)
+				return quote.Encode(cmd.OutOrStdout(), shown)
 			}
 			return shown.print(cmd.OutOrStdout())
 		},
@@ -89,7 +89,7 @@ func inspect(path string, stderr io.Writer) (_ shownModel, err error) {
 	case card != nil && card.Digest == shown.Digest:
 		shown.Card = card
 	case card != nil:
-		_, err = fmt.Fprintf(stderr, "accord: %s is not about this file: it names digest %.12s…\n", report.CardFile, card.Digest)
+		err = quote.Fprintf(stderr, "accord: %s is not about this file: it names digest %.12s…\n", report.CardFile, card.Digest)
 	}
 	return shown, err
 }
@@ -120,11 +120,11 @@ func (s shownModel) print(w io.Writer) error {
 			facts = append(facts, [2]string{"made from", c.Lineage.Parent})
 		}
 	}
-	if _, err := fmt.Fprintln(w); err != nil {
+	if err := quote.Fprintf(w, "\n"); err != nil {
 		return err
 	}
 	for _, fact := range facts {
-		if _, err := fmt.Fprintf(w, "%-14s %s\n", fact[0], fact[1]); err != nil {
+		if err := quote.Fprintf(w, "%-14s %s\n", fact[0], fact[1]); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 )
 
@@ -33,7 +33,7 @@ has the newest of its versions; accord run show has the others.`,
 				return err
 			}
 			if s.json {
-				return json.NewEncoder(s.stdout).Encode(struct {
+				return quote.Encode(s.stdout, struct {
 					Runs      []coordinator.RunStatus `json:"runs"`
 					Attending []string                `json:"attending"`
 				}{append([]coordinator.RunStatus{}, runs...), append([]string{}, attending...)})
@@ -51,16 +51,14 @@ func (s *steering) printRuns(runs []coordinator.RunStatus, attending []string, a
 	if len(attending) > 0 {
 		sites = fmt.Sprintf("%d attending: %s", len(attending), strings.Join(attending, ", "))
 	}
-	if _, err := fmt.Fprintln(s.stdout, sites); err != nil {
+	if err := quote.Fprintln(s.stdout, sites); err != nil {
 		return err
 	}
 	if len(runs) == 0 && active {
-		_, err := fmt.Fprintln(s.stdout, "No run is under way. Those that have ended: accord run list")
-		return err
+		return quote.Fprintln(s.stdout, "No run is under way. Those that have ended: accord run list")
 	}
 	if len(runs) == 0 {
-		_, err := fmt.Fprintln(s.stdout, "No run was submitted yet: accord run submit -f FILE")
-		return err
+		return quote.Fprintln(s.stdout, "No run was submitted yet: accord run submit -f FILE")
 	}
 	table := term.Table{Columns: []term.Column{{Title: "run"}, {Title: "phase"}, {Title: "round", Right: true}, {Title: "accuracy", Right: true}}}
 	for _, r := range runs {
@@ -73,7 +71,7 @@ func (s *steering) printRuns(runs []coordinator.RunStatus, attending []string, a
 			Strong: !r.Phase.Final(),
 		})
 	}
-	if _, err := fmt.Fprintln(s.stdout); err != nil {
+	if err := quote.Fprintf(s.stdout, "\n"); err != nil {
 		return err
 	}
 	return table.Print(s.stdout)

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newRunRmCmd(s *steering) *cobra.Command {
@@ -63,7 +63,7 @@ func (s *steering) remove(ctx context.Context, names []string, files bool) error
 			return err
 		}
 		if s.json {
-			err = json.NewEncoder(s.stdout).Encode(struct {
+			err = quote.Encode(s.stdout, struct {
 				Removed string `json:"removed"`
 				Kept    bool   `json:"kept"` // the folder of what was published is still there
 			}{name, kept})
@@ -72,7 +72,7 @@ func (s *steering) remove(ctx context.Context, names []string, files bool) error
 			if kept {
 				text += fmt.Sprintf(" What it published stays in runs/%s of the coordinator's folder.", name)
 			}
-			_, err = fmt.Fprintln(s.stdout, text)
+			err = quote.Fprintln(s.stdout, text)
 		}
 		if err != nil {
 			return err
@@ -90,7 +90,7 @@ func confirm(in io.Reader, out io.Writer, question string) error {
 	if f, ok := in.(*os.File); ok && !term.IsTerminal(int(f.Fd())) {
 		return fault.Usagef("there is no terminal to ask on: --yes removes without a question")
 	}
-	if _, err := fmt.Fprint(out, question+" [y/N] "); err != nil {
+	if err := quote.Fprintf(out, "%s [y/N] ", question); err != nil {
 		return err
 	}
 	answer, err := bufio.NewReader(in).ReadString('\n')

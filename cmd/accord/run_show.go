@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newRunShowCmd(s *steering) *cobra.Command {
@@ -28,10 +27,9 @@ func newRunShowCmd(s *steering) *cobra.Command {
 				return err
 			}
 			if s.json {
-				return json.NewEncoder(s.stdout).Encode(run)
+				return quote.Encode(s.stdout, run)
 			}
-			_, err = fmt.Fprint(s.stdout, describe(run))
-			return err
+			return quote.Fprintf(s.stdout, "%s", describe(run))
 		}),
 	}
 	cmd.Flags().IntVar(&last, "last", last, "versions to show, the newest; -1 for all")
@@ -59,9 +57,9 @@ func (s *steering) show(ctx context.Context, name string, last int) (coordinator
 }
 
 // describe tells all about a run, a line for each thing.
-func describe(s coordinator.RunStatus) string {
-	var b strings.Builder
-	line := func(key, format string, args ...any) { fmt.Fprintf(&b, "%-9s %s\n", key, fmt.Sprintf(format, args...)) }
+func describe(s coordinator.RunStatus) quote.Raw {
+	var b quote.Builder
+	line := func(key, format string, args ...any) { b.Printf("%-9s %s\n", key, quote.Sprintf(format, args...)) }
 	line("run", "%s", s.Name)
 	line("phase", "%s", s.Phase)
 	if s.Reason != "" {
@@ -82,7 +80,7 @@ func describe(s coordinator.RunStatus) string {
 		line("versions", "%d, of which the newest %d are shown", s.Versions, len(s.Published))
 	}
 	for _, v := range s.Published {
-		b.WriteString(versionLine(v, s.Rounds) + "\n")
+		b.Printf("%s\n", versionLine(v, s.Rounds))
 	}
-	return b.String()
+	return b.Raw()
 }

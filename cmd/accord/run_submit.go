@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/model/safetensors"
 )
 
@@ -87,14 +87,14 @@ func (s *steering) submit(ctx context.Context, run config.Run, quiet bool) error
 		return err
 	}
 	if s.json {
-		return json.NewEncoder(s.stdout).Encode(struct {
+		return quote.Encode(s.stdout, struct {
 			Name string `json:"name"`
 			Note string `json:"note,omitempty"`
 		}{name, note})
 	}
+	more := quote.Raw("")
 	if note != "" {
-		note = "Initial model: " + note + ".\n"
+		more = quote.Sprintf("Initial model: %s.\n", note)
 	}
-	_, err = fmt.Fprintf(s.stdout, "Run %s is queued.\n%s\nNext:\n  %s\n", name, note, s.again("run", "watch", name))
-	return err
+	return quote.Fprintf(s.stdout, "Run %s is queued.\n%s\nNext:\n  %s\n", name, more, s.again("run", "watch", name))
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +11,7 @@ import (
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 )
 
@@ -40,7 +39,7 @@ func (s *steering) follow(ctx context.Context, name string) error {
 	err := s.watch(ctx, name)
 	if ctx.Err() != nil {
 		// A courtesy: when it can not be written, so be it.
-		_, _ = fmt.Fprintf(s.stderr, "The run goes on. To follow it again:\n  %s\n", s.again("run", "watch", name))
+		_ = quote.Fprintf(s.stderr, "The run goes on. To follow it again:\n  %s\n", s.again("run", "watch", name))
 	}
 	return err
 }
@@ -54,7 +53,7 @@ func (s *steering) watch(ctx context.Context, name string) error {
 	see := func(now coordinator.RunStatus) error {
 		last, heard = now, true
 		if s.json {
-			return json.NewEncoder(s.stdout).Encode(now)
+			return quote.Encode(s.stdout, now)
 		}
 		return w.see(now)
 	}
@@ -109,11 +108,12 @@ func (w *watcher) see(s coordinator.RunStatus) error {
 	if s.Phase == round.Completed {
 		lines = append(lines, completedLine(s))
 	}
-	if len(lines) == 0 {
-		return nil
+	for _, line := range lines {
+		if err := quote.Fprintln(w.stdout, line); err != nil {
+			return err
+		}
 	}
-	_, err := fmt.Fprintln(w.stdout, strings.Join(lines, "\n"))
-	return err
+	return nil
 }
 
 func versionLine(v round.Version, rounds int) string {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
@@ -235,6 +236,9 @@ func (a *attendance) submit(ctx context.Context, r *accordv1.Reply) (exchange.Re
 	if err != nil {
 		why := fault.Inputf("reply to %.80q: %s", r.GetTask(), bounded(err.Error()))
 		return a.coordinator.Misunderstood(ctx, a.link.Name(), r.GetTask(), why)
+	}
+	if len(reply.Reason) <= exchange.MaxReason { // a longer one is refused
+		reply.Reason = quote.Cut(reply.Reason, exchange.MaxReason)
 	}
 	return a.coordinator.Answer(ctx, a.link.Name(), reply)
 }

@@ -3,6 +3,8 @@ package program
 import (
 	"bytes"
 	"strings"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // tail keeps the last bytes written to it.
@@ -29,13 +31,14 @@ func lastWords(stdout, stderr *tail) string {
 	if len(text) == 0 {
 		return ""
 	}
+	const most = 600 // bytes
 	lines := strings.Split(string(text), "\n")
 	lines = lines[max(0, len(lines)-5):]
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
+		lines[i] = lines[i][max(0, len(lines[i])-most):]
 	}
-	quoted := strings.ToValidUTF8(strings.Join(lines, " | "), "?")
-	const most = 600
+	quoted := quote.Text(strings.Join(lines, " | "))
 	if len(quoted) > most {
 		quoted = "…" + strings.ToValidUTF8(quoted[len(quoted)-most:], "")
 	}

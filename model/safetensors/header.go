@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // header is a parsed header; offsets and shapes are not yet checked against
@@ -72,9 +74,15 @@ func parseHeader(raw []byte) (header, error) {
 		if key == metadataKey {
 			h.metadata = map[string]string{}
 			return p.object(func(k string) (err error) {
+				if err := quote.Check("key", k); err != nil {
+					return err
+				}
 				h.metadata[k], err = p.string()
 				return err
 			})
+		}
+		if err := quote.Check("tensor name", key); err != nil {
+			return err
 		}
 		t, err := p.tensor()
 		t.Name = key
