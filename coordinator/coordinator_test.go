@@ -52,7 +52,7 @@ func params(values ...float32) *model.Params {
 
 // world is a coordinator on a folder, and what its tests need of it.
 type world struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	*Coordinator
 	close func() error
