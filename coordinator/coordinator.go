@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -23,6 +24,7 @@ type Coordinator struct {
 	uploads uploads
 	hints   hints
 	inbox   chan input
+	running chan struct{} // closed when Run has begun
 	done    chan struct{} // closed when Run has returned
 	work    sync.WaitGroup
 	head    uint64
@@ -62,6 +64,7 @@ type input struct {
 	run    string
 	event  round.Event
 	update *exchange.Update // of a round.Answered
+	own    *journal.Record  // of the journal's own, in place of an event
 	answer chan<- answer    // who waits for what becomes of the event, if anybody
 
 	attached string // has just attached
@@ -80,7 +83,7 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 	o = o.withDefaults()
 	c := &Coordinator{
 		o: o, log: o.Log, roster: newRoster(), pins: newPins(), runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
-		inbox: make(chan input, 64), done: make(chan struct{}),
+		inbox: make(chan input, 64), running: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := c.recover(ctx); err != nil {
 		return nil, err
@@ -96,6 +99,7 @@ var ErrClosed = fault.As(fault.Unavailable, errors.New("the coordinator has stop
 // not happened, and a new process goes on from there.
 func (c *Coordinator) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
+	close(c.running)
 	defer func() {
 		cancel()
 		for _, r := range c.activeRuns() {
