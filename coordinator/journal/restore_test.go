@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/accord-fl/accord/internal/checkpoint"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -249,23 +250,39 @@ func TestRestoresThatGiveSomethingUp(t *testing.T) {
 	}
 }
 
-// A lost key is replaced by a record, and what the former one has signed stays
-// good.
+// A key that is lost, damaged or another's is replaced by a record, and what the
+// former one has signed stays good.
 func TestALostKey(t *testing.T) {
-	f := founded(t, true)
-	p := mustStart(t, f)
-	add(t, p.journal, "a", 2)
-	old, oldKey := shown(t, p.journal), p.journal.Verifier()
-	p.close(t)
-	if err := os.Remove(f.path(KeyFile)); err != nil {
+	another, err := checkpoint.NewKey(checkpoint.NewOrigin())
+	if err != nil {
 		t.Fatal(err)
 	}
-	restored(t, f, Restoring{})
-	p = mustStart(t, f)
-	defer p.close(t)
-	judge(t, p.journal, old, Consistent)
-	judge(t, p.journal, shown(t, p.journal), Consistent)
-	if p.journal.Verifier() == oldKey {
-		t.Error("the journal still names the key that is lost")
+	for name, file := range map[string]string{"lost": "", "damaged": "PRIVATE+KEY", "another's": string(another.Bytes())} {
+		t.Run(name, func(t *testing.T) {
+			f := founded(t, true)
+			p := mustStart(t, f)
+			add(t, p.journal, "a", 2)
+			old, oldKey := shown(t, p.journal), p.journal.Verifier()
+			p.close(t)
+			if err := os.Remove(f.path(KeyFile)); err != nil {
+				t.Fatal(err)
+			}
+			if file != "" {
+				if err := os.WriteFile(f.path(KeyFile), []byte(file), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := start(t, f, false, nobody); !errors.Is(err, fault.Input) {
+				t.Fatalf("the start: got error %v, want bad input", err)
+			}
+			restored(t, f, Restoring{})
+			p = mustStart(t, f)
+			defer p.close(t)
+			judge(t, p.journal, old, Consistent)
+			judge(t, p.journal, shown(t, p.journal), Consistent)
+			if p.journal.Verifier() == oldKey {
+				t.Error("the journal still names the key that is lost")
+			}
+		})
 	}
 }
