@@ -64,7 +64,7 @@ func (n *node) describe(log *zap.Logger, records *journal.File) {
 			continue
 		}
 		if cut := file.Torn(); cut != nil {
-			log.Warn("journal cut to its last whole batch: what was removed had been acknowledged to nobody", zap.String("file", cut.Path), zap.String("why", cut.Why),
+			log.Warn("journal cut to its last whole batch: a crash has torn the next one", zap.String("file", cut.Path), zap.String("why", cut.Why),
 				zap.Int64("bytes", cut.Bytes), zap.Int64("offset", cut.Offset), zap.Int64("complete_up_to", cut.Record-1))
 		}
 	}

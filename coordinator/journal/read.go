@@ -149,7 +149,10 @@ func (r *reader) record(line int64, rec Record, leaf tlog.Hash) error {
 	} else {
 		err = r.visit(rec)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errChanged):
+		return r.damage(line, err)
+	case err != nil:
 		return r.refuse(line, r.s.tree.size+1, err)
 	}
 	return r.s.tree.add(leaf)
