@@ -32,6 +32,11 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 	var records []journal.Record
 	states := map[string]round.State{}
 	for _, in := range batch {
+		if in.own != nil {
+			rec := *in.own
+			rec.Seq = c.head + 1 + uint64(len(records))
+			records = append(records, rec)
+		}
 		if in.event == nil {
 			continue
 		}
@@ -64,6 +69,9 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 		c.commit(ctx, s)
 	}
 	for _, in := range batch {
+		if in.own != nil {
+			in.tell(answer{})
+		}
 		c.attendance(in)
 		c.custody(ctx, in)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -24,6 +25,7 @@ type Coordinator struct {
 	uploads uploads
 	hints   hints
 	inbox   chan input
+	running chan struct{} // closed when Run has begun
 	done    chan struct{} // closed when Run has returned
 	work    sync.WaitGroup
 	head    uint64
@@ -70,6 +72,7 @@ type input struct {
 	run    string
 	event  round.Event
 	update *exchange.Update // of a round.Answered
+	own    *journal.Record  // of the journal's own, in place of an event
 	answer chan<- answer    // who waits for what becomes of the event, if anybody
 
 	attached string // has just attached
@@ -91,7 +94,7 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 	o = o.withDefaults()
 	c := &Coordinator{
 		o: o, log: o.Log, roster: newRoster(), visits: newVisits(), pins: newPins(), references: references{}, runs: map[string]*run{},
-		inbox: make(chan input, 64), done: make(chan struct{}), names: make(chan struct{}, 1), mending: map[string]*mending{},
+		inbox: make(chan input, 64), running: make(chan struct{}), done: make(chan struct{}), names: make(chan struct{}, 1), mending: map[string]*mending{},
 	}
 	if err := c.recover(ctx); err != nil {
 		return nil, err
@@ -108,6 +111,7 @@ var ErrClosed = fault.As(fault.Unavailable, errors.New("the coordinator has stop
 // happened, and a new process goes on from there.
 func (c *Coordinator) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
+	close(c.running)
 	defer func() {
 		cancel()
 		for _, r := range c.activeRuns() {

@@ -61,6 +61,7 @@ after a crash.`,
 	if err := cmd.MarkFlagRequired("file"); err != nil {
 		panic("accord: " + err.Error()) // the flag was added above
 	}
+	cmd.AddCommand(newCoordinatorRestoreCmd())
 	return cmd
 }
 
@@ -119,6 +120,7 @@ func coordinateAt(ctx context.Context, cfg config.Coordinator, listener net.List
 type node struct {
 	*coordinator.Coordinator
 	security *rpc.Security // nil without certificates
+	registry *journal.File // behind security
 	scratch  string        // folder of what is being submitted
 	files    []io.Closer
 }
@@ -152,15 +154,9 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, fault.As(fault.Input, err)
 	}
-	records, err := journal.OpenFile(filepath.Join(cfg.Dir, "journal.jsonl"))
+	records, err := n.open(ctx, cfg)
 	if err != nil {
 		return nil, err
-	}
-	n.files = append(n.files, records)
-	if cfg.Identity != "" {
-		if err := n.secure(ctx, cfg); err != nil {
-			return nil, err
-		}
 	}
 	n.scratch = filepath.Join(cfg.Dir, "submissions")
 	if err := errors.Join(os.RemoveAll(n.scratch), os.MkdirAll(n.scratch, 0o700)); err != nil { // what a crash left
@@ -179,8 +175,14 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 	if options.Evaluator, err = evaluatorOf(cfg, tests); err != nil {
 		return nil, err
 	}
-	n.Coordinator, err = coordinator.New(ctx, options)
-	return n, err
+	if n.Coordinator, err = coordinator.New(ctx, options); err != nil {
+		return nil, err
+	}
+	if n.security != nil {
+		n.security.Registry.AnchorIn(n.Anchor)
+	}
+	n.describe(log, records)
+	return n, nil
 }
 
 // testSet is what versions are measured on, if on anything.

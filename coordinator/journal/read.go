@@ -42,7 +42,7 @@ type reader struct {
 // ends in a batch, or a line of the version before, that a crash has torn.
 func read(ctx context.Context, path string, file io.ReaderAt, size int64, visit func(Record) error) (s *state, cut *Cut, err error) {
 	r := &reader{
-		ctx: ctx, path: path, from: bufio.NewReaderSize(io.NewSectionReader(file, 0, size), 1<<18),
+		ctx: ctx, path: path, from: bufio.NewReaderSize(io.NewSectionReader(file, 0, size), int(min(size, 1<<18))),
 		size: size, visit: visit, s: &state{}, sum: sha256.New(),
 	}
 	for cut == nil && r.s.bytes < size {
@@ -149,7 +149,10 @@ func (r *reader) record(line int64, rec Record, leaf tlog.Hash) error {
 	} else {
 		err = r.visit(rec)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errChanged):
+		return r.damage(line, err)
+	case err != nil:
 		return r.refuse(line, r.s.tree.size+1, err)
 	}
 	return r.s.tree.add(leaf)

@@ -158,28 +158,40 @@ func (r *restore) aside(file string, is form) error {
 	return errors.Join(d.Rename(r.f.path(file), to), d.SyncDir(r.f.Dir))
 }
 
-// key finds the journal's key, or makes another where it is missing.
+// key finds the journal's key, or makes another where it is missing or another
+// journal's.
 func (r *restore) key(j form) error {
 	key, err := r.f.key(j)
-	if err == nil {
+	switch {
+	case err == nil && j == older:
 		r.j.Key = key
 		return nil
-	}
-	if !errors.Is(err, fault.Input) {
+	case err != nil && !errors.Is(err, errKeyFile):
 		return err
 	}
-	return r.newKey()
-}
-
-// newKey makes a key for the journal that is there. The journal names it before
-// it takes its place.
-func (r *restore) newKey() error {
 	s, err := r.look()
 	if err != nil {
 		return err
 	}
+	if key != nil && s.own.signsWith(key) {
+		r.j.Key = key
+		return nil
+	}
+	return r.newKey(s)
+}
+
+// newKey makes a key for the journal that is there. The journal names it before
+// it takes its place.
+func (r *restore) newKey(s *state) error {
 	if s.own.id == "" {
 		return fmt.Errorf("%s: %w", r.f.path(JournalFile), ErrNotBegun)
+	}
+	former, err := r.f.formOf(KeyFile)
+	if err == nil {
+		err = r.aside(KeyFile, former)
+	}
+	if err != nil {
+		return err
 	}
 	if r.j.Key, err = checkpoint.NewKey(s.own.id); err != nil {
 		return err
