@@ -29,8 +29,9 @@ A coordinator whose files are damaged or missing does not start, and says why.
 Put back a backup of the whole folder first, if there is one. If there is none:
 
   --cut              keep the records before the damage, give up those behind it
-  --accept-registry  take the registry as it is, whatever the journal says of it;
-                     compare accord members with what you know of revocations
+  --accept-registry  take a registry as it is whose end is lost, or that is not
+                     the one the journal knows; then look through accord members
+                     for whom to revoke again
   --new-registry     begin another registry: every site is invited and joins again
   --new-journal      begin another journal: runs are forgotten, the models that
                      were published stay in the folder runs

@@ -21,6 +21,7 @@ type state struct {
 	own     identity
 	old     old   // what precedes all batches
 	bytes   int64 // that hold whole batches
+	whole   int64 // records in these bytes
 	lines   int64 // in these bytes
 	last    int64 // where the last batch begins
 	batches int64
@@ -125,6 +126,7 @@ func (r *reader) batch(h header) error {
 	}
 	r.s.last = r.s.bytes
 	r.s.bytes += headerBytes + h.bytes
+	r.s.whole = r.s.tree.size
 	r.s.lines = line + 1
 	r.s.batches++
 	return nil
@@ -184,6 +186,7 @@ func (r *reader) nextOld() (*Cut, error) {
 	r.sum.Write(data)
 	r.sum.Write([]byte("\n"))
 	r.s.bytes += int64(len(data)) + 1
+	r.s.whole = r.s.tree.size
 	r.s.lines++
 	return nil, nil
 }
