@@ -262,10 +262,7 @@ func (s State) Tasks() iter.Seq[Task] {
 // Task finds a task of this attempt.
 func (s State) Task(id string) (Task, bool) {
 	for _, x := range s.exchanges {
-		name, ok := strings.CutPrefix(id, x.prefix)
-		if name, ok = strings.CutSuffix(name, x.suffix); !ok {
-			continue
-		}
+		name := strings.TrimSuffix(strings.TrimPrefix(id, x.prefix), x.suffix)
 		if t, ok := x.tasks.get(name); ok && t.ID == id {
 			return *t, true
 		}
