@@ -249,10 +249,7 @@ func (s State) Tasks() iter.Seq[Task] {
 func (s State) Task(id string) (Task, bool) {
 	once, _, _ := strings.Cut(id, "#") // see askAgain
 	for _, x := range s.exchanges {
-		name, ok := strings.CutPrefix(once, x.prefix)
-		if name, ok = strings.CutSuffix(name, x.suffix); !ok {
-			continue
-		}
+		name := strings.TrimSuffix(strings.TrimPrefix(once, x.prefix), x.suffix)
 		if t, ok := x.tasks.get(name); ok && t.ID == id {
 			return *t, true
 		}
