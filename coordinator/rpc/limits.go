@@ -36,7 +36,7 @@ type allowance struct {
 const (
 	maxStreams  = 32               // of a member, at once on a connection
 	maxHeaders  = 16 << 10         // bytes of a call's headers
-	maxUnderWay = 48 << 20         // bytes of all callers' messages that have not arrived whole
+	maxUnderWay = 48 << 20         // bytes of all callers' messages that have not arrived whole, beyond intake.OwnBytes of each
 	callRate    = 1000             // calls a second
 	frameRate   = 5000             // frames a second that carry little
 	rateBurst   = 2                // seconds' worth of both
