@@ -154,7 +154,8 @@ type servers struct {
 func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Options, log *zap.Logger) *servers {
 	refused := newRefusals()
 	s := &servers{each: map[kind]*grpc.Server{}, lobby: &lobby{
-		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(maxSilent()), greeted: intake.NewCrowd(maxGreeted),
+		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(maxSilent()),
+		waiting: intake.NewQueue(maxWaiting), answered: intake.NewCrowd(maxAnswered),
 		refusals: refused, complaints: newComplaints(refused, o.Security != nil, log),
 	}}
 	kinds := []kind{everybody}
