@@ -14,22 +14,21 @@ import (
 // is done by few at a time, so that those who only begin handshakes do not take
 // the processor from rounds; none waits for a peer meanwhile.
 const (
-	maxHandshakeBytes = 32 << 10 // from the caller: a hello, a chain of certificates
-	silentFor         = 5 * time.Second
+	maxHelloBytes = 8 << 10  // from the caller
+	maxChainBytes = 24 << 10 // likewise, after that: its certificates
+	silentFor     = 5 * time.Second
 )
 
 var errHandshakeLong = errors.New("more bytes than a handshake has")
 
-// handshake makes a TLS connection within helloWithin. greeted is called when the
-// caller's hello is there, before anything is computed.
-func (g *gatekeeper) handshake(ctx context.Context, raw net.Conn, greeted func()) (*tls.Conn, error) {
+// handshake makes a TLS connection within helloWithin.
+func (g *gatekeeper) handshake(ctx context.Context, o *opening) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloWithin)
 	defer cancel()
-	opening := &opening{Conn: raw, left: maxHandshakeBytes, greeted: greeted, over: func() {}}
-	conn := tls.Server(opening, g.config)
+	conn := tls.Server(o, g.config)
 	err := conn.HandshakeContext(ctx)
-	opening.over()
-	opening.open = true
+	o.over()
+	o.open = true
 	return conn, err
 }
 
@@ -44,7 +43,11 @@ func inTurn(config *tls.Config) *tls.Config {
 		o.greeted()
 		select {
 		case turns <- struct{}{}:
-			o.over = sync.OnceFunc(func() { <-turns })
+			o.left = maxChainBytes
+			o.over = sync.OnceFunc(func() {
+				<-turns
+				o.answered()
+			})
 			return nil, nil
 		case <-hello.Context().Done():
 			return nil, hello.Context().Err()
@@ -56,10 +59,11 @@ func inTurn(config *tls.Config) *tls.Config {
 // opening is a connection while its handshake is under way, by one goroutine.
 type opening struct {
 	net.Conn
-	left    int    // bytes that the caller may still send until it is over
-	greeted func() // tells that the caller's hello is there
-	over    func() // ends the turn that its computing has
-	open    bool   // the handshake is over
+	left     int    // bytes that the caller may still send until it is over
+	greeted  func() // tells that the caller's hello is there
+	answered func() // tells that it has been answered
+	over     func() // ends the turn that its computing has
+	open     bool   // the handshake is over
 }
 
 // Read implements net.Conn.

@@ -22,7 +22,8 @@ type lobby struct {
 	keeper     *gatekeeper // nil without certificates
 	ledger     *intake.Ledger
 	silent     *intake.Crowd // who has not said hello
-	greeted    *intake.Crowd // who has, and not shown who it is
+	waiting    *intake.Crowd // who has, and waits for an answer
+	answered   *intake.Crowd // who has one, and has not shown who it is
 	refusals   *refusals
 	complaints *complaints
 }
@@ -39,8 +40,9 @@ const (
 func (l *lobby) run(ctx context.Context) error {
 	var handshakes sync.WaitGroup
 	defer handshakes.Wait()
-	defer l.greeted.End()
-	defer l.silent.End()
+	for _, crowd := range []*intake.Crowd{l.answered, l.waiting, l.silent} {
+		defer crowd.End()
+	}
 	stop := context.AfterFunc(ctx, func() { _ = l.listener.Close() }) // Accept tells
 	defer stop()
 	pause := firstAcceptPause
@@ -75,27 +77,44 @@ func passing(err error) bool {
 	return errors.As(err, &temporary) && temporary.Temporary()
 }
 
-// receive finds out who opened a connection, and hands it on. Whoever says hello
-// is not crowded out by those who say nothing: that costs them nothing.
+// receive finds out who opened a connection, and hands it on.
 func (l *lobby) receive(ctx context.Context, raw net.Conn) {
-	host, end := hostOf(raw.RemoteAddr().String()), func() { _ = raw.Close() } // its reader finds it closed
-	leave := l.silent.Enter(host, end)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	place := &place{host: hostOf(raw.RemoteAddr().String()), end: func() {
+		cancel()
+		_ = raw.Close() // its reader finds it closed
+	}}
+	place.change(l.silent)
 	if l.keeper == nil {
-		conn := guardConn(raw, raw, nil, l.ledger.Account(allowanceOf(everybody).limits), func(why error) { l.cutOff(host, why) })
-		conn.leave, conn.spoken = leave, leave
+		conn := guardConn(raw, raw, nil, l.ledger.Account(allowanceOf(everybody).limits), func(why error) { l.cutOff(place.host, why) })
+		conn.leave, conn.spoken = place.leave, place.leave
 		l.halls[everybody].enter(ctx, conn)
 		return
 	}
-	conn, err := l.keeper.identify(ctx, raw, l, func() {
-		leave()
-		leave = l.greeted.Enter(host, end)
-	})
-	leave()
+	conn, err := l.keeper.identify(ctx, raw, l, place)
+	place.leave()
 	if err != nil {
 		_ = raw.Close() // identify has counted why
 		return
 	}
 	l.halls[kindOf(conn.caller)].enter(ctx, conn)
+}
+
+// place is where a connection is whose caller is not known: in one crowd, then
+// another, so that those who only say nothing are in nobody's way who does.
+type place struct {
+	host  string
+	end   func()
+	leave func()
+}
+
+// change leaves the crowd that the connection is in for another.
+func (p *place) change(to *intake.Crowd) {
+	if p.leave != nil {
+		p.leave()
+	}
+	p.leave = to.Enter(p.host, p.end)
 }
 
 // cutOff counts a connection that is ended because of what it brought.

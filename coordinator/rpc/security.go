@@ -78,10 +78,14 @@ func newGatekeeper(s Security) *gatekeeper {
 }
 
 // identify makes the handshake, and finds out whose the connection is. It counts
-// those that it refuses. greeted is called when it has said hello.
-func (g *gatekeeper) identify(ctx context.Context, raw net.Conn, l *lobby, greeted func()) (*guarded, error) {
+// those that it refuses.
+func (g *gatekeeper) identify(ctx context.Context, raw net.Conn, l *lobby, p *place) (*guarded, error) {
 	c := &caller{address: raw.RemoteAddr().String()}
-	conn, err := g.handshake(ctx, raw, greeted)
+	conn, err := g.handshake(ctx, &opening{
+		Conn: raw, left: maxHelloBytes, over: func() {},
+		greeted:  func() { p.change(l.waiting) },
+		answered: func() { p.change(l.answered) },
+	})
 	if err != nil {
 		l.refusals.count(hostOf(c.address), "no TLS 1.3 handshake")
 		return nil, err

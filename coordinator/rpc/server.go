@@ -170,7 +170,8 @@ func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Opt
 	refused := newRefusals()
 	anchors := newAnchors(o.Security, log)
 	s := &servers{each: map[kind]*grpc.Server{}, anchors: anchors, lobby: &lobby{
-		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(maxSilent()), greeted: intake.NewCrowd(maxGreeted),
+		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(maxSilent()),
+		waiting: intake.NewQueue(maxWaiting), answered: intake.NewCrowd(maxAnswered),
 		refusals: refused, complaints: newComplaints(refused, o.Security != nil, log),
 	}}
 	kinds := []kind{everybody}

@@ -47,12 +47,18 @@ type Ledger struct {
 	limit int64 // bytes
 
 	mu       sync.Mutex
-	total    int64
+	total    int64                 // bytes under way
+	beyond   int64                 // of these, what is beyond each caller's OwnBytes
 	accounts map[*Account]struct{} // that have something under way
 }
 
-// NewLedger returns a ledger that cuts off whoever has most under way when that
-// of all callers takes more than limit bytes of memory.
+// OwnBytes is how much each caller may have under way whatever the others have:
+// a chunk or two. However many upload at once, none of them is in the way.
+const OwnBytes = 64 << 10
+
+// NewLedger returns a ledger that cuts off whoever has most under way when what
+// all callers have, each beyond its OwnBytes, takes more than limit bytes of
+// memory.
 func NewLedger(limit int64) *Ledger {
 	return &Ledger{limit: limit, accounts: map[*Account]struct{}{}}
 }
@@ -97,7 +103,7 @@ func (l *Ledger) change(m *Meter, delta int64) error {
 	if delta > 0 && m.account.held > m.account.limits.UnderWay {
 		ended = append(ended, l.drop(m, ErrTooMuch))
 	}
-	for delta > 0 && l.total > l.limit {
+	for delta > 0 && l.beyond > l.limit {
 		for other := range l.largest().meters {
 			ended = append(ended, l.drop(other, errCrowdOut))
 		}
@@ -114,9 +120,11 @@ func (l *Ledger) change(m *Meter, delta int64) error {
 
 // book changes the counts. mu is held.
 func (l *Ledger) book(m *Meter, delta int64) {
+	l.beyond -= max(0, m.account.held-OwnBytes)
 	m.held += delta
 	m.account.held += delta
 	l.total += delta
+	l.beyond += max(0, m.account.held-OwnBytes)
 	if m.held == 0 {
 		delete(m.account.meters, m)
 	} else {
