@@ -19,6 +19,7 @@ import (
 // stepped is an event that was stepped but is not yet durable.
 type stepped struct {
 	in      input
+	seq     uint64 // of its record
 	before  round.Phase
 	state   round.State
 	effects []round.Effect
@@ -50,7 +51,7 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 		records = append(records, journal.Record{
 			Seq: c.head + 1 + uint64(len(records)), At: time.Now().UTC(), Run: in.run, Kind: kind, Data: data,
 		})
-		steps = append(steps, stepped{in, state.Phase, next, effects})
+		steps = append(steps, stepped{in, records[len(records)-1].Seq, state.Phase, next, effects})
 		states[in.run] = next
 	}
 	if len(records) > 0 {
@@ -64,6 +65,7 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 	}
 	for _, in := range batch {
 		c.attendance(in)
+		c.custody(ctx, in)
 	}
 	// Once for all of the batch: many come at the same time.
 	for _, r := range c.activeRuns() {
@@ -120,7 +122,7 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 		s.in.tell(answer{})
 		c.activate(ctx)
 		return
-	case round.StopRequested:
+	case round.StopRequested, round.Removed:
 		s.in.tell(answer{})
 	}
 	for _, e := range s.effects {
@@ -137,18 +139,21 @@ func (c *Coordinator) install(s stepped) (r *run, before round.State) {
 	c.mu.Lock()
 	r = c.runs[s.in.run]
 	if r == nil {
-		r = &run{}
+		r = &run{number: s.seq}
 		c.runs[s.in.run] = r
-		c.order = append(c.order, s.in.run)
+		c.order = append(c.order, r)
 	}
 	before = r.state
-	r.state = s.state
+	r.state, r.seq = s.state, s.seq
 	switch {
 	case before.Phase == "":
 		c.unfinished = append(c.unfinished, r)
 	case s.state.Phase.Final() && !before.Phase.Final():
 		c.unfinished = slices.DeleteFunc(c.unfinished, func(other *run) bool { return other == r })
 		r.updates = nil
+	}
+	if _, removed := s.in.event.(round.Removed); removed {
+		c.drop(s.in.run, r)
 	}
 	c.mu.Unlock()
 	switch {

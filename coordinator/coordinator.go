@@ -18,6 +18,7 @@ type Coordinator struct {
 	o      Options
 	log    *zap.Logger
 	roster roster
+	visits *visits
 	pins   pins
 	// what open tasks have brought
 	uploads uploads
@@ -26,23 +27,26 @@ type Coordinator struct {
 	done    chan struct{} // closed when Run has returned
 	work    sync.WaitGroup
 	head    uint64
+	names   chan struct{} // holds one token while a name is given out or made free
 	// how often states refer to artefacts; the loop's alone
 	references references
+	mending    map[string]*mending // by artefact; the loop's
 
 	// The loop alone writes what follows mu, and reads it without mu.
 	mu         sync.RWMutex
 	runs       map[string]*run
-	order      []string
-	unfinished []*run // in order of submission; the first ones are active
-	watchers   map[chan RunStatus]string
-	closed     bool // Run has returned
+	order      []*run // all of them, in order of submission
+	unfinished []*run // likewise; the first ones are active
 }
 
 // run is one run's state and definition.
 type run struct {
 	state      round.State
 	definition Definition
-	active     *active // nil: it has ended, or its turn has not come
+	number     uint64        // sequence number of the record that submitted it
+	seq        uint64        // and of its last record
+	changed    chan struct{} // closed with the next change; nil: nobody waits for it
+	active     *active       // nil: it has ended, or its turn has not come
 	// measured is what the effects found last. They write it, under mu.
 	measured measuredModel
 	// updates holds what accepted answers told beside their artefacts, by
@@ -57,6 +61,7 @@ type run struct {
 	// training is how long the windows of each round were open that is not
 	// published yet. Not recovered.
 	training map[int]time.Duration
+	effects  sync.WaitGroup // those that are carried out beside the loop
 }
 
 // input is what the loop is told: an event of a run, or a change in who
@@ -70,6 +75,9 @@ type input struct {
 	attached string // has just attached
 	gone     string // has been away for as long as is forgiven
 	deserted bool   // and was given more time, because nobody was there
+
+	lost   string  // artefact that somebody cannot read; answer is told when it can be
+	mended *mended // what became of that
 }
 
 type answer struct {
@@ -82,8 +90,8 @@ type answer struct {
 func New(ctx context.Context, o Options) (*Coordinator, error) {
 	o = o.withDefaults()
 	c := &Coordinator{
-		o: o, log: o.Log, roster: newRoster(), pins: newPins(), references: references{}, runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
-		inbox: make(chan input, 64), done: make(chan struct{}),
+		o: o, log: o.Log, roster: newRoster(), visits: newVisits(), pins: newPins(), references: references{}, runs: map[string]*run{},
+		inbox: make(chan input, 64), done: make(chan struct{}), names: make(chan struct{}, 1), mending: map[string]*mending{},
 	}
 	if err := c.recover(ctx); err != nil {
 		return nil, err
@@ -107,7 +115,6 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		}
 		close(c.done)
 		c.work.Wait()
-		c.closeWatchers()
 	}()
 	c.activate(ctx)
 	for {

@@ -1,9 +1,12 @@
 package coordinator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/accord-fl/accord/coordinator/journal"
@@ -20,18 +23,21 @@ func (c *Coordinator) recover(ctx context.Context) error {
 		}
 		r := c.runs[rec.Run]
 		if r == nil {
-			r = &run{}
+			r = &run{number: rec.Seq}
 		}
 		if r.state, _, err = round.Step(r.state, event); err != nil {
 			return err
 		}
-		if e, ok := event.(round.Submitted); ok {
+		r.seq = rec.Seq
+		switch e := event.(type) {
+		case round.Submitted:
 			if err := json.Unmarshal(e.Definition, &r.definition); err != nil {
 				return fmt.Errorf("definition of run %s: %w", rec.Run, err)
 			}
 			r.began = time.Now()
 			c.runs[rec.Run] = r
-			c.order = append(c.order, rec.Run)
+		case round.Removed:
+			delete(c.runs, rec.Run)
 		}
 		return nil
 	})
@@ -39,8 +45,8 @@ func (c *Coordinator) recover(ctx context.Context) error {
 		return fmt.Errorf("recover: %w", err)
 	}
 	c.head = head
-	for _, name := range c.order {
-		r := c.runs[name]
+	c.order = slices.SortedFunc(maps.Values(c.runs), func(a, b *run) int { return cmp.Compare(a.number, b.number) })
+	for _, r := range c.order {
 		c.references.add(c.needed(r.state))
 		if !r.state.Phase.Final() {
 			c.unfinished = append(c.unfinished, r)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/model/safetensors"
 )
 
@@ -77,6 +78,9 @@ func (c Contract) Validate() error {
 	for i, t := range c.Tensors {
 		if t.Name == "" || t.Name == "__metadata__" || seen[t.Name] {
 			return fault.Inputf("contract: tensor %d: the name %q is empty, reserved or used twice", i, t.Name)
+		}
+		if err := quote.Check("contract: tensor name", t.Name); err != nil {
+			return err
 		}
 		seen[t.Name] = true
 		n, err := t.checkedLen()

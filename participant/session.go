@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
@@ -133,7 +134,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 // enter says hello and waits for the welcome.
 func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	began := time.Now()
-	if err := s.say(streaming, s.options.helloMessage()); err != nil {
+	if err := s.say(streaming, s.helloMessage()); err != nil {
 		return welcome{}, err
 	}
 	patience := time.NewTimer(welcomeWithin)
@@ -142,9 +143,12 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	case m := <-s.incoming:
 		w, err := readWelcome(m)
 		if err == nil {
+			err = s.options.belongs(m.GetWelcome())
+		}
+		if err == nil {
 			s.clock.observe(w.now, began.Add(time.Since(began)/2)) // half of the way there and back
 			s.log.Info("attending", zap.String("participant", s.options.Name), zap.String("coordinator", s.options.Coordinator),
-				zap.String("coordinator_version", m.GetWelcome().GetVersion()), zap.Duration("lease", w.lease), zap.Int("protocol", w.protocol))
+				zap.String("coordinator_version", quote.Cut(m.GetWelcome().GetVersion(), exchange.MaxVersion)), zap.Duration("lease", w.lease), zap.Int("protocol", w.protocol))
 			if !w.now.IsZero() {
 				wire.LogClock(s.log, "coordinator", wire.Ahead(w.now, began))
 			}
@@ -181,7 +185,7 @@ func (s *session) handle(m *accordv1.AttendResponse) error {
 	case *accordv1.AttendResponse_Offer:
 		return s.accept(m.Offer)
 	case *accordv1.AttendResponse_Cancel:
-		s.worker.cancel(m.Cancel.GetTask(), m.Cancel.GetReason())
+		s.worker.cancel(m.Cancel.GetTask(), quote.Cut(m.Cancel.GetReason(), exchange.MaxReason))
 		return nil
 	case *accordv1.AttendResponse_Receipt:
 		receipt, err := wire.ToReceipt(m.Receipt)

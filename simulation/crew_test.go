@@ -58,19 +58,20 @@ func TestUpdateThatIsGoneIsMadeAgain(t *testing.T) {
 	w := o.hire(ctx, c, blobs)
 	defer func() { cancel(); w.close() }()
 	o.Definition.Rounds = 1
-	lossy := &forgetful{shared: shared{blobs}}
+	lossy := &forgetful{shared: shared{blobs, c}}
 	site := &participant.Site{Name: "lossy", Trainer: &trainer.Builtin{Data: o.Sites[0].Data, Engines: w.engines}, Blobs: lossy}
 	defer c.Attach(&link{site: site, crew: w})()
 	o.Definition.MinSites = 2
 	if err := c.Submit(ctx, o.Definition, nil, 0); err != nil {
 		t.Fatal(err)
 	}
-	changes, err := c.Watch(ctx, o.Definition.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var last coordinator.RunStatus
-	for last = range changes {
+	for seq := uint64(0); !last.Phase.Final(); {
+		state, now, err := c.Since(ctx, o.Definition.Name, seq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, seq = coordinator.Describe(state), now
 	}
 	if last.Phase != round.Completed || last.Accepted != 2 || lossy.stored != 2 {
 		t.Errorf("got %+v after %d stores, want both answers accepted, the lost one after a second store", last, lossy.stored)

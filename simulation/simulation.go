@@ -198,13 +198,16 @@ func (o *Options) await(ctx context.Context, c *coordinator.Coordinator) (round.
 	if err != nil {
 		return round.State{}, err
 	}
-	changes, err := c.Watch(ctx, name)
-	if err != nil {
-		return round.State{}, err
+	for seq := uint64(0); ; {
+		state, last, err := c.Since(ctx, name, seq)
+		if err != nil { // whatever it was that ended it early, Run and ctx say so
+			return c.State(name)
+		}
+		if state.Phase.Final() {
+			return state, nil
+		}
+		seq = last
 	}
-	for range changes { // only the end matters here
-	}
-	return c.State(name)
 }
 
 func (o *Options) submit(ctx context.Context, c *coordinator.Coordinator) error {
@@ -220,8 +223,11 @@ func (o *Options) submit(ctx context.Context, c *coordinator.Coordinator) error 
 
 // result reads the version to hand out.
 func (o *Options) result(state round.State, blobs *spool.Spool) (_ Result, err error) {
-	if state.Phase == round.Failed {
+	switch state.Phase {
+	case round.Failed:
 		return Result{State: state}, fmt.Errorf("run %s failed in round %d: %s", state.Run, state.Round, state.Reason)
+	case round.Diverged:
+		return Result{State: state}, fault.As(fault.Diverged, fmt.Errorf("run %s diverged in round %d: %s", state.Run, state.Round, state.Reason))
 	}
 	best, ok := state.Candidate()
 	if !ok {

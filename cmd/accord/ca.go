@@ -14,6 +14,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newCACmd() *cobra.Command {
@@ -44,8 +45,7 @@ needs no network: ` + "`accord federation init --ca-elsewhere`" + ` writes signi
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Root of %s, valid until %s, fingerprint\n%s\n", name, root.Cert.NotAfter.Format(time.DateOnly), pki.Fingerprint(root.Cert))
-			return err
+			return quote.Fprintf(cmd.OutOrStdout(), "Root of %s, valid until %s, fingerprint\n%s\n", name, root.Cert.NotAfter.Format(time.DateOnly), pki.Fingerprint(root.Cert))
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "of the federation: lower-case letters, digits, '.' and '-'")
@@ -83,7 +83,7 @@ with such a signature. Put the file into the coordinator's identity folder.`,
 				if err != nil {
 					return fmt.Errorf("%s: %w", path, err)
 				}
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), signed); err != nil {
+				if err := quote.Fprintln(cmd.OutOrStdout(), signed); err != nil {
 					return err
 				}
 			}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -23,7 +22,6 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/heap"
-	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/version"
 )
@@ -98,7 +96,7 @@ func coordinateAt(ctx context.Context, cfg config.Coordinator, listener net.List
 	}
 	options := rpc.DefaultOptions()
 	options.Version, options.Prepare, options.Security = version.Get().String(), tests.prepare, n.security
-	options.Keyring = members.shared(cfg)
+	options.Keyring, options.Federation = members.shared(cfg), cfg.PlainFederation()
 	if n.security != nil {
 		members.follow(n.security.Registry)
 	}
@@ -172,28 +170,17 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 	if err != nil {
 		return nil, err
 	}
+	folders := runFolders(filepath.Join(cfg.Dir, "runs"))
 	options := coordinator.Options{
 		Journal: records, Spool: blobs, Log: log.Named("coordinator"), Grace: coordinator.DefaultGrace, MaxRuns: cfg.MaxRuns,
-		Publisher: &coordinator.Archive{
-			Folder:     func(run string) (report.Folder, error) { return runFolder(filepath.Join(cfg.Dir, "runs", run)) },
-			Code:       version.Get().String(),
-			ClassNames: tests.names,
-		},
+		Publisher: &coordinator.Archive{Folder: folders.open, Code: version.Get().String(), ClassNames: tests.names},
+		Results:   folders,
 	}
 	if options.Evaluator, err = evaluatorOf(cfg, tests); err != nil {
 		return nil, err
 	}
 	n.Coordinator, err = coordinator.New(ctx, options)
 	return n, err
-}
-
-// runFolder opens the folder of a run, making it for the first publication.
-func runFolder(dir string) (report.Folder, error) {
-	folder, err := report.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return report.Create(dir)
-	}
-	return folder, err
 }
 
 // testSet is what versions are measured on, if on anything.

@@ -18,6 +18,7 @@ import (
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/gossip"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 )
 
@@ -216,7 +217,7 @@ func (f founding) explain(w io.Writer) error {
 	coordinator := filepath.Join(f.coordinatorDir(), "coordinator.yaml")
 	if f.elsewhere {
 		requests := []string{filepath.Join(f.identityDir(), pki.IssuerRequest), filepath.Join(f.identityDir(), pki.RequestFile), filepath.Join(f.adminDir(), pki.RequestFile)}
-		_, err := fmt.Fprintf(w, `Keys and signing requests of federation %s are in %s. Carry the requests, no keys:
+		err := quote.Fprintf(w, `Keys and signing requests of federation %s are in %s. Carry the requests, no keys:
   %s
 to the machine of the authority, and there:
   accord ca init ca --name %s
@@ -229,10 +230,10 @@ Bring each .crt back beside its .csr, and ca/ca.crt (no key) into
 		if err != nil {
 			return err
 		}
-	} else if _, err := fmt.Fprintf(w, "Federation %s is in %s. Move %s to a safe place.\n\n", f.name, f.dir, f.caDir()); err != nil {
+	} else if err := quote.Fprintf(w, "Federation %s is in %s. Move %s to a safe place.\n\n", f.name, f.dir, f.caDir()); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, `Start the coordinator, which sites dial at %s (name a test set in its file):
+	err := quote.Fprintf(w, `Start the coordinator, which sites dial at %s (name a test set in its file):
   %s
 Invite a site:
   %s

@@ -18,6 +18,7 @@ import (
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // How long the steps of a rotation are apart at least: sites ask for the roots
@@ -52,14 +53,14 @@ with a token. A step that was interrupted is run again.`,
 		Args:      cobra.ExactArgs(2),
 		ValidArgs: []string{"begin", "switch", "end"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r := rotation{founding{dir: args[1]}, now, force, cmd.OutOrStdout()}
-			var done string
+			r := rotation{founding{dir: args[1]}, now, force, readyWithin, cmd.OutOrStdout()}
+			var done quote.Raw
 			var err error
 			switch args[0] {
 			case "begin":
-				done, err = "Sites are told to trust the next root too, those that are away as they connect. After a day or more:\n  "+again("federation", "rotate", "switch", args[1]), r.take(func() error { return r.begin(cmd.Context()) })
+				done, err = quote.Sprintf("Sites are told to trust the next root too, those that are away as they connect. After a day or more:\n  %s", again("federation", "rotate", "switch", args[1])), r.take(func() error { return r.begin(cmd.Context()) })
 			case "switch":
-				done, err = "Certificates are signed below the next root. After "+time.Now().Add(beforeEnd).Format(time.DateOnly)+":\n  "+again("federation", "rotate", "end", args[1]), r.take(func() error { return r.change(cmd.Context()) })
+				done, err = quote.Sprintf("Certificates are signed below the next root. After %s:\n  %s", time.Now().Add(beforeEnd).Format(time.DateOnly), again("federation", "rotate", "end", args[1])), r.take(func() error { return r.change(cmd.Context()) })
 			case "end":
 				done, err = "The old root is trusted no more.", r.take(func() error { return r.end(cmd.Context()) })
 			default:
@@ -68,8 +69,7 @@ with a token. A step that was interrupted is run again.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), done)
-			return err
+			return quote.Fprintf(cmd.OutOrStdout(), "%s\n", done)
 		},
 	}
 	cmd.Flags().BoolVar(&now, "now", false, "do not wait between the steps; sites that are away and not ready are shut out until they join again")
@@ -80,8 +80,9 @@ with a token. A step that was interrupted is run again.`,
 // rotation changes a federation's root.
 type rotation struct {
 	founding
-	now    bool // whatever sites that are away are ready for
-	force  bool // whatever sites that attend are ready for
+	now    bool          // whatever sites that are away are ready for
+	force  bool          // whatever sites that attend are ready for
+	within time.Duration // sites that attend must be ready
 	stdout io.Writer
 }
 

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 	"github.com/accord-fl/accord/participant/policy"
 )
@@ -50,29 +49,26 @@ lets each be asked once more.`,
 				if err := records.Again(args[0]); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(out, "Rounds of run %s that this site has answered may be asked once more.\n", args[0])
-				return err
+				return quote.Fprintf(out, "Rounds of run %s that this site has answered may be asked once more.\n", args[0])
 			}
 			if revoke {
 				if err := records.Revoke(args[0]); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(out, "Run %s is not approved any more. A training under way goes on to its end.\n", args[0])
-				return err
+				return quote.Fprintf(out, "Run %s is not approved any more. A training under way goes on to its end.\n", args[0])
 			}
 			a, err := records.Approve(args[0], digest, by, time.Now())
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(out).Encode(a)
+				return quote.Encode(out, a)
 			}
 			approved := "approved by"
 			if a.By != strings.TrimSpace(by) {
 				approved = "approved already, by"
 			}
-			_, err = fmt.Fprintf(out, "Run %s is %s %s.\n\n%s\nNext:\n  %s\n", args[0], approved, a.By, describeFacts(a.Facts, a.Digest), site.again("inspect", args[0]))
-			return err
+			return quote.Fprintf(out, "Run %s is %s %s.\n\n%s\nNext:\n  %s\n", args[0], approved, a.By, describeFacts(a.Facts, a.Digest), site.again("inspect", args[0]))
 		},
 	}
 	site.add(cmd)
@@ -109,7 +105,7 @@ func listOffers(w io.Writer, records policy.Records, asJSON bool) error {
 			return err
 		}
 		if asJSON {
-			if err := json.NewEncoder(w).Encode(l); err != nil {
+			if err := quote.Encode(w, l); err != nil {
 				return err
 			}
 			continue
@@ -127,8 +123,7 @@ func listOffers(w io.Writer, records policy.Records, asJSON bool) error {
 		return nil
 	}
 	if len(runs) == 0 {
-		_, err := fmt.Fprintln(w, "No run was offered to this site yet.")
-		return err
+		return quote.Fprintln(w, "No run was offered to this site yet.")
 	}
 	return t.Print(w)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/wire"
 	"github.com/accord-fl/accord/participant"
 )
@@ -59,8 +60,7 @@ machine, - in place of the token reads it from standard input.`,
 			if err := writeSiteConfig(file, cfg); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s belongs to %s now. Take part:\n  %s\n", token.Site, token.Federation, again("participant", "-f", file))
-			return err
+			return quote.Fprintf(cmd.OutOrStdout(), "%s belongs to %s now. Take part:\n  %s\n", token.Site, token.Federation, again("participant", "-f", file))
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "folder of this site (default ./SITE)")
@@ -71,15 +71,15 @@ machine, - in place of the token reads it from standard input.`,
 
 // printClock says by how much the coordinator's clock is ahead of this machine's,
 // when that is worth a word.
-func printClock(w io.Writer, ahead time.Duration) (err error) {
+func printClock(w io.Writer, ahead time.Duration) error {
 	text := wire.ClockText(ahead, "this machine's")
 	switch by := ahead.Abs(); {
 	case by >= wire.ClockWrong:
-		_, err = fmt.Fprintf(w, "The coordinator's clock is %s: set the one that is wrong (NTP); certificates are judged by it.\n", text)
+		return quote.Fprintf(w, "The coordinator's clock is %s: set the one that is wrong (NTP); certificates are judged by it.\n", text)
 	case by >= wire.ClockNotable:
-		_, err = fmt.Fprintf(w, "The coordinator's clock is %s.\n", text)
+		return quote.Fprintf(w, "The coordinator's clock is %s.\n", text)
 	}
-	return err
+	return nil
 }
 
 // readToken reads a token that was pasted, or from in when that is "-".

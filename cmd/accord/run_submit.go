@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"reflect"
 
@@ -13,6 +11,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/model/safetensors"
 )
 
@@ -57,20 +56,16 @@ that it trains at the same time wait in order.`,
 func (s *steering) submit(ctx context.Context, run config.Run, quiet bool) error {
 	var initial io.Reader
 	if run.Init != "" {
-		f, err := os.Open(run.Init)
-		if err != nil {
-			return fmt.Errorf("init: %w", fault.As(fault.Input, err))
-		}
-		defer f.Close() // only read from
-		info, err := f.Stat()
+		f, err := openModel(run.Init)
 		if err != nil {
 			return fmt.Errorf("init: %w", err)
 		}
+		defer f.Close() // only read from
 		// The coordinator does not know the file's name.
-		if _, err := safetensors.Open(f, info.Size()); err != nil {
+		if _, err := safetensors.Open(f, f.Size()); err != nil {
 			return fault.Inputf("init: %s: %w", run.Init, err)
 		}
-		initial = f
+		initial = io.NewSectionReader(f, 0, f.Size())
 	}
 	// What concerns this machine alone stays here.
 	run.Init = filepath.Base(run.Init)
@@ -87,14 +82,26 @@ func (s *steering) submit(ctx context.Context, run config.Run, quiet bool) error
 		return err
 	}
 	if s.json {
-		return json.NewEncoder(s.stdout).Encode(struct {
+		return quote.Encode(s.stdout, struct {
 			Name string `json:"name"`
 			Note string `json:"note,omitempty"`
 		}{name, note})
 	}
+	more := quote.Raw("")
 	if note != "" {
-		note = "Initial model: " + note + ".\n"
+		more = quote.Sprintf("Initial model: %s.\n", note)
 	}
-	_, err = fmt.Fprintf(s.stdout, "Run %s is queued.\n%s\nNext:\n  %s\n", name, note, s.again("run", "watch", name))
-	return err
+	return quote.Fprintf(s.stdout, "Run %s is queued.\n%s%s\nNext:\n  %s\n", name, more, quote.Raw(needed(run)), s.again("run", "watch", name))
+}
+
+// needed says how many sites must contribute to each version of a run.
+func needed(run config.Run) string {
+	switch n := run.Window.Minimum; n {
+	case 0:
+		return "Each round needs updates from two sites, or from half of the selected sites if that is more.\n"
+	case 1:
+		return "Each round needs an update from one site.\n"
+	default:
+		return fmt.Sprintf("Each round needs updates from %d sites.\n", n)
+	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/internal/version"
 	"github.com/accord-fl/accord/model"
@@ -51,7 +51,7 @@ func (s simulator) once(ctx context.Context) error {
 		return err
 	}
 	if s.flags.json {
-		return json.NewEncoder(s.stdout).Encode(o.summary)
+		return quote.Encode(s.stdout, o.summary)
 	}
 	return o.print(s.stdout)
 }
@@ -91,7 +91,7 @@ func (s simulator) simulate(ctx context.Context, cfg config.Run, command []strin
 	}
 	if errors.Is(err, context.Canceled) {
 		// Progress is a courtesy: when it can not be written, so be it.
-		_, _ = fmt.Fprintln(s.stderr, "interrupted; go on with: "+again("simulate", "--resume", o.folder.Dir()))
+		_ = quote.Fprintln(s.stderr, "interrupted; go on with: "+again("simulate", "--resume", o.folder.Dir()))
 	}
 	return o, err
 }
@@ -185,14 +185,15 @@ func (s simulator) options(cfg config.Run, o outcome) (simulation.Options, error
 	if err := suits(spec, shape, o.split.Train.Classes()); err != nil {
 		return simulation.Options{}, err
 	}
-	file, size, err := openInitial(cfg.Init)
+	file, err := openInitial(cfg.Init)
 	if err != nil {
 		return simulation.Options{}, err
 	}
 	var initial io.ReaderAt
+	var size int64
 	if file != nil {
 		defer func() { _ = file.Close() }() // only read
-		initial = file
+		initial, size = file, file.Size()
 	}
 	contract, first, how, err := startFrom(spec, initial, size)
 	var weights *model.Params
@@ -203,7 +204,7 @@ func (s simulator) options(cfg config.Run, o outcome) (simulation.Options, error
 		return simulation.Options{}, fmt.Errorf("start from %s: %w", cfg.Init, err)
 	}
 	if how != "" {
-		if _, err := fmt.Fprintf(s.stderr, "starting from %s, tensors matched %s\n", cfg.Init, how); err != nil {
+		if err := quote.Fprintf(s.stderr, "starting from %s, tensors matched %s\n", cfg.Init, how); err != nil {
 			return simulation.Options{}, err
 		}
 	}

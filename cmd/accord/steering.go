@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // identityVariable names an admin's identity folder when no flag does.
@@ -79,13 +79,13 @@ func (s *steering) verb(work func(ctx context.Context, args []string) error) fun
 		s.stdout, s.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 		err = s.client.Renew(cmd.Context())
 		if errors.Is(err, rpc.ErrNotRenewed) { // the old one serves for now
-			_, err = fmt.Fprintf(s.stderr, "accord: the certificate in %s stays as it is: %v\n", s.identity, err)
+			err = quote.Fprintf(s.stderr, "accord: the certificate in %s stays as it is: %v\n", s.identity, err)
 		}
 		if err == nil {
 			err = work(cmd.Context(), args)
 		}
 		if errors.Is(err, fault.Unavailable) && !errors.Is(err, rpc.ErrUntimely) {
-			err = fmt.Errorf("%w\nis it running? accord coordinator -f FILE starts one, --coordinator HOST:PORT names another", err)
+			err = errors.Join(err, errors.New("is it running? accord coordinator -f FILE starts one, --coordinator HOST:PORT names another"))
 		}
 		return err
 	}

@@ -84,7 +84,7 @@ func (s State) reopen(e ArtefactLost) (State, []Effect, error) {
 	effects := []Effect{s.alarm()}
 	for _, t := range again {
 		s.set(t)
-		effects = append(effects, s.offer(t))
+		effects = append(effects, s.OfferOf(t))
 	}
 	return s, effects, nil
 }

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
@@ -59,7 +61,7 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	go func() { failed <- a.receive(ctx) }()
 	hello, err := a.hello(failed)
 	if err == nil {
-		err = speaksAs(ctx, hello.Name)
+		err = f.mayAttend(ctx, hello)
 	}
 	if err != nil {
 		cancel()
@@ -70,12 +72,16 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 		wire.LogClock(f.log, "participant", *ahead, zap.String("participant", hello.Name))
 	}
 	a.link.say(f.welcome(hello))
+	detach, err := f.coordinator.Admit(a.link, addressOf(ctx))
+	if err != nil {
+		cancel()
+		return later(err, f.options.Lease)
+	}
 	go func() { failed <- a.send(ctx) }()
 
 	work.Go(func() { a.answer(ctx) })
 	defer work.Wait()
 	defer cancel()
-	detach := f.coordinator.Attach(a.link)
 	defer detach()
 	defer f.anchors.enter(a.link)()
 	a.lease.Reset(f.options.Lease)
@@ -83,6 +89,22 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	f.log.Debug("participant attends", zap.String("participant", hello.Name), zap.String("version", hello.Version),
 		zap.String("trainer", hello.Capabilities.Trainer))
 	return a.converse(failed)
+}
+
+// mayAttend checks what a hello claims, beside that its process has the place.
+func (f *federation) mayAttend(ctx context.Context, h exchange.Hello) error {
+	if err := speaksAs(ctx, h.Name); err != nil {
+		return err
+	}
+	ours := f.options.Federation
+	if f.options.Security == nil && ours != "" && h.Federation != "" && h.Federation != ours {
+		return later(status.Errorf(codes.FailedPrecondition, "this coordinator serves the federation %s, participant %s is of %s: "+
+			"is this the right address, or should federation in one of the two configurations be another?", ours, h.Name, h.Federation), f.options.Lease)
+	}
+	if !f.arrivals.allow(h.Name) {
+		return status.Errorf(codes.ResourceExhausted, "participant %s has begun to attend too often of late", h.Name)
+	}
+	return nil
 }
 
 // receive hands on the hello, and hears whatever a participant says that was
@@ -157,7 +179,7 @@ func (a *attendance) converse(failed <-chan error) error {
 		case <-rerooted:
 			rerooted = a.handRoots(true)
 		case <-a.link.down:
-			return a.link.reason
+			return later(a.link.reason, a.options.Lease)
 		case <-a.lease.C:
 			return errSilent
 		case <-a.stopping:
@@ -203,6 +225,9 @@ func (a *attendance) answer(ctx context.Context) {
 				return
 			}
 			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: wire.FromReceipt(receipt)}})
+			if receipt.Verdict == exchange.Late {
+				a.coordinator.OfferAgain(a.link.Name(), r.GetTask()) // only now, or the participant would still have an answer to it
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -236,5 +261,9 @@ func (a *attendance) submit(ctx context.Context, r *accordv1.Reply) (exchange.Re
 		why := fault.Inputf("reply to %.80q: %s", r.GetTask(), bounded(err.Error()))
 		return a.coordinator.Misunderstood(ctx, a.link.Name(), r.GetTask(), why)
 	}
+	if len(reply.Reason) <= exchange.MaxReason { // a longer one is refused
+		reply.Reason = quote.Cut(reply.Reason, exchange.MaxReason)
+	}
+	reply.Offer = hex.EncodeToString(r.GetOfferDigest())
 	return a.coordinator.Answer(ctx, a.link.Name(), reply)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/accord-fl/accord/coordinator/rpc/intake"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -114,8 +114,8 @@ func (e *enrollment) Leave(ctx context.Context, r *accordv1.LeaveRequest) (*acco
 	return &accordv1.LeaveResponse{}, nil
 }
 
-// bounded cuts a text for people that came from outside.
-func bounded(text string) string { return fmt.Sprintf("%.200s", text) }
+// bounded quotes and cuts a text for people that came from outside.
+func bounded(text string) string { return quote.Cut(text, 200) }
 
 // The bounds of tries.
 const (

@@ -33,14 +33,17 @@ func mayCall() map[string][]pki.Role {
 		accordv1.AdminService_SubmitRun_FullMethodName:         admin,
 		accordv1.AdminService_ListRuns_FullMethodName:          admin,
 		accordv1.AdminService_GetRun_FullMethodName:            admin,
+		accordv1.AdminService_ListVersions_FullMethodName:      admin,
 		accordv1.AdminService_WatchRun_FullMethodName:          admin,
 		accordv1.AdminService_StopRun_FullMethodName:           admin,
+		accordv1.AdminService_RemoveRun_FullMethodName:         admin,
 		accordv1.AdminService_Invite_FullMethodName:            admin,
 		accordv1.AdminService_Trust_FullMethodName:             admin,
 		accordv1.AdminService_Revoke_FullMethodName:            admin,
 		accordv1.AdminService_ListRefusals_FullMethodName:      admin,
 		accordv1.AdminService_ListMembers_FullMethodName:       admin,
 		accordv1.AdminService_WatchMembers_FullMethodName:      admin,
+		accordv1.AdminService_ReleaseSite_FullMethodName:       admin,
 	}
 }
 
@@ -128,6 +131,14 @@ func callerOf(ctx context.Context) *caller {
 		}
 	}
 	return &caller{refusal: &registry.Refusal{Reason: registry.NoCertificate, Text: "the call came without TLS"}}
+}
+
+// addressOf is where a call comes from.
+func addressOf(ctx context.Context) string {
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+		return p.Addr.String()
+	}
+	return "unknown"
 }
 
 // speaksAs checks a name that a message claims. On a server with certificates

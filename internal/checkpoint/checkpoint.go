@@ -112,9 +112,17 @@ func Open(msg []byte, keys ...string) (Checkpoint, error) {
 		if verifier.Name() != c.Origin {
 			continue
 		}
-		if signed, err := note.Open(msg, note.VerifierList(verifier)); err == nil && signed.Text == c.text() {
+		signed, err := note.Open(msg, note.VerifierList(verifier))
+		if err == nil && signed.Text == c.text() && canonical(signed.Sigs[0].Base64) {
 			return c, nil
 		}
 	}
 	return Checkpoint{}, ErrSignature
+}
+
+// canonical reports whether text is base64 as it is written, without bits beyond
+// the last byte, which readers ignore.
+func canonical(text string) bool {
+	_, err := base64.StdEncoding.Strict().DecodeString(text)
+	return err == nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // Files of a run folder.
@@ -102,20 +103,21 @@ func (f Folder) RemoveIfEmpty() { _ = os.Remove(f.dir) } // fails, rightly, when
 // what it is. model.json takes its place last, so a digest in it that is not that of
 // model.safetensors means that a crash came between the two.
 func (f Folder) WriteModel(write func(io.Writer) error, m Model) error {
-	card, err := json.MarshalIndent(m, "", "  ")
+	card, err := quote.JSON(m, "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.Path(CardFile), err)
 	}
 	return atomicfile.On(nil).WriteTogether(
 		atomicfile.Replacement{Path: f.Path(ModelFile), Write: write},
 		atomicfile.Replacement{Path: f.Path(CardFile), Write: func(w io.Writer) error {
-			_, err := w.Write(append(card, '\n'))
+			_, err := io.WriteString(w, string(card)+"\n")
 			return err
 		}},
 	)
 }
 
-// ReadModel reads the model.json at path.
+// ReadModel reads the model.json at path. Names in it that could be taken for
+// something else where they are shown are an error of class fault.Input.
 func ReadModel(path string) (Model, error) {
 	var m Model
 	data, err := os.ReadFile(path)
@@ -124,6 +126,9 @@ func ReadModel(path string) (Model, error) {
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
 		return m, fault.Inputf("%s: %w", path, err)
+	}
+	if err := m.checkTexts(); err != nil {
+		return m, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
 }

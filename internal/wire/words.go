@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // answered finds what a proxy said in gRPC's account of it.
@@ -87,17 +88,18 @@ func untimelyText(now, side, limit string) string {
 func Untimely(s *status.Status) bool { return untimely.MatchString(s.Message()) }
 
 // PlainStatus is Plain for what gRPC itself says of a connection; what a server
-// answered has its own words.
+// answered has its own words, which are quoted.
 func PlainStatus(s *status.Status) string {
 	switch s.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Unknown, codes.Internal:
 		return Plain(s.Message())
 	default:
-		return s.Message()
+		return quote.Text(s.Message())
 	}
 }
 
-// Plain says in one clear line what a message of gRPC about a connection means.
+// Plain says in one clear line what a message of gRPC about a connection means. What
+// the other side or a proxy chose of it is quoted.
 func Plain(message string) string {
 	if _, quoted, found := strings.Cut(message, "connection error: desc = "); found {
 		if cause, err := strconv.Unquote(quoted); err == nil {
@@ -121,5 +123,5 @@ func Plain(message string) string {
 			return c.means
 		}
 	}
-	return message
+	return quote.Text(message)
 }

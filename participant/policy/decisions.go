@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // The files of decisions, in the participant's folder. The older one is what
@@ -40,6 +42,7 @@ func (r Records) note(n Noted) error {
 	if err != nil {
 		return err
 	}
+	data = quote.Escaped(data) // people look at it with the tools of the system
 	path := filepath.Join(r.Dir, DecisionsFile)
 	info, err := os.Stat(path)
 	switch {
