@@ -194,7 +194,7 @@ func TestTheReserveStaysFree(t *testing.T) {
 				if got.Later && (!strings.Contains(got.Reason, policy.RuleDiskReserve) || len(f.offsets) > 0) {
 					t.Errorf("got reason %q and %d downloads, want the rule and none", got.Reason, len(f.offsets))
 				}
-				noted, err := policy.Records{Dir: o.Dir}.NotAllowed("run", 10)
+				noted, _, err := policy.Records{Dir: o.Dir}.NotAllowed("run", 10)
 				if err != nil || got.Later != (len(noted) == 1) {
 					t.Errorf("noted %+v, error %v", noted, err)
 				}

@@ -212,6 +212,9 @@ func (s *session) accept(o *accordv1.Offer) error {
 
 // settle ends the story of a reply.
 func (s *session) settle(r exchange.Receipt) error {
+	if _, ok := s.state.outbox.find(r.Task); !ok {
+		return nil // nobody has asked, or it came before
+	}
 	fields := []zap.Field{zap.String("task", r.Task), zap.String("verdict", string(r.Verdict)), zap.String("reason", r.Reason)}
 	if r.Verdict == exchange.Rejected {
 		s.log.Warn("reply rejected", fields...)
