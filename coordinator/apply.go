@@ -65,6 +65,7 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 	}
 	for _, in := range batch {
 		c.attendance(in)
+		c.custody(ctx, in)
 	}
 	// Once for all of the batch: many come at the same time.
 	for _, r := range c.activeRuns() {

@@ -18,6 +18,7 @@ type Coordinator struct {
 	o      Options
 	log    *zap.Logger
 	roster roster
+	visits *visits
 	pins   pins
 	// what open tasks have brought
 	uploads uploads
@@ -29,6 +30,7 @@ type Coordinator struct {
 	names   chan struct{} // holds one token while a name is given out or made free
 	// how often states refer to artefacts; the loop's alone
 	references references
+	mending    map[string]*mending // by artefact; the loop's
 
 	// The loop alone writes what follows mu, and reads it without mu.
 	mu         sync.RWMutex
@@ -73,6 +75,9 @@ type input struct {
 	attached string // has just attached
 	gone     string // has been away for as long as is forgiven
 	deserted bool   // and was given more time, because nobody was there
+
+	lost   string  // artefact that somebody cannot read; answer is told when it can be
+	mended *mended // what became of that
 }
 
 type answer struct {
@@ -85,8 +90,8 @@ type answer struct {
 func New(ctx context.Context, o Options) (*Coordinator, error) {
 	o = o.withDefaults()
 	c := &Coordinator{
-		o: o, log: o.Log, roster: newRoster(), pins: newPins(), references: references{}, runs: map[string]*run{},
-		inbox: make(chan input, 64), done: make(chan struct{}), names: make(chan struct{}, 1),
+		o: o, log: o.Log, roster: newRoster(), visits: newVisits(), pins: newPins(), references: references{}, runs: map[string]*run{},
+		inbox: make(chan input, 64), done: make(chan struct{}), names: make(chan struct{}, 1), mending: map[string]*mending{},
 	}
 	if err := c.recover(ctx); err != nil {
 		return nil, err

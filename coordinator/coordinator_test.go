@@ -52,7 +52,7 @@ func params(values ...float32) *model.Params {
 
 // world is a coordinator on a folder, and what its tests need of it.
 type world struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	*Coordinator
 	close func() error
@@ -142,7 +142,7 @@ func (w *world) site(name string, number float32) *site {
 
 func (s *site) Name() string       { return s.name }
 func (s *site) Cancel(_, _ string) {}
-func (s *site) Replaced()          {}
+func (s *site) HangUp(error)       {}
 
 func (s *site) Hello() exchange.Hello { return exchange.Hello{Name: s.name, Version: "test"} }
 func (s *site) Pulse() Pulse          { return Pulse{Heard: now(), Load: len(s.tasks)} }

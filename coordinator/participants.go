@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -55,14 +53,19 @@ func awaited(t round.Task) bool { return t.Status == round.Open || t.Status == r
 
 // Attach makes l's participant one that attends, until detach is called.
 // Tasks of its that are open are offered to l. A link of the same name that
-// attended before is replaced.
+// attended before is replaced, whoever it is; Admit judges that.
 func (c *Coordinator) Attach(l Link) (detach func()) {
 	c.roster.put(l)
-	c.log.Info("participant attached", zap.String("participant", l.Name()))
+	return c.attached(l)
+}
+
+// attached has l's open tasks offered to it.
+func (c *Coordinator) attached(l Link) (detach func()) {
+	c.visits.note(c.log, "participant attached", l.Name())
 	_ = c.post(context.Background(), input{attached: l.Name()}) // a coordinator that has stopped needs no links
 	return func() {
 		if c.roster.remove(l) {
-			c.log.Info("participant detached", zap.String("participant", l.Name()))
+			c.visits.note(c.log, "participant detached", l.Name())
 			c.watchAbsence(l.Name(), c.o.Away)
 		}
 	}
@@ -113,6 +116,7 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 		}
 	case reply.Outcome != exchange.Done:
 		event.Outcome, event.Reason, event.Later = round.Refused, string(reply.Outcome)+": "+reply.Reason, reply.Later
+		event.Diverged = reply.Diverged
 	default:
 		event.Outcome, event.Digest, event.Samples = round.Valid, reply.Update.Artefacts[exchange.Delta].Digest, reply.Update.Samples
 	}
@@ -126,7 +130,7 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 			return exchange.Receipt{}, fault.Inputf("task %s: %w: store it before answering", reply.Task, err)
 		}
 		if err != nil {
-			event.Outcome, event.Reason = round.Invalid, err.Error()
+			event.Outcome, event.Reason, event.Diverged = round.Invalid, err.Error(), errors.Is(err, model.ErrNotFinite)
 		}
 	}
 	return c.record(ctx, input{run: name, event: event, update: reply.Update}, event)

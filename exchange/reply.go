@@ -41,6 +41,9 @@ type Reply struct {
 	// Later, with Declined only, tells that the site may do such a task at
 	// another time: it waits for somebody's approval, or for its hours.
 	Later bool `json:"later,omitempty"`
+	// Diverged, with Failed only, tells that the training led to numbers that
+	// are not finite, and would again.
+	Diverged bool `json:"diverged,omitempty"`
 	// Offer is the OfferDigest of the offer that the reply answers; "" from a
 	// participant that does not tell. It travels beside the document.
 	Offer string `json:"-"`
@@ -66,6 +69,9 @@ func (r Reply) Validate() error {
 	}
 	if r.Later && r.Outcome != Declined {
 		return fault.Inputf("reply to %s: %s, but for later", r.Task, r.Outcome)
+	}
+	if r.Diverged && r.Outcome != Failed {
+		return fault.Inputf("reply to %s: %s, but diverged", r.Task, r.Outcome)
 	}
 	switch r.Outcome {
 	case Done:

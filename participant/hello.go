@@ -23,8 +23,8 @@ type welcome struct {
 	now      time.Time // the coordinator's clock; zero: not told
 }
 
-func (o Options) helloMessage() *accordv1.AttendRequest {
-	h := o.hello()
+func (p *peer) helloMessage() *accordv1.AttendRequest {
+	h := p.options.hello()
 	return &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Hello{Hello: &accordv1.Hello{
 		Name:           h.Name,
 		Version:        h.Version,
@@ -40,6 +40,8 @@ func (o Options) helloMessage() *accordv1.AttendRequest {
 			SamplesPerSecond: h.Capabilities.SamplesPerSecond,
 			Datasets:         h.Capabilities.Datasets,
 		},
+		Process:    p.process,
+		Federation: h.Federation,
 	}}}
 }
 
@@ -70,6 +72,16 @@ func readWelcome(m *accordv1.AttendResponse) (welcome, error) {
 		roots: slices.Contains(w.GetFeatures(), exchange.FeatureRoots),
 		now:   toTime(w.GetNow()),
 	}, nil
+}
+
+// belongs returns an error when a coordinator without certificates serves another
+// federation than the site's.
+func (o Options) belongs(w *accordv1.Welcome) error {
+	if o.Credential != nil || o.Federation == "" || w.GetFederation() == "" || w.GetFederation() == o.Federation {
+		return nil
+	}
+	return elsewhere{fmt.Errorf("the coordinator at %s serves the federation %.64q, this site is of %s: "+
+		"is this the right address, or should federation in one of the two configurations be another?", o.Coordinator, w.GetFederation(), o.Federation)}
 }
 
 // leaseRenewal renews the lease, and tells the load to a coordinator that reads it.

@@ -23,6 +23,9 @@ type Options struct {
 	// Insecure allows a connection without certificates, to a loopback
 	// address only.
 	Insecure bool
+	// Federation is where a site without a credential belongs; a coordinator of
+	// another is not attended. "": none.
+	Federation string
 	// Dir holds what must survive a restart: finished updates that the
 	// coordinator has not acknowledged. It has one owner at a time.
 	Dir          string
@@ -80,6 +83,6 @@ func (o Options) hello() exchange.Hello {
 	}
 	return exchange.Hello{
 		Name: o.Name, Version: o.Version, Protocol: exchange.Protocol, Oldest: exchange.Oldest,
-		Features: features, Capabilities: o.Capabilities, Roots: roots,
+		Features: features, Capabilities: o.Capabilities, Roots: roots, Federation: o.Federation,
 	}
 }

@@ -134,7 +134,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 // enter says hello and waits for the welcome.
 func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	began := time.Now()
-	if err := s.say(streaming, s.options.helloMessage()); err != nil {
+	if err := s.say(streaming, s.helloMessage()); err != nil {
 		return welcome{}, err
 	}
 	patience := time.NewTimer(welcomeWithin)
@@ -142,6 +142,9 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	select {
 	case m := <-s.incoming:
 		w, err := readWelcome(m)
+		if err == nil {
+			err = s.options.belongs(m.GetWelcome())
+		}
 		if err == nil {
 			s.clock.observe(w.now, began.Add(time.Since(began)/2)) // half of the way there and back
 			s.log.Info("attending", zap.String("participant", s.options.Name), zap.String("coordinator", s.options.Coordinator),

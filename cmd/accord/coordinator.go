@@ -96,7 +96,7 @@ func coordinateAt(ctx context.Context, cfg config.Coordinator, listener net.List
 	}
 	options := rpc.DefaultOptions()
 	options.Version, options.Prepare, options.Security = version.Get().String(), tests.prepare, n.security
-	options.Keyring = members.shared(cfg)
+	options.Keyring, options.Federation = members.shared(cfg), cfg.PlainFederation()
 	if n.security != nil {
 		members.follow(n.security.Registry)
 	}

@@ -68,7 +68,7 @@ func (r rotation) ready(ctx context.Context, step string, lacks readiness) error
 		return err
 	}
 	defer func() { _ = client.Close() }() // nothing is lost with it
-	limit := time.Now().Add(readyWithin)
+	limit := time.Now().Add(r.within)
 	for {
 		members, err := r.members(ctx, client)
 		if err != nil {

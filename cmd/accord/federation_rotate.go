@@ -53,7 +53,7 @@ with a token. A step that was interrupted is run again.`,
 		Args:      cobra.ExactArgs(2),
 		ValidArgs: []string{"begin", "switch", "end"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r := rotation{founding{dir: args[1]}, now, force, cmd.OutOrStdout()}
+			r := rotation{founding{dir: args[1]}, now, force, readyWithin, cmd.OutOrStdout()}
 			var done quote.Raw
 			var err error
 			switch args[0] {
@@ -80,8 +80,9 @@ with a token. A step that was interrupted is run again.`,
 // rotation changes a federation's root.
 type rotation struct {
 	founding
-	now    bool // whatever sites that are away are ready for
-	force  bool // whatever sites that attend are ready for
+	now    bool          // whatever sites that are away are ready for
+	force  bool          // whatever sites that attend are ready for
+	within time.Duration // sites that attend must be ready
 	stdout io.Writer
 }
 

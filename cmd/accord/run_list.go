@@ -55,7 +55,7 @@ func (s *steering) printRuns(runs []coordinator.RunStatus, attending []string, a
 		return err
 	}
 	if len(runs) == 0 && active {
-		return quote.Fprintln(s.stdout, "Every run has ended, if there is any: accord run list")
+		return quote.Fprintln(s.stdout, "No run is under way. Those that have ended: accord run list")
 	}
 	if len(runs) == 0 {
 		return quote.Fprintln(s.stdout, "No run was submitted yet: accord run submit -f FILE")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"reflect"
 
@@ -57,20 +56,16 @@ that it trains at the same time wait in order.`,
 func (s *steering) submit(ctx context.Context, run config.Run, quiet bool) error {
 	var initial io.Reader
 	if run.Init != "" {
-		f, err := os.Open(run.Init)
-		if err != nil {
-			return fmt.Errorf("init: %w", fault.As(fault.Input, err))
-		}
-		defer f.Close() // only read from
-		info, err := f.Stat()
+		f, err := openModel(run.Init)
 		if err != nil {
 			return fmt.Errorf("init: %w", err)
 		}
+		defer f.Close() // only read from
 		// The coordinator does not know the file's name.
-		if _, err := safetensors.Open(f, info.Size()); err != nil {
+		if _, err := safetensors.Open(f, f.Size()); err != nil {
 			return fault.Inputf("init: %s: %w", run.Init, err)
 		}
-		initial = f
+		initial = io.NewSectionReader(f, 0, f.Size())
 	}
 	// What concerns this machine alone stays here.
 	run.Init = filepath.Base(run.Init)

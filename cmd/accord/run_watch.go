@@ -23,7 +23,8 @@ func newRunWatchCmd(s *steering) *cobra.Command {
 		Use:   "watch NAME",
 		Short: "Follow a run, round by round, until it ends",
 		Long: `Follow a run until it ends: a line for each version published. The exit code
-tells how it ended: 0 when it is complete, 1 when it failed or was stopped.
+tells how it ended: 0 when it is complete, 1 when it failed or was stopped, 6 when
+it diverged.
 Ctrl-C ends the watching, not the run; a coordinator that goes away is waited for,
 for five minutes, and the watch goes on where it was. With --json each change of the
 run's status is a line, with the versions that no line had before, and at least the
@@ -76,6 +77,8 @@ func (s *steering) watch(ctx context.Context, name string) error {
 	switch last.Phase {
 	case round.Completed:
 		return nil
+	case round.Diverged:
+		return fault.As(fault.Diverged, fmt.Errorf("run %s diverged in round %d: %s", name, last.Round, last.Reason))
 	case round.Stopped:
 		return fmt.Errorf("run %s was stopped: %s", name, last.Reason)
 	default:

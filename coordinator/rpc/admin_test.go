@@ -58,7 +58,11 @@ func (r *runs) Remove(_ context.Context, name, by string, files bool) (bool, err
 	return !files, r.err
 }
 
-func (r *runs) Attending() []string           { return []string{"site-01", "site-02"} }
+func (r *runs) Attending() []string { return []string{"site-01", "site-02"} }
+func (r *runs) Release(context.Context, string, string) (coordinator.Rival, error) {
+	return coordinator.Rival{}, errors.New("unexpected")
+}
+
 func (r *runs) Members() []coordinator.Member { return r.members }
 
 func (r *runs) List(before uint64, limit int, active bool) []coordinator.Entry {
@@ -137,7 +141,7 @@ func standing(t *testing.T, phase round.Phase) round.State {
 func allPhases() []round.Phase {
 	return []round.Phase{
 		round.Selecting, round.Exchanging, round.Aggregating, round.Evaluating, round.Publishing,
-		round.Retrying, round.Completed, round.Failed, round.Stopped, round.Diverged,
+		round.Retrying, round.Completed, round.Failed, round.Stopped,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
@@ -115,8 +116,8 @@ func TestASecondStreamReplacesTheFirst(t *testing.T) {
 		f := &fake{}
 		s := serve(t, f, nil, nil)
 		first, second := s.attend("a"), s.attend("a")
-		f.link(0).Replaced() // as the coordinator does
-		wantStatus(t, first.end(), codes.Aborted, "another participant attends under this name")
+		f.link(0).HangUp(coordinator.ErrReplaced) // as the coordinator does
+		wantStatus(t, first.end(), codes.Aborted, "another link of this process")
 		f.link(1).Cancel("x", "")
 		if _, err := second.Recv(); err != nil {
 			t.Errorf("the second stream ended: %v", err)

@@ -222,8 +222,9 @@ func TestBadUpdatesAreRejected(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", name, got, b.want)
 			}
 		}
-		if last.Phase != round.Completed || last.Counts.Accepted != 1 || last.Counts.Rejected != 7 {
-			t.Errorf("got %+v, want one update accepted and the others rejected", last)
+		// The site whose training diverges finds that out by itself, and says so.
+		if last.Phase != round.Completed || last.Counts.Accepted != 1 || last.Counts.Rejected != 6 || last.Counts.Declined != 1 {
+			t.Errorf("got %+v, want one update accepted, one failed at the site and the others rejected", last)
 		}
 		if want := slices.Repeat([]float32{2}, 3); !slices.Equal(weights, want) {
 			t.Errorf("got weights %v, want %v", weights, want)

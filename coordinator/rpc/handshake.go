@@ -20,11 +20,12 @@ const (
 
 var errHandshakeLong = errors.New("more bytes than a handshake has")
 
-// handshake makes a TLS connection within helloWithin.
-func (g *gatekeeper) handshake(ctx context.Context, raw net.Conn) (*tls.Conn, error) {
+// handshake makes a TLS connection within helloWithin. greeted is called when the
+// caller's hello is there, before anything is computed.
+func (g *gatekeeper) handshake(ctx context.Context, raw net.Conn, greeted func()) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloWithin)
 	defer cancel()
-	opening := &opening{Conn: raw, left: maxHandshakeBytes, over: func() {}}
+	opening := &opening{Conn: raw, left: maxHandshakeBytes, greeted: greeted, over: func() {}}
 	conn := tls.Server(opening, g.config)
 	err := conn.HandshakeContext(ctx)
 	opening.over()
@@ -36,9 +37,14 @@ func (g *gatekeeper) handshake(ctx context.Context, raw net.Conn) (*tls.Conn, er
 func inTurn(config *tls.Config) *tls.Config {
 	turns := make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		o, ok := hello.Conn.(*opening)
+		if !ok {
+			return nil, errors.New("the connection is no opening")
+		}
+		o.greeted()
 		select {
 		case turns <- struct{}{}:
-			hello.Conn.(*opening).over = sync.OnceFunc(func() { <-turns })
+			o.over = sync.OnceFunc(func() { <-turns })
 			return nil, nil
 		case <-hello.Context().Done():
 			return nil, hello.Context().Err()
@@ -50,9 +56,10 @@ func inTurn(config *tls.Config) *tls.Config {
 // opening is a connection while its handshake is under way, by one goroutine.
 type opening struct {
 	net.Conn
-	left int    // bytes that the caller may still send until it is over
-	over func() // ends the turn that its computing has
-	open bool   // the handshake is over
+	left    int    // bytes that the caller may still send until it is over
+	greeted func() // tells that the caller's hello is there
+	over    func() // ends the turn that its computing has
+	open    bool   // the handshake is over
 }
 
 // Read implements net.Conn.

@@ -42,7 +42,8 @@ const (
 	rateBurst   = 2                // seconds' worth of both
 	arrivesIn   = 30 * time.Second // of a member's message, from its first byte on
 
-	mostSilent = 1024 // connections that have not said who opened them
+	mostSilent = 1024 // connections that have not said hello
+	maxGreeted = 512  // those that have, and not shown whose they are
 
 	strangerMessage = 24 << 10 // bytes: a token and a signing request
 	strangerTotal   = 64 << 10 // bytes that a connection brings

@@ -86,7 +86,7 @@ func (l *link) Cancel(task, reason string) {
 	}})
 }
 
-func (l *link) Replaced() { l.hangUp(errReplaced) }
+func (l *link) HangUp(why error) { l.hangUp(why) }
 
 // say queues a message.
 func (l *link) say(m *accordv1.AttendResponse) {

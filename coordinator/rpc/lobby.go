@@ -21,7 +21,8 @@ type lobby struct {
 	halls      map[kind]*hall
 	keeper     *gatekeeper // nil without certificates
 	ledger     *intake.Ledger
-	silent     *intake.Crowd // who has not said who it is
+	silent     *intake.Crowd // who has not said hello
+	greeted    *intake.Crowd // who has, and not shown who it is
 	refusals   *refusals
 	complaints *complaints
 }
@@ -38,6 +39,7 @@ const (
 func (l *lobby) run(ctx context.Context) error {
 	var handshakes sync.WaitGroup
 	defer handshakes.Wait()
+	defer l.greeted.End()
 	defer l.silent.End()
 	stop := context.AfterFunc(ctx, func() { _ = l.listener.Close() }) // Accept tells
 	defer stop()
@@ -73,18 +75,21 @@ func passing(err error) bool {
 	return errors.As(err, &temporary) && temporary.Temporary()
 }
 
-// receive finds out who opened a connection, and hands it on.
+// receive finds out who opened a connection, and hands it on. Whoever says hello
+// is not crowded out by those who say nothing: that costs them nothing.
 func (l *lobby) receive(ctx context.Context, raw net.Conn) {
-	leave := l.silent.Enter(hostOf(raw.RemoteAddr().String()), func() { _ = raw.Close() }) // its reader finds it closed
+	host, end := hostOf(raw.RemoteAddr().String()), func() { _ = raw.Close() } // its reader finds it closed
+	leave := l.silent.Enter(host, end)
 	if l.keeper == nil {
-		conn := guardConn(raw, raw, nil, l.ledger.Account(allowanceOf(everybody).limits), func(why error) {
-			l.cutOff(hostOf(raw.RemoteAddr().String()), why)
-		})
+		conn := guardConn(raw, raw, nil, l.ledger.Account(allowanceOf(everybody).limits), func(why error) { l.cutOff(host, why) })
 		conn.leave, conn.spoken = leave, leave
 		l.halls[everybody].enter(ctx, conn)
 		return
 	}
-	conn, err := l.keeper.identify(ctx, raw, l)
+	conn, err := l.keeper.identify(ctx, raw, l, func() {
+		leave()
+		leave = l.greeted.Enter(host, end)
+	})
 	leave()
 	if err != nil {
 		_ = raw.Close() // identify has counted why

@@ -34,9 +34,12 @@ func (a *admin) ListRuns(_ context.Context, r *accordv1.ListRunsRequest) (*accor
 
 // list fills a page, the newest run first.
 func (a *admin) list(r *accordv1.ListRunsRequest, response *accordv1.ListRunsResponse) {
-	before, bytes := r.GetBefore(), 0
+	before, bytes, take := r.GetBefore(), 0, runPage
+	if limit := int(r.GetLimit()); limit > 0 && limit < runPage {
+		take = limit + 1 // one more tells whether there is another page
+	}
 	for {
-		entries := a.runs.List(before, runPage, r.GetActive())
+		entries := a.runs.List(before, take, r.GetActive())
 		for _, e := range entries {
 			run := fromRunStatus(coordinator.Summary(e.State))
 			bytes += proto.Size(run)
@@ -48,7 +51,7 @@ func (a *admin) list(r *accordv1.ListRunsRequest, response *accordv1.ListRunsRes
 			response.Runs = append(response.Runs, run)
 			before = e.Number
 		}
-		if len(entries) < runPage {
+		if len(entries) < take {
 			return
 		}
 	}

@@ -78,10 +78,10 @@ func newGatekeeper(s Security) *gatekeeper {
 }
 
 // identify makes the handshake, and finds out whose the connection is. It counts
-// those that it refuses.
-func (g *gatekeeper) identify(ctx context.Context, raw net.Conn, l *lobby) (*guarded, error) {
+// those that it refuses. greeted is called when it has said hello.
+func (g *gatekeeper) identify(ctx context.Context, raw net.Conn, l *lobby, greeted func()) (*guarded, error) {
 	c := &caller{address: raw.RemoteAddr().String()}
-	conn, err := g.handshake(ctx, raw)
+	conn, err := g.handshake(ctx, raw, greeted)
 	if err != nil {
 		l.refusals.count(hostOf(c.address), "no TLS 1.3 handshake")
 		return nil, err

@@ -25,7 +25,9 @@ import (
 // Federation is the coordinator as participants meet it. Its methods are
 // called concurrently.
 type Federation interface {
-	Attach(coordinator.Link) (detach func())
+	// Admit makes a link from an address one that attends; a participant whose
+	// place another process has is refused.
+	Admit(l coordinator.Link, from string) (detach func(), err error)
 	Answer(ctx context.Context, participant string, r exchange.Reply) (exchange.Receipt, error)
 	// Misunderstood is Answer for a reply that could not be read.
 	Misunderstood(ctx context.Context, participant, task string, why error) (exchange.Receipt, error)
@@ -39,6 +41,9 @@ type Federation interface {
 	Stored(task, digest string)
 	// Offered tells whether participants may fetch an artefact.
 	Offered(digest string) bool
+	// Mend repairs such an artefact, if it can be repaired, after reading it has
+	// failed with spool.ErrNotFound.
+	Mend(ctx context.Context, digest string) error
 	Spool() *spool.Spool
 }
 
@@ -58,6 +63,8 @@ type Runs interface {
 	Since(ctx context.Context, name string, seq uint64) (_ round.State, last uint64, err error)
 	Attending() []string
 	Members() []coordinator.Member // sorted by role and name
+	// Release gives the place of a participant away from the process that has it.
+	Release(ctx context.Context, name, by string) (coordinator.Rival, error)
 }
 
 var (
@@ -80,6 +87,9 @@ type Options struct {
 	// Security is what certificates are checked with; nil: none are, which
 	// Listen allows on loopback addresses only.
 	Security *Security
+	// Federation is the name of a federation without certificates; a participant
+	// that names another is refused. "": it has none.
+	Federation string
 	// Keyring holds the keys that participants who gossip get; nil: none.
 	Keyring Keyring
 	// Scratch is the folder in which a submission's model lies until the run
@@ -160,7 +170,7 @@ func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Opt
 	refused := newRefusals()
 	anchors := newAnchors(o.Security, log)
 	s := &servers{each: map[kind]*grpc.Server{}, anchors: anchors, lobby: &lobby{
-		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(maxSilent()),
+		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(maxSilent()), greeted: intake.NewCrowd(maxGreeted),
 		refusals: refused, complaints: newComplaints(refused, o.Security != nil, log),
 	}}
 	kinds := []kind{everybody}
@@ -171,7 +181,7 @@ func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Opt
 	}
 	services := services{
 		federation: &federation{
-			coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), anchors: anchors, stopping: ctx.Done(), log: log,
+			coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), arrivals: newArrivals(), anchors: anchors, stopping: ctx.Done(), log: log,
 		},
 		admin: &admin{runs: r, options: o, refusals: refused, anchors: anchors, stopping: ctx.Done(), log: log},
 	}

@@ -18,6 +18,7 @@ func phases() map[round.Phase]accordv1.Phase {
 		round.Completed:   accordv1.Phase_PHASE_COMPLETED,
 		round.Failed:      accordv1.Phase_PHASE_FAILED,
 		round.Stopped:     accordv1.Phase_PHASE_STOPPED,
+		round.Diverged:    accordv1.Phase_PHASE_DIVERGED,
 	}
 }
 

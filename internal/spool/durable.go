@@ -30,7 +30,7 @@ func (s *Spool) Sync(digest string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = ErrNotFound // it was removed meanwhile
 	}
-	if err == nil || Gone(err) {
+	if err == nil || errors.Is(err, ErrNotFound) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.doubtful, digest)

@@ -13,7 +13,7 @@ import (
 var (
 	ErrTooMuch  = errors.New("too many bytes of messages that have not arrived whole")
 	ErrSlow     = errors.New("a message did not arrive whole in time")
-	ErrLong     = errors.New("more bytes than a caller without a certificate may send")
+	ErrLong     = errors.New("more than a caller without a certificate may send")
 	ErrStreams  = errors.New("too many calls at once")
 	errCrowdOut = errors.New("all callers together have too many bytes under way, and this one has most")
 )
@@ -24,13 +24,22 @@ var (
 type Limits struct {
 	UnderWay int64         // bytes of memory for messages that have not arrived whole
 	Within   time.Duration // a message must arrive whole, from its first byte on
-	Total    int64         // bytes that one connection may bring; 0: any number
-	Calls    rate.Limit    // a second
-	Frames   rate.Limit    // a second, of those that carry little
+	// Total is how many bytes one connection may bring; 0: any number. A call
+	// counts for CallBytes more, and a frame that carries little for FrameBytes.
+	Total  int64
+	Calls  rate.Limit // a second
+	Frames rate.Limit // a second, of those that carry little
 	// Burst is for how many seconds' worth of calls and frames a caller that was
 	// quiet is not held up.
 	Burst int
 }
+
+// What calls and frames take of Limits.Total, in bytes, for they cost more than
+// theirs.
+const (
+	CallBytes  = 2 << 10
+	FrameBytes = 128
+)
 
 // Ledger knows what is under way of all callers together. Its methods may be
 // called concurrently.

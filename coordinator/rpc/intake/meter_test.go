@@ -225,13 +225,27 @@ func TestRatesHoldUp(t *testing.T) {
 	})
 }
 
+// Of a total, calls and small frames take more than their bytes.
 func TestAConnectionMayBringSoMuch(t *testing.T) {
-	few := limits()
-	few.Total = kib
-	l := connect(t, intake.NewLedger(1<<20).Account(few))
-	l.brings(make([]byte, 1000))
-	if _, err := l.meter.Brought(make([]byte, 1)); !errors.Is(err, intake.ErrLong) {
-		t.Errorf("got %v", err)
+	for name, brings := range map[string]struct {
+		piece []byte
+		fit   int // of them
+	}{
+		"bytes":        {frame(data, 0, 1, make([]byte, 1000)...), 16},
+		"calls":        {frame(headers, 0, 1), 16 * kib / (9 + intake.CallBytes)},
+		"small frames": {frame(6, 0, 0, make([]byte, 8)...), 16 * kib / (17 + intake.FrameBytes)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			few := limits()
+			few.Total = 16*kib + 24
+			l := connect(t, intake.NewLedger(1<<20).Account(few))
+			for range brings.fit {
+				l.brings(brings.piece)
+			}
+			if _, err := l.meter.Brought(brings.piece); !errors.Is(err, intake.ErrLong) {
+				t.Errorf("after %d: got %v", brings.fit, err)
+			}
+		})
 	}
 }
 

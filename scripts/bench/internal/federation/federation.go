@@ -8,6 +8,7 @@ package federation
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -179,6 +180,26 @@ func (f *Federation) Stranger() (credentials.TransportCredentials, error) {
 	config := admin.ClientTLS()
 	config.GetClientCertificate = nil
 	return credentials.NewTLS(config), nil
+}
+
+// Hostile is how two dial the coordinator who mean it no good: somebody without a
+// certificate, and a site that has joined under the name.
+func (f *Federation) Hostile(name string) (stranger, member *tls.Config, err error) {
+	token, err := f.invite(name, f.Address)
+	if err != nil {
+		return nil, nil, err
+	}
+	dir := filepath.Join(f.dir, name)
+	if _, _, err := f.binary.Run(f.ctx, nil, "participant", "join", token.String(), "--dir", dir, "--dataset", "digits"); err != nil {
+		return nil, nil, err
+	}
+	site, err := pki.OpenCredential(filepath.Join(dir, "identity"))
+	if err != nil {
+		return nil, nil, err
+	}
+	stranger, member = site.ClientTLS(), site.ClientTLS()
+	stranger.GetClientCertificate = nil
+	return stranger, member, nil
 }
 
 // attend starts a site.
