@@ -27,7 +27,7 @@ func TestText(t *testing.T) {
 		{"a mark alone", "\u0301a\u0301", `\u0301a` + "\u0301"},
 		{"marks upon marks", "a" + strings.Repeat("\u0301", 6) + "b", "a" + strings.Repeat("\u0301", 4) + `\u0301\u0301b`},
 		{"a path of Windows", `C:\new`, `C:\new`},
-		{"too long", strings.Repeat("é", MaxText), strings.Repeat("é", (MaxText-3)/2) + "…"},
+		{"too long", strings.Repeat("é", MaxText), strings.Repeat("é", (MaxText-len(ellipsis))/2) + "…"},
 	} {
 		if got := Text(c.text); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
