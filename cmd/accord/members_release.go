@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newMembersReleaseCmd() *cobra.Command {
@@ -32,9 +32,8 @@ The site is not revoked. If its key may be in wrong hands, use accord revoke.`,
 		if steer.json {
 			return nil
 		}
-		_, err = fmt.Fprintf(steer.stdout, "The process at %s no longer attends as %s, and may not do so again before %s\n",
+		return quote.Fprintf(steer.stdout, "The process at %s no longer attends as %s, and may not do so again before %s\n",
 			had.From, args[0], had.Last.Add(coordinator.ReleasedFor).Local().Format(time.DateTime))
-		return err
 	})
 	return cmd
 }

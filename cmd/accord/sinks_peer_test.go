@@ -64,7 +64,7 @@ func peerSinks(t *testing.T) []sink {
 	site := siteFile(t, t.TempDir(), t.TempDir(), address, "a", "trainer: exec\nexec: {command: ['true']}\n")
 	var all []sink
 	for _, verb := range [][]string{
-		{"members"}, {"members", "--json"}, {"run", "list"}, {"run", "list", "--json"}, {"run", "show", "r"}, {"run", "show", "r", "--json"},
+		{"members"}, {"members", "--json"}, {"members", "release", "a"}, {"run", "list"}, {"run", "list", "--json"}, {"run", "show", "r"}, {"run", "show", "r", "--json"},
 		{"run", "watch", "r"}, {"run", "submit", "-f", run}, {"run", "submit", "-f", run, "--json"}, {"federation", "refusals"}, {"federation", "refusals", "--json"},
 	} {
 		args := append(verb, "--coordinator", address)
