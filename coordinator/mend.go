@@ -183,7 +183,7 @@ func (c *Coordinator) repair(ctx context.Context, digest string, users []user) e
 	for _, u := range users {
 		from, failed := c.restore(ctx, digest, u)
 		if failed == nil {
-			log.Info("the global model is repaired", zap.String("from", from))
+			log.Info("the global model is repaired", zap.String("source", from))
 			return nil
 		}
 		if err := ctx.Err(); err != nil || disk.Passing(failed) {
