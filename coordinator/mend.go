@@ -172,7 +172,7 @@ type user struct {
 }
 
 // repair verifies an artefact and, if it is damaged or missing, makes it again. An
-// error with spool.ErrNotFound says that this is not possible, and what to do.
+// error with spool.ErrNotFound says that this is not possible.
 func (c *Coordinator) repair(ctx context.Context, digest string, users []user) error {
 	err := c.o.Spool.Verify(digest)
 	if !errors.Is(err, spool.ErrNotFound) {
@@ -191,7 +191,7 @@ func (c *Coordinator) repair(ctx context.Context, digest string, users []user) e
 		}
 		log.Debug("not repaired", zap.String("run", u.definition.Name), zap.Error(failed))
 	}
-	return fmt.Errorf("the global model cannot be read, and nothing here can give it back; restore a backup of the coordinator's folder: %w", err)
+	return fmt.Errorf("the global model cannot be read, and nothing here can give it back: %w", err)
 }
 
 // restore makes a model again by one of the ways that a run knows, and says which.
