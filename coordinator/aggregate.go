@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -50,19 +49,22 @@ func (c *Coordinator) combine(ctx context.Context, d Definition, e round.Aggrega
 // the event has no artefacts.
 func (c *Coordinator) lostUpdates(e round.Aggregate) (round.ArtefactLost, error) {
 	lost := round.ArtefactLost{Round: e.Round, Attempt: e.Attempt, At: now()}
-	var reasons []string
 	for _, t := range e.Updates {
 		err := c.o.Spool.Verify(t.Digest)
 		switch {
 		case err == nil:
 		case errors.Is(err, spool.ErrNotFound):
+			if lost.Artefacts == nil {
+				lost.Reason = fmt.Sprintf("the update of %s is asked for again: %s", t.Participant, err)
+			}
 			lost.Artefacts = append(lost.Artefacts, t.Digest)
-			reasons = append(reasons, fmt.Sprintf("the update of %s is asked for again: %s", t.Participant, err))
 		default:
 			return lost, fmt.Errorf("the update of %s: %w", t.Participant, err)
 		}
 	}
-	lost.Reason = strings.Join(reasons, "; ")
+	if more := len(lost.Artefacts) - 1; more > 0 {
+		lost.Reason += fmt.Sprintf(" (and %d more updates)", more)
+	}
 	return lost, nil
 }
 

@@ -79,11 +79,15 @@ func evaluated(e round.Evaluate, m Measurement, err error) (round.Event, error) 
 // diverged says which loss is no number, "" if none: then the model's weights are
 // finite, but what it computes is not.
 func (m Measurement) diverged() string {
+	test := m.Test
+	if m.NoLoss {
+		test = nil
+	}
 	for _, part := range []struct {
 		set string
 		of  *train.Evaluation
-	}{{"test", m.Test}, {"validation", m.Validation}} {
-		if part.of != nil && finite(&part.of.Loss) == nil && !(m.NoLoss && part.of == m.Test) {
+	}{{"test", test}, {"validation", m.Validation}} {
+		if part.of != nil && finite(&part.of.Loss) == nil {
 			return fmt.Sprintf("the model's loss on the %s set is %v", part.set, part.of.Loss)
 		}
 	}

@@ -170,7 +170,7 @@ type user struct {
 }
 
 // repair verifies an artefact and, if it is damaged or missing, makes it again. An
-// error with spool.ErrNotFound says that this is not possible, and what to do.
+// error with spool.ErrNotFound says that this is not possible.
 func (c *Coordinator) repair(ctx context.Context, digest string, users []user) error {
 	err := c.o.Spool.Verify(digest)
 	if !errors.Is(err, spool.ErrNotFound) {
@@ -181,7 +181,7 @@ func (c *Coordinator) repair(ctx context.Context, digest string, users []user) e
 	for _, u := range users {
 		from, failed := c.restore(ctx, digest, u)
 		if failed == nil {
-			log.Info("the global model is repaired", zap.String("from", from))
+			log.Info("the global model is repaired", zap.String("source", from))
 			return nil
 		}
 		if err := ctx.Err(); err != nil || disk.Passing(failed) {
@@ -189,7 +189,7 @@ func (c *Coordinator) repair(ctx context.Context, digest string, users []user) e
 		}
 		log.Debug("not repaired", zap.String("run", u.definition.Name), zap.Error(failed))
 	}
-	return fmt.Errorf("the global model cannot be read, and nothing here can give it back; restore a backup of the coordinator's folder: %w", err)
+	return fmt.Errorf("the global model cannot be read, and nothing here can give it back: %w", err)
 }
 
 // restore makes a model again by one of the ways that a run knows, and says which.

@@ -152,7 +152,8 @@ func TestAKeptModelIsDamaged(t *testing.T) {
 					}
 					f.wantUpdate(t)
 					// A file that is removed while it is open is still read.
-					if again := len(f.offsets) - 1; again != 1 && !(name == "removed" && when == "in training") {
+					unharmed := name == "removed" && when == "in training"
+					if again := len(f.offsets) - 1; again != 1 && !unharmed {
 						t.Errorf("the model was fetched %d times again, want once", again)
 					}
 				})
@@ -203,7 +204,8 @@ func TestAnUpdateIsDamagedBeforeItLeaves(t *testing.T) {
 						t.Error(err)
 					}
 					f.wantUpdate(t)
-					if trainer.n != 2 && !(name == "removed" && when == "during the upload") {
+					unharmed := name == "removed" && when == "during the upload"
+					if trainer.n != 2 && !unharmed {
 						t.Errorf("trained %d times, want twice", trainer.n)
 					}
 				})

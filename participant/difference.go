@@ -2,6 +2,7 @@ package participant
 
 import (
 	"errors"
+	"math"
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/model"
@@ -38,9 +39,10 @@ func (d *difference) ReadAt(dst []float32, off int) error {
 	if err := errors.Join(d.of.ReadAt(dst, off), d.base.ReadAt(base, off)); err != nil {
 		return err
 	}
+	const exponent = 0xff << 23 // all ones in what is no number
 	for i, b := range base {
 		dst[i] -= b
-		if dst[i]-dst[i] != 0 { // NaN for what is not finite
+		if math.Float32bits(dst[i])&exponent == exponent {
 			return errOverflow
 		}
 	}

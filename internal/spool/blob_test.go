@@ -47,7 +47,7 @@ func TestReadAtGivesTheBytes(t *testing.T) {
 				p := make([]byte, n)
 				got, err := b.ReadAt(p, int64(off))
 				want := data[min(off, size):min(off+n, size)]
-				if string(p[:got]) != want || (err == nil) != (got == n) || err != nil && err != io.EOF {
+				if string(p[:got]) != want || (err == nil) != (got == n) || err != nil && !errors.Is(err, io.EOF) {
 					t.Fatalf("%s, %d bytes: ReadAt of %d at %d: got %d bytes, error %v", name, size, n, off, got, err)
 				}
 			}

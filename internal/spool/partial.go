@@ -180,7 +180,7 @@ func (p *Partial) Write(b []byte) (int, error) {
 		return 0, fmt.Errorf("%w: limit %d", ErrTooLarge, p.size)
 	}
 	n, err := p.file.Write(b)
-	p.hash.Write(b[:n])
+	_, _ = p.hash.Write(b[:n]) // never fails
 	p.at += int64(n)
 	if err == nil && p.spool.sync && p.at-p.synced >= syncEvery {
 		err = p.syncSoon()

@@ -153,6 +153,11 @@ func (s *Spool) Has(digest string) (int64, bool) {
 	if err != nil {
 		return 0, false
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.sums[digest]; known != nil && known.size != info.Size() {
+		return 0, false // cut, or longer than it was
+	}
 	return info.Size(), true
 }
 
