@@ -70,15 +70,34 @@ func (t *tree) root(size int64) (tlog.Hash, error) {
 // ReadHashes implements tlog.HashReader.
 func (t *tree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	hashes := make([]tlog.Hash, len(indexes))
+	once := *t // reads a tile once, although more than one hash of it may be needed
+	once.read = t.readOnce()
 	for i, index := range indexes {
 		level, n := tlog.SplitStoredHashIndex(index)
-		hash, err := t.hash(level, n)
+		hash, err := once.hash(level, n)
 		if err != nil {
 			return nil, err
 		}
 		hashes[i] = hash
 	}
 	return hashes, nil
+}
+
+// readOnce returns a read that remembers the last tile.
+func (t *tree) readOnce() func(int64) ([]tlog.Hash, error) {
+	if t.read == nil {
+		return nil
+	}
+	known, leaves := int64(-1), []tlog.Hash(nil)
+	return func(tile int64) (_ []tlog.Hash, err error) {
+		if tile != known {
+			known = -1
+			if leaves, err = t.read(tile); err == nil {
+				known = tile
+			}
+		}
+		return leaves, err
+	}
 }
 
 // hash returns the n-th hash of a level.
