@@ -33,6 +33,7 @@ type Coordinator struct {
 	// how often states refer to artefacts; the loop's alone
 	references references
 	mending    map[string]*mending // by artefact; the loop's
+	compacting compacting          // the loop's
 
 	// The loop alone writes what follows mu, and reads it without mu.
 	mu         sync.RWMutex
@@ -99,6 +100,7 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 	if err := c.recover(ctx); err != nil {
 		return nil, err
 	}
+	c.compactWhenDue(ctx)
 	return c, nil
 }
 
@@ -129,6 +131,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 			if err := c.apply(ctx, c.drain(in)); err != nil && ctx.Err() == nil {
 				return err
 			}
+			c.compactWhenDue(ctx)
 		}
 	}
 }

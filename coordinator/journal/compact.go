@@ -34,6 +34,13 @@ func (j *File) Due() bool {
 	return tail.Records >= limit.Records || tail.Bytes >= limit.Bytes
 }
 
+// Compaction is what Compact has done.
+type Compaction struct {
+	Head          uint64 // the new one
+	Removed       int64  // records of the file
+	Before, After int64  // bytes of the file
+}
+
 // The name under which a compacted file is written, after the file's own.
 const nextFile = ".compacted"
 
@@ -42,29 +49,32 @@ const nextFile = ".compacted"
 // place are a record of the journal's own, which says all that its own records did,
 // and the records of snapshot, which must say all that the others did; their Seq
 // is filled in. They come after the last record, head, and Replay visits them and
-// what is appended from then on. Compact returns the new head.
+// what is appended from then on.
 //
 // At any moment the file is the former one or the new one, and both hold all that
 // was acknowledged. After an error it is the former one; Compact may be called
 // again. ErrConflict: the head is another. The caller is that of Append.
-func (j *File) Compact(ctx context.Context, head uint64, snapshot []Record) (uint64, error) {
+func (j *File) Compact(ctx context.Context, head uint64, snapshot []Record) (Compaction, error) {
 	switch {
 	case !j.replayed:
-		return 0, errors.New("compact journal: it was not replayed")
+		return Compaction{}, errors.New("compact journal: it was not replayed")
 	case head != uint64(j.s.head.Size):
-		return 0, ErrConflict
+		return Compaction{}, ErrConflict
 	case head == 0:
-		return 0, nil
+		return Compaction{}, nil
 	}
+	former := j.s
 	next, err := j.rewrite(ctx, snapshot)
 	if err == nil {
 		err = j.exchange(next)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("compact journal %s: %w", j.path, errors.Join(err, j.discard()))
+		return Compaction{}, fmt.Errorf("compact journal %s: %w", j.path, errors.Join(err, j.discard()))
 	}
 	_ = j.ready() // Append does it again, and says what is wrong
-	return uint64(j.s.head.Size), nil
+	return Compaction{
+		Head: uint64(next.head.Size), Removed: former.head.Size - former.removal.leaves, Before: former.bytes, After: next.bytes,
+	}, nil
 }
 
 // rewrite writes the compacted file under its first name, durably, and returns

@@ -38,9 +38,9 @@ func addAtOnce(t testing.TB, j *File, kind string, n int) {
 
 func compact(t testing.TB, j *File, snapshot []Record) {
 	t.Helper()
-	head, err := j.Compact(t.Context(), uint64(j.Head().Size), snapshot)
-	if err != nil || head != uint64(j.Head().Size) {
-		t.Fatalf("compact: head %d of %d, error %v", head, j.Head().Size, err)
+	done, err := j.Compact(t.Context(), uint64(j.Head().Size), snapshot)
+	if err != nil || done.Head != uint64(j.Head().Size) || done.After != j.s.bytes {
+		t.Fatalf("compact: %+v, head %d, %d bytes, error %v", done, j.Head().Size, j.s.bytes, err)
 	}
 }
 
@@ -496,8 +496,8 @@ func TestCompactRefuses(t *testing.T) {
 		t.Error("before a replay")
 	}
 	replay(t, j)
-	if head, err := j.Compact(t.Context(), 0, frozen(1)); head != 0 || err != nil {
-		t.Errorf("a file without records: head %d, error %v", head, err)
+	if done, err := j.Compact(t.Context(), 0, frozen(1)); done != (Compaction{}) || err != nil {
+		t.Errorf("a file without records: %+v, error %v", done, err)
 	}
 	add(t, j, "a", 3)
 	if _, err := j.Compact(t.Context(), 2, nil); !errors.Is(err, ErrConflict) {
