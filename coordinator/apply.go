@@ -74,6 +74,7 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 		}
 		c.attendance(in)
 		c.custody(ctx, in)
+		c.finishCompaction(ctx, in)
 	}
 	// Once for all of the batch: many come at the same time.
 	for _, r := range c.activeRuns() {
