@@ -1,13 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newCoordinatorRestoreCmd() *cobra.Command {
@@ -72,14 +72,13 @@ journal's key is missing, another is made.`,
 
 func explainRestore(w io.Writer, r journal.Restored) error {
 	for _, done := range r.Did {
-		if _, err := fmt.Fprintln(w, done); err != nil {
+		if err := quote.Fprintln(w, done); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, `The journal %s goes on after %d records.
+	return quote.Fprintf(w, `The journal %s goes on after %d records.
 Its incarnation was %s and is %s; what sites knew of the
 former one beyond record %d is lost, and they are told so.
 Now start the coordinator.
 `, r.Origin, r.Records-1, r.Former, r.Incarnation, r.Size)
-	return err
 }

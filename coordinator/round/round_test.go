@@ -1,6 +1,7 @@
 package round
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -149,10 +150,13 @@ func TestAnyOrderOfEvents(t *testing.T) {
 // whole is all that is in a state.
 func whole(s State) string {
 	tasks, cohort, vacant := slices.Collect(s.Tasks()), s.cohort, waiting(s)
-	versions := s.Published.All()
+	out, err := json.Marshal([]any{s.Published.All(), s.Release})
+	if err != nil {
+		panic(err)
+	}
 	s.clear()
-	s.Published = History{}
-	return fmt.Sprintf("%+v tasks %+v of %v, vacant %v, versions %+v", s, tasks, cohort, vacant, versions)
+	s.Published, s.Release = History{}, nil
+	return fmt.Sprintf("%+v tasks %+v of %v, vacant %v, versions and release %s", s, tasks, cohort, vacant, out)
 }
 
 // waiting are the vacant seats, the next first.
