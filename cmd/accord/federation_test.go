@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/internal/report"
 )
 
@@ -61,6 +62,10 @@ func TestSimulationAndFederationAgree(t *testing.T) {
 	// A backup is a copy of the folder.
 	restored := t.TempDir()
 	if err := os.CopyFS(filepath.Join(restored, "coordinator"), os.DirFS(filepath.Join(dir, "coordinator"))); err != nil {
+		t.Fatal(err)
+	}
+	// As cp -a does; a private key that everybody can read is refused.
+	if err := os.Chmod(filepath.Join(restored, "coordinator", journal.KeyFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	address, stop = startCoordinator(t, restored, shards)
