@@ -26,27 +26,29 @@ var rules = []struct {
 	{"internal/testdata", nil},
 	{"internal/atomicfile", []string{"internal/disk"}},
 	{"internal/disk", []string{"internal/disk"}},
-	{"internal/yamltree", []string{"internal/fault"}},
+	{"internal/checkpoint", nil},
+	{"internal/yamltree", []string{"internal/fault", "internal/quote"}},
+	{"internal/quote", []string{"internal/fault"}},
 	{"internal/version", nil},
 	{"internal/heap", nil},
-	{"internal/term", nil},
-	{"internal/pki", []string{"internal/atomicfile", "internal/disk", "internal/fault", "exchange"}},
+	{"internal/term", []string{"internal/quote"}},
+	{"internal/pki", []string{"internal/atomicfile", "internal/disk", "internal/fault", "internal/quote", "exchange"}},
 	{"internal/hours", []string{"internal/fault"}},
 	{"internal/spool", []string{"internal/atomicfile", "internal/disk", "internal/fault"}},
-	{"internal/program", []string{"internal/fault"}},
+	{"internal/program", []string{"internal/fault", "internal/quote"}},
 	{"internal/wire", []string{"internal/", "exchange", "model", "proto/"}},
 	// Gossip is on the wire, too, and on both sides of it.
 	{"internal/gossip", []string{"internal/", "exchange", "proto/"}},
 	{"internal/report", []string{"internal/", "model"}},
 	{"internal/config", []string{"internal/", "exchange", "model"}},
-	{"model", []string{"internal/kernel", "internal/rng", "internal/fault", "internal/atomicfile", "internal/yamltree", "model"}},
-	{"dataset", []string{"internal/kernel", "internal/rng", "internal/fault", "internal/atomicfile", "model/safetensors", "dataset"}},
-	{"exchange", []string{"internal/rng", "internal/fault", "internal/spool", "model"}},
+	{"model", []string{"internal/kernel", "internal/rng", "internal/fault", "internal/quote", "internal/atomicfile", "internal/yamltree", "model"}},
+	{"dataset", []string{"internal/kernel", "internal/rng", "internal/fault", "internal/quote", "internal/atomicfile", "model/safetensors", "dataset"}},
+	{"exchange", []string{"internal/rng", "internal/fault", "internal/quote", "internal/spool", "model"}},
 	{"aggregation", []string{"internal/kernel", "internal/fault"}},
 	{"proto", nil},
 	// The state machine imports the standard library only.
 	{"coordinator/round", []string{}},
-	{"coordinator/journal", []string{"internal/atomicfile", "internal/disk", "internal/fault"}},
+	{"coordinator/journal", []string{"internal/atomicfile", "internal/checkpoint", "internal/disk", "internal/fault"}},
 	{"coordinator/registry", []string{"coordinator/journal", "exchange", "internal/"}},
 	{"coordinator/membership", []string{"coordinator", "internal/"}},
 	{"coordinator/rpc", []string{"coordinator", "exchange", "internal/", "model", "proto/"}},
@@ -92,6 +94,17 @@ func TestGeneratedTypesStayAtTheEdge(t *testing.T) {
 	for path, imports := range goList(t) {
 		if slices.Contains(imports, module+"proto/accord/v1") && !slices.Contains(adapters, path) {
 			t.Errorf("%s imports the generated wire types; only %v do", path, adapters)
+		}
+	}
+}
+
+// Tables and displays are package term's, which quotes what is in them.
+func TestTablesAreQuoted(t *testing.T) {
+	for path, imports := range goList(t) {
+		for _, imported := range imports {
+			if strings.HasPrefix(imported, "charm.land/") && path != "internal/term" {
+				t.Errorf("%s imports %s: print with internal/term, which quotes other parties' texts", path, imported)
+			}
 		}
 	}
 }

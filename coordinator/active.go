@@ -21,6 +21,17 @@ type active struct {
 	selection *round.Select // a cohort is wanted
 	since     time.Time     // it is wanted
 	told      int           // attending sites when last said that more are needed
+
+	spare spare
+}
+
+// spare are the sites that attend and were not asked in an attempt. It saves
+// looking for them again for each vacant seat.
+type spare struct {
+	round, attempt int
+	attending      []string // of whom it was made
+	asked          int      // how many had been
+	names          []string // sorted
 }
 
 // deactivate ends the run's effects that are under way, if any.
@@ -38,27 +49,21 @@ func (r *run) deactivate() {
 // activate starts unfinished runs in order of submission until MaxRuns are
 // active, each from where its state says it is.
 func (c *Coordinator) activate(ctx context.Context) {
-	free := c.o.MaxRuns - len(c.activeRuns())
-	for _, name := range c.order {
-		r := c.runs[name]
-		if free == 0 {
-			return
-		}
-		if r.active != nil || r.state.Phase.Final() {
+	for _, r := range c.unfinished[:min(len(c.unfinished), c.o.MaxRuns)] {
+		if r.active != nil {
 			continue
 		}
-		free--
 		runCtx, cancel := context.WithCancel(ctx)
 		r.active = &active{ctx: runCtx, cancel: cancel}
 		// Who was asked before a restart and does not come back is lost; he has
 		// longer to do so than who goes away in mid-round.
-		for _, t := range r.state.Tasks {
+		for t := range r.state.Tasks() {
 			if t.Status == round.Open {
 				c.watchAbsence(t.Participant, c.o.Grace)
 			}
 		}
 		for _, e := range round.Pending(r.state) {
-			c.execute(r, input{run: name}, e)
+			c.execute(r, input{run: r.state.Run}, e)
 		}
 	}
 }
@@ -66,13 +71,12 @@ func (c *Coordinator) activate(ctx context.Context) {
 // activeRuns returns the runs whose effects are carried out, in order of
 // submission.
 func (c *Coordinator) activeRuns() []*run {
-	var runs []*run
-	for _, name := range c.order {
-		if r := c.runs[name]; r.active != nil {
-			runs = append(runs, r)
+	for i, r := range c.unfinished {
+		if r.active == nil {
+			return c.unfinished[:i]
 		}
 	}
-	return runs
+	return c.unfinished
 }
 
 // attendance acts on a change in who attends.
@@ -89,10 +93,8 @@ func (c *Coordinator) attendance(in input) {
 
 // offerAgain hands a participant that has just attached what it was asked.
 func (c *Coordinator) offerAgain(r *run, participant string) {
-	for _, t := range r.state.Tasks {
-		if t.Participant == participant && t.Exchange == r.state.Exchange && (t.Status == round.Open || t.Status == round.Lost) {
-			c.offer(r, round.Offer{Round: r.state.Round, Model: r.state.Model, Deadline: r.state.Deadline, Task: *t})
-		}
+	if t, ok := r.state.TaskOf(participant); ok && awaited(t) {
+		c.offer(r, r.state.OfferOf(t))
 	}
 }
 
@@ -109,10 +111,7 @@ func (c *Coordinator) miss(in input) {
 		return
 	}
 	for _, r := range c.activeRuns() {
-		open := func(t *round.Task) bool {
-			return t.Participant == in.gone && t.Status == round.Open && t.Exchange == r.state.Exchange
-		}
-		if slices.ContainsFunc(r.state.Tasks, open) {
+		if t, ok := r.state.TaskOf(in.gone); ok && t.Status == round.Open {
 			c.result(r.state.Run, round.ParticipantLost{Participant: in.gone, At: now()})
 		}
 	}
@@ -127,9 +126,10 @@ func (c *Coordinator) trySelect(r *run) {
 	if sel == nil {
 		return
 	}
-	need, attending := sel.MinSites, c.roster.size()
+	names := c.roster.names()
+	need, attending := sel.MinSites, len(names)
 	if (sel.Round > 1 || sel.Attempt > 0) && time.Since(c.missedSince(r)) >= c.o.Grace {
-		need = max(1, sel.Minimum)
+		need = sel.Least
 	}
 	if attending < need {
 		if r.active.told != attending {
@@ -138,12 +138,9 @@ func (c *Coordinator) trySelect(r *run) {
 		}
 		return
 	}
-	cohort := draw(r.definition.Seed, r.state.Run, *sel, c.roster.names())
-	if len(cohort) == 0 {
-		return // the last one has left this moment
-	}
+	cohort := draw(r.definition.Seed, r.state.Run, *sel, names)
 	r.active.selection = nil
-	c.result(r.state.Run, round.CohortSelected{Round: sel.Round, Attempt: sel.Attempt, Cohort: cohort, At: now()})
+	c.result(r.state.Run, round.CohortSelected{Round: sel.Round, Attempt: sel.Attempt, Cohort: cohort, Nonce: c.o.Nonce(), At: now()})
 }
 
 // missedSince is when the run began to wait for sites, or, if that is earlier,
@@ -172,13 +169,31 @@ func draw(seed uint64, run string, sel round.Select, names []string) []string {
 // replace draws who takes a vacant seat from those who attend and were not
 // asked, keyed by (seed, run, round, attempt) and how many were asked.
 func (c *Coordinator) replace(r *run, e round.Replace) {
-	free := slices.DeleteFunc(c.roster.names(), func(name string) bool { return slices.Contains(e.Asked, name) })
+	free := r.active.spares(e, c.roster.names())
 	done := round.Replaced{Round: e.Round, Attempt: e.Attempt, Exchange: e.Exchange, Seat: e.Seat, At: now()}
 	if len(free) > 0 {
 		random := rng.New(r.definition.Seed, "replace", r.state.Run, strconv.Itoa(e.Round), strconv.Itoa(e.Attempt), strconv.Itoa(len(e.Asked)))
-		done.Participant = free[random.IntN(len(free))]
+		i := random.IntN(len(free))
+		done.Participant = free[i]
+		r.active.spare.names = slices.Delete(free, i, i+1)
+		r.active.spare.asked++
 	}
 	c.result(r.state.Run, done)
+}
+
+// spares returns those of attending that e may draw from.
+func (a *active) spares(e round.Replace, attending []string) []string {
+	same := len(attending) > 0 && len(attending) == len(a.spare.attending) && &attending[0] == &a.spare.attending[0]
+	if s := a.spare; same && s.round == e.Round && s.attempt == e.Attempt && s.asked == len(e.Asked) {
+		return s.names
+	}
+	a.spare = spare{round: e.Round, attempt: e.Attempt, attending: attending, asked: len(e.Asked)}
+	for _, name := range attending {
+		if _, asked := slices.BinarySearch(e.Asked, name); !asked {
+			a.spare.names = append(a.spare.names, name)
+		}
+	}
+	return a.spare.names
 }
 
 // watchAbsence looks after d whether the participant is back, unless that is
@@ -199,7 +214,10 @@ func (c *Coordinator) after(d time.Duration, in input) *time.Timer {
 // result posts what became of an effect. The loop itself calls it, so it must
 // not wait for the loop.
 func (c *Coordinator) result(run string, e round.Event) {
+	r := c.runs[run]
+	r.effects.Add(1)
 	c.work.Go(func() {
+		defer r.effects.Done()
 		_ = c.post(context.Background(), input{run: run, event: e}) // as above
 	})
 }

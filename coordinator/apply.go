@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,6 +19,7 @@ import (
 // stepped is an event that was stepped but is not yet durable.
 type stepped struct {
 	in      input
+	seq     uint64 // of its record
 	before  round.Phase
 	state   round.State
 	effects []round.Effect
@@ -30,6 +32,11 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 	var records []journal.Record
 	states := map[string]round.State{}
 	for _, in := range batch {
+		if in.own != nil {
+			rec := *in.own
+			rec.Seq = c.head + 1 + uint64(len(records))
+			records = append(records, rec)
+		}
 		if in.event == nil {
 			continue
 		}
@@ -49,11 +56,11 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 		records = append(records, journal.Record{
 			Seq: c.head + 1 + uint64(len(records)), At: time.Now().UTC(), Run: in.run, Kind: kind, Data: data,
 		})
-		steps = append(steps, stepped{in, state.Phase, next, effects})
+		steps = append(steps, stepped{in, records[len(records)-1].Seq, state.Phase, next, effects})
 		states[in.run] = next
 	}
 	if len(records) > 0 {
-		if err := c.o.Journal.Append(ctx, c.head, records); err != nil {
+		if err := c.append(ctx, records); err != nil {
 			return fmt.Errorf("coordinator stops: %w", err)
 		}
 		c.head += uint64(len(records))
@@ -62,6 +69,9 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 		c.commit(ctx, s)
 	}
 	for _, in := range batch {
+		if in.own != nil {
+			in.tell(answer{})
+		}
 		c.attendance(in)
 		c.custody(ctx, in)
 	}
@@ -101,17 +111,13 @@ func (in input) tell(a answer) {
 func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	r, before := c.install(s)
 	c.pins.unpin(pinned(s.in.event)) // the state keeps it now, if anything does
+	c.refer(r, before, s)
 	released := before.Release != nil && s.state.Release == nil
 	if released || s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
 		r.unasked = nil
-		c.discard(r, append(c.needed(before), c.uploads.take(c.over)...))
+		c.discard(r, c.uploads.take(c.over))
 		if err := c.sweepPartials(); err != nil {
 			c.log.Warn("partial artefacts not removed", zap.Error(err))
-		}
-	}
-	if e, ok := s.in.event.(round.Answered); ok {
-		if t, _ := s.state.Task(e.Task); t.Digest != e.Digest { // it was not accepted
-			c.discard(r, []string{e.Digest})
 		}
 	}
 	c.logTransition(s)
@@ -124,7 +130,7 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 		s.in.tell(answer{})
 		c.activate(ctx)
 		return
-	case round.StopRequested:
+	case round.StopRequested, round.Removed:
 		s.in.tell(answer{})
 	}
 	for _, e := range s.effects {
@@ -141,12 +147,22 @@ func (c *Coordinator) install(s stepped) (r *run, before round.State) {
 	c.mu.Lock()
 	r = c.runs[s.in.run]
 	if r == nil {
-		r = &run{}
+		r = &run{number: s.seq}
 		c.runs[s.in.run] = r
-		c.order = append(c.order, s.in.run)
+		c.order = append(c.order, r)
 	}
 	before = r.state
-	r.state = s.state
+	r.state, r.seq = s.state, s.seq
+	switch {
+	case before.Phase == "":
+		c.unfinished = append(c.unfinished, r)
+	case s.state.Phase.Final() && !before.Phase.Final():
+		c.unfinished = slices.DeleteFunc(c.unfinished, func(other *run) bool { return other == r })
+		r.updates = nil
+	}
+	if _, removed := s.in.event.(round.Removed); removed {
+		c.drop(s.in.run, r)
+	}
 	c.mu.Unlock()
 	switch {
 	case s.state.Phase == round.Exchanging && s.before == round.Selecting:

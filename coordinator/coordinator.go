@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -18,29 +19,36 @@ type Coordinator struct {
 	o      Options
 	log    *zap.Logger
 	roster roster
+	visits *visits
 	pins   pins
 	// what open tasks have brought
 	uploads uploads
 	hints   hints
 	inbox   chan input
+	running chan struct{} // closed when Run has begun
 	done    chan struct{} // closed when Run has returned
 	work    sync.WaitGroup
 	head    uint64
-	mending map[string]*mending // by artefact; the loop's
+	names   chan struct{} // holds one token while a name is given out or made free
+	// how often states refer to artefacts; the loop's alone
+	references references
+	mending    map[string]*mending // by artefact; the loop's
 
 	// The loop alone writes what follows mu, and reads it without mu.
-	mu       sync.RWMutex
-	runs     map[string]*run
-	order    []string
-	watchers map[chan RunStatus]string
-	closed   bool // Run has returned
+	mu         sync.RWMutex
+	runs       map[string]*run
+	order      []*run // all of them, in order of submission
+	unfinished []*run // likewise; the first ones are active
 }
 
 // run is one run's state and definition.
 type run struct {
 	state      round.State
 	definition Definition
-	active     *active // nil: it has ended, or its turn has not come
+	number     uint64        // sequence number of the record that submitted it
+	seq        uint64        // and of its last record
+	changed    chan struct{} // closed with the next change; nil: nobody waits for it
+	active     *active       // nil: it has ended, or its turn has not come
 	// measured is what the effects found last. They write it, under mu.
 	measured measuredModel
 	// updates holds what accepted answers told beside their artefacts, by
@@ -55,6 +63,7 @@ type run struct {
 	// training is how long the windows of each round were open that is not
 	// published yet. Not recovered.
 	training map[int]time.Duration
+	effects  sync.WaitGroup // those that are carried out beside the loop
 }
 
 // input is what the loop is told: an event of a run, or a change in who
@@ -63,6 +72,7 @@ type input struct {
 	run    string
 	event  round.Event
 	update *exchange.Update // of a round.Answered
+	own    *journal.Record  // of the journal's own, in place of an event
 	answer chan<- answer    // who waits for what becomes of the event, if anybody
 
 	attached string // has just attached
@@ -83,8 +93,8 @@ type answer struct {
 func New(ctx context.Context, o Options) (*Coordinator, error) {
 	o = o.withDefaults()
 	c := &Coordinator{
-		o: o, log: o.Log, roster: newRoster(), pins: newPins(), runs: map[string]*run{}, watchers: map[chan RunStatus]string{},
-		inbox: make(chan input, 64), done: make(chan struct{}), mending: map[string]*mending{},
+		o: o, log: o.Log, roster: newRoster(), visits: newVisits(), pins: newPins(), references: references{}, runs: map[string]*run{},
+		inbox: make(chan input, 64), running: make(chan struct{}), done: make(chan struct{}), names: make(chan struct{}, 1), mending: map[string]*mending{},
 	}
 	if err := c.recover(ctx); err != nil {
 		return nil, err
@@ -96,10 +106,12 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 var ErrClosed = fault.As(fault.Unavailable, errors.New("the coordinator has stopped"))
 
 // Run drives all runs until ctx ends, and returns nil then. Any other error
-// means that an event could not be made durable; what was not recorded has
-// not happened, and a new process goes on from there.
+// means that an event could not be made durable, for another reason than a disk
+// that is full or fails, which Run waits for; what was not recorded has not
+// happened, and a new process goes on from there.
 func (c *Coordinator) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
+	close(c.running)
 	defer func() {
 		cancel()
 		for _, r := range c.activeRuns() {
@@ -107,7 +119,6 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		}
 		close(c.done)
 		c.work.Wait()
-		c.closeWatchers()
 	}()
 	c.activate(ctx)
 	for {
@@ -115,7 +126,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case in := <-c.inbox:
-			if err := c.apply(ctx, c.drain(in)); err != nil {
+			if err := c.apply(ctx, c.drain(in)); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}

@@ -52,7 +52,7 @@ func params(values ...float32) *model.Params {
 
 // world is a coordinator on a folder, and what its tests need of it.
 type world struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	*Coordinator
 	close func() error
@@ -78,10 +78,19 @@ func start(t *testing.T, dir string, wrap func(journal.Store) journal.Store, cha
 	if change != nil {
 		change(&o)
 	}
-	c, err := New(t.Context(), o)
+	var c *Coordinator
+	observe := o.Observe
+	o.Observe = func(s round.State, e round.Event) {
+		checkReferences(t, c)
+		if observe != nil {
+			observe(s, e)
+		}
+	}
+	c, err = New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkReferences(t, c)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
@@ -102,12 +111,16 @@ func (w *world) submit(d Definition, initial *model.Params) error {
 // end waits for the run's last status.
 func (w *world) end(name string) RunStatus {
 	w.t.Helper()
-	changes, err := w.Watch(w.t.Context(), name)
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	var last RunStatus
-	for last = range changes {
+	for seq := uint64(0); !last.Phase.Final(); {
+		state, now, err := w.Since(w.t.Context(), name, seq)
+		if errors.Is(err, ErrClosed) {
+			break
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		last, seq = Describe(state), now
 	}
 	return last
 }
@@ -129,7 +142,7 @@ func (w *world) site(name string, number float32) *site {
 
 func (s *site) Name() string       { return s.name }
 func (s *site) Cancel(_, _ string) {}
-func (s *site) Replaced()          {}
+func (s *site) HangUp(error)       {}
 
 func (s *site) Hello() exchange.Hello { return exchange.Hello{Name: s.name, Version: "test"} }
 func (s *site) Pulse() Pulse          { return Pulse{Heard: now(), Load: len(s.tasks)} }
@@ -476,8 +489,8 @@ func TestSubmitRefuses(t *testing.T) {
 	if err := w.submit(definition(1), params()); !errors.Is(err, fault.Exists) {
 		t.Errorf("second of a name: got error %v, want %v", err, fault.Exists)
 	}
-	if _, err := w.Watch(t.Context(), "nobody"); !errors.Is(err, ErrNoRun) {
-		t.Errorf("watch: got error %v, want %v", err, ErrNoRun)
+	if _, _, err := w.Since(t.Context(), "nobody", 0); !errors.Is(err, ErrNoRun) {
+		t.Errorf("since: got error %v, want %v", err, ErrNoRun)
 	}
 }
 

@@ -43,7 +43,7 @@ var damages = map[string]func(path string, other []byte) error{
 var roles = map[string]func(round.State) string{
 	"global model": func(s round.State) string { return s.Model },
 	"update": func(s round.State) string {
-		for _, t := range s.Tasks {
+		for t := range s.Tasks() {
 			if t.Digest != "" {
 				return t.Digest
 			}
@@ -129,14 +129,14 @@ func (m *ledger) Replay(_ context.Context, visit func(journal.Record) error) (ui
 
 func (m *ledger) Close() error { return nil }
 
-// shelf is a Publisher that has a copy of the last model.
-type shelf struct {
+// copies is a Publisher that has a copy of the last model.
+type copies struct {
 	mu     sync.Mutex
 	digest string
 	model  []byte
 }
 
-func (s *shelf) Publish(_ context.Context, p Publication) error {
+func (s *copies) Publish(_ context.Context, p Publication) error {
 	data, err := io.ReadAll(io.NewSectionReader(p.Model, 0, p.Bytes))
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (s *shelf) Publish(_ context.Context, p Publication) error {
 	return nil
 }
 
-func (s *shelf) Copy(_, digest string, w io.Writer) error {
+func (s *copies) Copy(_, digest string, w io.Writer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.digest != digest {
@@ -165,7 +165,7 @@ func (s *shelf) Copy(_, digest string, w io.Writer) error {
 func damaged(t *testing.T, n int, restart bool, strike func(dir string, s round.State) (digest string)) (last RunStatus, digest string, events int) {
 	t.Helper()
 	dir := t.TempDir()
-	records, published := &ledger{}, &shelf{}
+	records, published := &ledger{}, &copies{}
 	var at round.State
 	stop := make(chan struct{})
 	// Only the next process syncs, which opens its spool without reading all of it.

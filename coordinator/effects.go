@@ -107,7 +107,9 @@ func (c *Coordinator) progress(r *run, e round.Effect) {
 		if r.active.timer != nil {
 			r.active.timer.Stop()
 		}
-		r.active.timer = c.after(time.Until(e.At), input{run: r.state.Run, event: round.DeadlinePassed(e)})
+		// A deadline of before a restart is only as good as the clock was then.
+		wait := min(time.Until(e.At), r.state.LongestWait())
+		r.active.timer = c.after(wait, input{run: r.state.Run, event: round.DeadlinePassed(e)})
 	case round.Aggregate:
 		c.background(r, "aggregate", e.Round, e.Attempt, func(ctx context.Context) (round.Event, error) {
 			return c.combine(ctx, r.definition, e)
@@ -123,10 +125,19 @@ func (c *Coordinator) progress(r *run, e round.Effect) {
 }
 
 // background runs work beside the loop; its event, or its failure, comes back.
+// Work that the local disk hinders is done again until it does not.
 func (c *Coordinator) background(r *run, name string, rnd, attempt int, work func(context.Context) (round.Event, error)) {
 	ctx, run := r.active.ctx, r.state.Run
+	r.effects.Add(1)
 	c.work.Go(func() {
-		event, err := work(ctx)
+		defer r.effects.Done()
+		var event round.Event
+		var err error
+		for w := newWait(c.log.With(zap.String("for", name), zap.String("run", run))); ; {
+			if event, err = work(ctx); !w.again(ctx, err) {
+				break
+			}
+		}
 		if ctx.Err() != nil {
 			c.pins.unpin(pinned(event))
 			return // the run or the coordinator ended; a restart does it again
@@ -159,11 +170,8 @@ func (c *Coordinator) offer(r *run, o round.Offer) {
 
 // publish hands a version to the publisher.
 func (c *Coordinator) publish(r *run, e round.Publish) {
-	after := r.state
-	after.Published = append(after.Published[:len(after.Published):len(after.Published)], e.Version)
-	best, _ := after.Candidate()
 	p := Publication{
-		Definition: r.definition, Version: e.Version, Best: best.Model == e.Version.Model && best.Round == e.Version.Round,
+		Definition: r.definition, Version: e.Version, Best: r.state.Leads(e.Version),
 		Updates: e.Updates, Told: map[string]exchange.Update{}, Parent: e.Parent, Training: r.training[e.Round], Elapsed: time.Since(r.began),
 	}
 	for _, t := range e.Updates {

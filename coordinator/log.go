@@ -30,12 +30,18 @@ func (c *Coordinator) logTransition(s stepped) {
 		} else {
 			log.Info("participant replaced", zap.String("seat", e.Seat), zap.String("participant", e.Participant))
 		}
+	case round.Removed:
+		c.log.Info("run removed", zap.String("run", s.in.run), zap.String("by", e.By))
 	case round.Published:
-		v := s.state.Published[len(s.state.Published)-1]
+		v, _ := s.state.Published.Newest()
 		c.log.Info("version published", zap.String("run", s.in.run), zap.Int("round", v.Round), zap.Float64p("accuracy", v.Accuracy), zap.String("model", v.Model))
 	}
 	if s.state.Phase != s.before {
 		switch s.state.Phase {
+		case round.Aggregating:
+			if absent := s.state.Absent(); absent != "" && s.before == round.Exchanging {
+				log.Warn("window closed without some sites", zap.Int("updates", s.state.Count(round.Accepted)), zap.String("reason", absent))
+			}
 		case round.Retrying:
 			log.Warn("attempt failed, the round is tried again", zap.Int("attempt", s.state.Attempt), zap.String("reason", s.state.Reason))
 		case round.Completed, round.Failed, round.Stopped, round.Diverged:

@@ -43,10 +43,25 @@ type Member struct {
 	Gossip string    `json:"gossip,omitempty"` // what gossip makes of it; a hint
 	Heard  time.Time `json:"heard,omitzero"`   // when its lease was last renewed
 
+	From    string `json:"from,omitempty"`    // the address that it attends from
+	Process string `json:"process,omitempty"` // what its process calls itself
+	// Rival is another process that would attend as this participant, and may
+	// not: this one has the place.
+	Rival *Rival `json:"rival,omitempty"`
+
 	Version string `json:"version,omitempty"` // of its binary
 	Run     string `json:"run,omitempty"`     // that it works on
 	Round   int    `json:"round,omitempty"`
 	Load    int    `json:"load"` // tasks that it has in hand
+
+	// ClockSeconds is by how much a participant's clock was ahead of the
+	// coordinator's when it came; nil: not known.
+	ClockSeconds *float64 `json:"clock_seconds,omitempty"`
+	// Roots are the fingerprints of the roots that a participant trusts, Certified
+	// is that of the root above its certificate; while it attends, and where it is
+	// known. One of an institution's own authority has no Certified.
+	Roots     []string `json:"roots,omitempty"`
+	Certified string   `json:"certified,omitempty"`
 
 	Capabilities exchange.Capabilities `json:"capabilities"`
 }
@@ -54,7 +69,7 @@ type Member struct {
 func newMember(h exchange.Hello, p Pulse, state Presence, since time.Time) Member {
 	return Member{
 		Name: h.Name, Role: RoleParticipant, State: state, Since: since, Heard: p.Heard,
-		Version: h.Version, Load: p.Load, Capabilities: h.Capabilities,
+		Version: h.Version, Process: h.Process, Load: p.Load, Capabilities: h.Capabilities,
 	}
 }
 
@@ -91,14 +106,14 @@ func (c *Coordinator) assignments() map[string]assignment {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	all := map[string]assignment{}
-	for _, name := range c.order {
-		s := c.runs[name].state
+	for _, r := range c.unfinished {
+		s := r.state
 		if s.Phase != round.Exchanging {
 			continue
 		}
-		for _, t := range s.Tasks {
+		for t := range s.Tasks() {
 			if t.Status == round.Open {
-				all[t.Participant] = assignment{run: name, round: s.Round}
+				all[t.Participant] = assignment{run: s.Run, round: s.Round}
 			}
 		}
 	}

@@ -125,10 +125,8 @@ func (c *Coordinator) mend(ctx context.Context, digest string, told chan<- answe
 	}
 	m.begun = true
 	var users []user
-	for _, name := range c.order {
-		if r := c.runs[name]; !r.state.Phase.Final() {
-			users = append(users, user{definition: r.definition, state: r.state})
-		}
+	for _, r := range c.unfinished {
+		users = append(users, user{definition: r.definition, state: r.state})
 	}
 	c.work.Go(func() {
 		err := c.repair(ctx, digest, users)

@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,6 +23,9 @@ type Options struct {
 	Evaluator Evaluator
 	// Publisher makes versions visible outside; nil: they stay in the spool.
 	Publisher Publisher
+	// Results are what the Publisher leaves of runs outside; nil: nothing that
+	// stands in the way of another run of the name.
+	Results Results
 	// Strategy gives a run's strategy; nil: aggregation.Preset by name.
 	Strategy func(Definition) (aggregation.Strategy, error)
 	// Observe is told each event once it is durable, with the state after
@@ -37,8 +42,14 @@ type Options struct {
 	// MaxRuns is how many runs go on at the same time; the others wait in the
 	// order of their submission. 0: DefaultMaxRuns.
 	MaxRuns int
-	// KeepVersions keeps the model of every version in the spool, not only
-	// of the newest and the best.
+	// Nonce ends the ids of the tasks of an attempt, so that an answer from
+	// before an older copy of the journal was put back is to no task of today.
+	// The loop calls it for each attempt. nil: 16 random hexadecimal digits.
+	Nonce func() string
+	// KeepBest keeps the version to hand out in the spool, also once its run has
+	// ended. Without a Publisher it always stays there.
+	KeepBest bool
+	// KeepVersions keeps the model of every version in the spool.
 	KeepVersions bool
 }
 
@@ -63,5 +74,14 @@ func (o Options) withDefaults() Options {
 	if o.MaxRuns == 0 {
 		o.MaxRuns = DefaultMaxRuns
 	}
+	if o.Nonce == nil {
+		o.Nonce = randomNonce
+	}
 	return o
+}
+
+func randomNonce() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
 }

@@ -13,35 +13,6 @@ import (
 	"github.com/accord-fl/accord/model"
 )
 
-// RunStatus is how a run stands, for people.
-type RunStatus struct {
-	Name      string          `json:"name"`
-	Phase     round.Phase     `json:"phase"`
-	Round     int             `json:"round"`
-	Rounds    int             `json:"rounds"`
-	Attempt   int             `json:"attempt"`
-	Cohort    []string        `json:"cohort,omitempty"`
-	Accepted  int             `json:"accepted"` // answers of this attempt
-	Model     string          `json:"model"`    // digest of the global model
-	Published []round.Version `json:"published,omitempty"`
-	Counts    round.Counts    `json:"counts"`
-	Reason    string          `json:"reason,omitempty"`
-}
-
-func status(s round.State) RunStatus {
-	accepted := 0
-	for _, t := range s.Tasks {
-		if t.Status == round.Accepted && t.Exchange == s.Exchange {
-			accepted++
-		}
-	}
-	return RunStatus{
-		Name: s.Run, Phase: s.Phase, Round: s.Round, Rounds: s.Config.Rounds, Attempt: s.Attempt,
-		Cohort: s.Cohort(), Accepted: accepted, Model: s.Model, Published: s.Published,
-		Counts: s.Counts, Reason: s.Reason,
-	}
-}
-
 // ErrNoRun tells that there is no run of a name.
 var ErrNoRun = fault.As(fault.Input, errors.New("there is no run of that name"))
 
@@ -55,11 +26,8 @@ func (c *Coordinator) Submit(ctx context.Context, d Definition, initial io.Reade
 	if _, err := c.o.Strategy(d); err != nil {
 		return err
 	}
-	c.mu.RLock()
-	_, exists := c.runs[d.Name]
-	c.mu.RUnlock()
-	if exists {
-		return fault.As(fault.Exists, fmt.Errorf("a run named %s was submitted before: choose another name", d.Name))
+	if err := c.vacant(d.Name); err != nil { // say so before a long wait
+		return err
 	}
 	data, err := json.Marshal(d)
 	if err != nil {
@@ -69,9 +37,36 @@ func (c *Coordinator) Submit(ctx context.Context, d Definition, initial io.Reade
 	if err != nil {
 		return fmt.Errorf("run %s: initial model: %w", d.Name, err)
 	}
+	if err := c.takeNames(ctx); err != nil {
+		c.pins.unpin(digest)
+		return err
+	}
+	defer c.freeNames()
+	if err := c.vacant(d.Name); err != nil {
+		c.pins.unpin(digest)
+		return err
+	}
 	told := make(chan answer, 1)
 	event := round.Submitted{Run: d.Name, Config: d.config(), Definition: data, Model: digest}
 	return c.ask(ctx, input{run: d.Name, event: event, answer: told}, told)
+}
+
+// vacant returns an error of class fault.Exists unless a run may be given the name.
+func (c *Coordinator) vacant(name string) error {
+	c.mu.RLock()
+	_, exists := c.runs[name]
+	c.mu.RUnlock()
+	if exists {
+		return fault.As(fault.Exists, fmt.Errorf("a run named %s was submitted before: choose another name", name))
+	}
+	kept, err := c.kept(name)
+	if err != nil {
+		return err
+	}
+	if kept {
+		return fault.As(fault.Exists, fmt.Errorf("the results of an earlier run named %s are still there, in the folder runs/%s of the coordinator: choose another name, or move them away", name, name))
+	}
+	return nil
 }
 
 // store puts the initial model into the spool, in the form in which all
@@ -132,26 +127,6 @@ func (c *Coordinator) Stop(ctx context.Context, name, reason string) error {
 	return c.ask(ctx, input{run: name, event: round.StopRequested{Reason: reason}, answer: told}, told)
 }
 
-// Runs returns how all runs stand, in order of submission.
-func (c *Coordinator) Runs() []RunStatus {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	all := make([]RunStatus, 0, len(c.order))
-	for _, name := range c.order {
-		all = append(all, status(c.runs[name].state))
-	}
-	return all
-}
-
-// Status of one run, or ErrNoRun.
-func (c *Coordinator) Status(name string) (RunStatus, error) {
-	s, err := c.State(name)
-	if err != nil {
-		return RunStatus{}, err
-	}
-	return status(s), nil
-}
-
 // State of one run, or ErrNoRun.
 func (c *Coordinator) State(name string) (round.State, error) {
 	c.mu.RLock()
@@ -172,65 +147,4 @@ func (c *Coordinator) Definition(name string) (Definition, error) {
 		return Definition{}, fmt.Errorf("%s: %w", name, ErrNoRun)
 	}
 	return r.definition, nil
-}
-
-// Watch returns a channel that holds the run's newest status whenever it has
-// changed; a slow reader misses intermediate ones, never the last. It is
-// closed when the run or the coordinator has ended, or ctx has.
-func (c *Coordinator) Watch(ctx context.Context, name string) (<-chan RunStatus, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r := c.runs[name]
-	if r == nil {
-		return nil, fmt.Errorf("%s: %w", name, ErrNoRun)
-	}
-	ch := make(chan RunStatus, 1)
-	ch <- status(r.state)
-	if r.state.Phase.Final() || c.closed {
-		close(ch)
-		return ch, nil
-	}
-	c.watchers[ch] = name
-	context.AfterFunc(ctx, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.unwatch(ch)
-	})
-	return ch, nil
-}
-
-// unwatch closes ch unless that was done before. mu is held.
-func (c *Coordinator) unwatch(ch chan RunStatus) {
-	if _, ok := c.watchers[ch]; ok {
-		delete(c.watchers, ch)
-		close(ch)
-	}
-}
-
-// notify tells those who watch r's run.
-func (c *Coordinator) notify(r *run) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for ch, name := range c.watchers {
-		if name != r.state.Run {
-			continue
-		}
-		select {
-		case <-ch: // the reader has not taken the older one
-		default:
-		}
-		ch <- status(r.state)
-		if r.state.Phase.Final() {
-			c.unwatch(ch)
-		}
-	}
-}
-
-func (c *Coordinator) closeWatchers() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	for ch := range c.watchers {
-		c.unwatch(ch)
-	}
 }

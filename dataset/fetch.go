@@ -155,11 +155,11 @@ func (f *fetcher) fetch(ctx context.Context, file SourceFile) error {
 			failed[mirror], last = err, err
 		}
 	}
-	var all []error
+	all := []error{fmt.Errorf("no mirror gave %s", file.Name)}
 	for _, mirror := range f.mirrors {
 		all = append(all, failed[mirror])
 	}
-	return fmt.Errorf("no mirror gave %s:\n%w", file.Name, errors.Join(all...))
+	return errors.Join(all...)
 }
 
 func (f *fetcher) warn(err error) {

@@ -8,10 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // maxImageFile bounds the file: 16 bits a channel, uncompressed, and room for
@@ -133,8 +132,8 @@ func classNames(parts [3]string) ([]string, error) {
 // they are printed.
 func checkNames(names []string) error {
 	for _, name := range names {
-		if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-			return fault.Inputf("class name %.80q is not plain text in UTF-8: rename it", name)
+		if err := quote.Check("class name", name); err != nil {
+			return fmt.Errorf("%w: rename it", err)
 		}
 	}
 	return nil

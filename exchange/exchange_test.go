@@ -64,6 +64,18 @@ func TestTaskValidate(t *testing.T) {
 	for name, spoil := range map[string]func(*Task){
 		"no id":            func(t *Task) { t.ID = "" },
 		"endless id":       func(t *Task) { t.ID = strings.Repeat("x", 257) },
+		"escapes in id":    func(t *Task) { t.ID = "run/1\x1b[2J" },
+		"a space in id":    func(t *Task) { t.ID = "run/1 .0" },
+		"letters in id":    func(t *Task) { t.ID = "run/é" },
+		"huge model":       func(t *Task) { t.Model.Bytes = 1 << 50 },
+		"a byte too large": func(t *Task) { t.Model.Bytes = t.Contract.MaxFile() + 1 },
+		"endless rounds":   func(t *Task) { t.Round, t.Rounds = 1, MaxRounds+1 },
+		"round far away":   func(t *Task) { t.Round, t.Rounds = MaxRounds+1, 0 },
+		"endless cohort":   func(t *Task) { t.Cohort = maxCohort + 1 },
+		"endless minimum":  func(t *Task) { t.Minimum = maxCohort + 1 },
+		"endless epochs":   func(t *Task) { t.Plan.Epochs = train.MaxEpochs + 1 },
+		"endless steps":    func(t *Task) { t.Plan.Steps = train.MaxSteps + 1 },
+		"endless batch":    func(t *Task) { t.Plan.Batch = train.MaxBatch + 1 },
 		"run is a path":    func(t *Task) { t.Run = "../r" },
 		"name has a slash": func(t *Task) { t.Participant = "a/b" },
 		"a round too many": func(t *Task) { t.Round = t.Rounds + 1 },
@@ -77,6 +89,9 @@ func TestTaskValidate(t *testing.T) {
 		"negative cohort":  func(t *Task) { t.Cohort = -1 },
 		"strategy":         func(t *Task) { t.Strategy = "fed avg" },
 		"data set a path":  func(t *Task) { t.Dataset = "../x" },
+		"id of two lines":  func(t *Task) { t.ID = "r/1\nr/2" },
+		"tensor redraws":   func(t *Task) { t.Spec, t.Contract.Tensors[0].Name = nil, "\x1b[2J" },
+		"tensor reversed":  func(t *Task) { t.Spec, t.Contract.Tensors[0].Name = nil, "a\u202eb" },
 	} {
 		task := task()
 		spoil(&task)
@@ -105,6 +120,9 @@ func TestReplyValidate(t *testing.T) {
 		"negative steps":      func(r *Reply) { r.Update.Steps = -1 },
 		"metric NaN":          func(r *Reply) { r.Update.Metrics["loss"] = math.NaN() },
 		"metric infinite":     func(r *Reply) { r.Update.Metrics["loss"] = math.Inf(1) },
+		"metric redraws":      func(r *Reply) { r.Update.Metrics["a\x1b[2J"] = 1 },
+		"metric unseen":       func(r *Reply) { r.Update.Metrics["loss\u200b"] = 1 },
+		"task of two lines":   func(r *Reply) { r.Task, r.Update.Task = "a\nb", "a\nb" },
 		"metric long name":    func(r *Reply) { r.Update.Metrics[strings.Repeat("x", 65)] = 1 },
 	} {
 		reply := reply()

@@ -1,12 +1,14 @@
 package exchange
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"time"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/spool"
 )
 
@@ -39,7 +41,7 @@ const TurnAbove = 1 << 20
 const (
 	MaxDatasets = 16
 	maxFeatures = 64
-	maxVersion  = 256
+	MaxVersion  = 256 // bytes of what a binary says of its version
 	// MaxCheckpoint bounds, in bytes, a signed checkpoint of a journal.
 	MaxCheckpoint = 2048
 	maxRoots      = 16
@@ -86,8 +88,8 @@ func (h Hello) Validate() error {
 	if !ValidName(h.Name) {
 		return fault.Inputf("hello: participant name %.80q is not valid: letters, digits, '.', '_' and '-', at most 64", h.Name)
 	}
-	if len(h.Version) > maxVersion {
-		return fault.Inputf("hello of %s: a version of %d bytes, at most %d", h.Name, len(h.Version), maxVersion)
+	if len(h.Version) > MaxVersion {
+		return fault.Inputf("hello of %s: a version of %d bytes, at most %d", h.Name, len(h.Version), MaxVersion)
 	}
 	if len(h.Features) > maxFeatures || slices.ContainsFunc(h.Features, func(f string) bool { return len(f) > 64 }) {
 		return fault.Inputf("hello of %s: more than %d features, or one whose name is too long", h.Name, maxFeatures)
@@ -102,6 +104,9 @@ func (h Hello) Validate() error {
 	case len(h.Roots) > maxRoots || slices.ContainsFunc(h.Roots, func(f string) bool { return !spool.ValidDigest(f) }):
 		return fault.Inputf("hello of %s: more than %d roots, or one that is not a fingerprint", h.Name, maxRoots)
 	}
+	if err := h.checkTexts(); err != nil {
+		return err
+	}
 	if _, err := h.Agree(); err != nil {
 		return err
 	}
@@ -109,6 +114,17 @@ func (h Hello) Validate() error {
 		return fmt.Errorf("hello of %s: %w", h.Name, err)
 	}
 	return nil
+}
+
+// checkTexts refuses texts that could be taken for something else where they are
+// shown.
+func (h Hello) checkTexts() error {
+	of := "hello of " + h.Name + ": "
+	err := errors.Join(quote.Check(of+"version", h.Version), quote.Check(of+"process id", h.Process))
+	for _, feature := range h.Features {
+		err = errors.Join(err, quote.Check(of+"feature", feature))
+	}
+	return err
 }
 
 // Agree returns the version to talk in with whoever said h. That there is
@@ -151,6 +167,9 @@ func (c Capabilities) Validate() error {
 		return fault.Inputf("capabilities: %v samples a second", c.SamplesPerSecond)
 	case len(c.Datasets) > MaxDatasets:
 		return fault.Inputf("capabilities: %d data sets, at most %d", len(c.Datasets), MaxDatasets)
+	}
+	if err := quote.Check("the trainer's name", c.Trainer); err != nil {
+		return err
 	}
 	for _, name := range c.Datasets {
 		if !ValidName(name) {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/spool"
 )
 
@@ -43,6 +44,9 @@ type Reply struct {
 	// Diverged, with Failed only, tells that the training led to numbers that
 	// are not finite, and would again.
 	Diverged bool `json:"diverged,omitempty"`
+	// Offer is the OfferDigest of the offer that the reply answers; "" from a
+	// participant that does not tell. It travels beside the document.
+	Offer string `json:"-"`
 }
 
 // MaxReason bounds, in bytes, the reason that a reply may carry.
@@ -54,11 +58,14 @@ const maxMetrics = 64
 // Validate checks the form of a reply that came from outside. Whether the
 // update suits its task is for the coordinator to find.
 func (r Reply) Validate() error {
-	if r.Task == "" || len(r.Task) > 256 {
-		return fault.Inputf("reply: task id %.20q is empty or too long", r.Task)
+	if !ValidTaskID(r.Task) {
+		return fault.Inputf("reply: task id %.80q is not printable ASCII of 1 to %d bytes", r.Task, MaxTaskID)
 	}
 	if len(r.Reason) > MaxReason {
 		return fault.Inputf("reply to %s: a reason of %d bytes, at most %d", r.Task, len(r.Reason), MaxReason)
+	}
+	if r.Offer != "" && !spool.ValidDigest(r.Offer) {
+		return fault.Inputf("reply to %s: %.20q is not the digest of an offer", r.Task, r.Offer)
 	}
 	if r.Later && r.Outcome != Declined {
 		return fault.Inputf("reply to %s: %s, but for later", r.Task, r.Outcome)
@@ -101,6 +108,9 @@ func (u *Update) validate(task string) error {
 	for key, value := range u.Metrics {
 		if len(key) > 64 || math.IsNaN(value) || math.IsInf(value, 0) {
 			return fault.Inputf("reply to %s: metric %.64q is not a finite number or its name is too long", task, key)
+		}
+		if err := quote.Check("reply to "+task+": metric", key); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,6 +1,9 @@
 package exchange
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
@@ -16,6 +19,13 @@ import (
 
 // Training is the name of the exchange in which participants train.
 const Training = "train"
+
+// Bounds of a task, beyond anything that is asked.
+const (
+	MaxTaskID = 256       // bytes
+	MaxRounds = 1_000_000 // of a run
+	maxCohort = 1_000_000
+)
 
 // Artefact names a safetensors file.
 type Artefact struct {
@@ -56,23 +66,41 @@ var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 // '.', '_' and '-', starting with a letter or digit, at most 64.
 func ValidName(s string) bool { return name.MatchString(s) }
 
+// ValidTaskID reports whether id can name a task: printable ASCII without
+// spaces, at most MaxTaskID bytes. It need not be a file name.
+func ValidTaskID(id string) bool {
+	if id == "" || len(id) > MaxTaskID {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // Validate checks a task that came from outside.
 func (t Task) Validate() error {
 	switch {
-	case t.ID == "" || len(t.ID) > 256:
-		return fault.Inputf("task: id %.20q is empty or too long", t.ID)
+	case !ValidTaskID(t.ID):
+		return fault.Inputf("task: id %.80q is not printable ASCII of 1 to %d bytes", t.ID, MaxTaskID)
 	case !ValidName(t.Run):
 		return fault.Inputf("task %s: run name %.80q is not valid", t.ID, t.Run)
 	case !ValidName(t.Participant):
 		return fault.Inputf("task %s: participant name %.80q is not valid", t.ID, t.Participant)
 	case t.Round < 1:
 		return fault.Inputf("task %s: round %d, want 1 or more", t.ID, t.Round)
+	case t.Round > MaxRounds || t.Rounds > MaxRounds:
+		return fault.Inputf("task %s: round %d of %d, at most %d", t.ID, t.Round, t.Rounds, MaxRounds)
 	case t.Rounds > 0 && t.Round > t.Rounds:
 		return fault.Inputf("task %s: round %d of a run of %d", t.ID, t.Round, t.Rounds)
 	case t.Exchange != Training:
 		return fault.Inputf("task %s: exchange %.20q is not known here, want %q", t.ID, t.Exchange, Training)
 	case t.Rounds < 0 || t.Cohort < 0 || t.Minimum < 0:
 		return fault.Inputf("task %s: negative rounds (%d), cohort (%d) or minimum (%d)", t.ID, t.Rounds, t.Cohort, t.Minimum)
+	case t.Cohort > maxCohort || t.Minimum > maxCohort:
+		return fault.Inputf("task %s: a cohort of %d, of which %d are enough: at most %d", t.ID, t.Cohort, t.Minimum, maxCohort)
 	case t.Strategy != "" && !ValidName(t.Strategy):
 		return fault.Inputf("task %s: strategy %.80q is not valid", t.ID, t.Strategy)
 	case t.Dataset != "" && !ValidName(t.Dataset):
@@ -83,6 +111,9 @@ func (t Task) Validate() error {
 	if err := t.Contract.Validate(); err != nil {
 		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
+	if limit := t.Contract.MaxFile(); t.Model.Bytes > limit {
+		return fault.Inputf("task %s: a model of %d bytes, its contract allows %d", t.ID, t.Model.Bytes, limit)
+	}
 	if t.Spec != nil {
 		if got, want := t.Spec.Contract().Hash(), t.Contract.Hash(); got != want {
 			return fault.Inputf("task %s: the spec gives contract %.12s, the task names %.12s", t.ID, got, want)
@@ -92,6 +123,23 @@ func (t Task) Validate() error {
 		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
 	return nil
+}
+
+// Document is the task as it travels, JSON: the same bytes for the same task, so
+// that their digest says which offer an answer is to.
+func (t Task) Document() []byte {
+	data, err := json.Marshal(t)
+	if err != nil {
+		panic("exchange: a task is always representable in JSON: " + err.Error())
+	}
+	return data
+}
+
+// OfferDigest names an offer by the document that it carried: SHA-256, lower-case
+// hexadecimal.
+func OfferDigest(document []byte) string {
+	sum := sha256.Sum256(document)
+	return hex.EncodeToString(sum[:])
 }
 
 // Rand returns the stream that all randomness of the task's training draws

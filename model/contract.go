@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/model/safetensors"
 )
 
@@ -78,6 +79,9 @@ func (c Contract) Validate() error {
 		if t.Name == "" || t.Name == "__metadata__" || seen[t.Name] {
 			return fault.Inputf("contract: tensor %d: the name %q is empty, reserved or used twice", i, t.Name)
 		}
+		if err := quote.Check("contract: tensor name", t.Name); err != nil {
+			return err
+		}
 		seen[t.Name] = true
 		n, err := t.checkedLen()
 		if err != nil {
@@ -138,3 +142,13 @@ func (c Contract) Size() int {
 
 // Bytes returns the size of the tensors' data, 4 bytes an element.
 func (c Contract) Bytes() int64 { return 4 * int64(c.Size()) }
+
+// MaxFile is how large, in bytes, a safetensors file of the contract's tensors
+// may be: their data and a generous header, 512 bytes a tensor beside its name.
+func (c Contract) MaxFile() int64 {
+	limit := c.Bytes() + 4096
+	for _, t := range c.Tensors {
+		limit += 512 + int64(len(t.Name))
+	}
+	return limit
+}

@@ -12,8 +12,8 @@ func (w *worker) activity() activity {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := activity{load: len(w.queue)}
-	if w.current != "" {
-		a.run, a.round = w.task.Run, w.task.Round
+	if w.current != nil {
+		a.run, a.round = w.current.Run, w.current.Round
 		a.load++
 	}
 	return a

@@ -2,6 +2,7 @@ package participant
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -41,17 +42,37 @@ func (o Options) connect() (*grpc.ClientConn, error) {
 	return grpc.NewClient(target, options...)
 }
 
-// refusal returns err, put plainly and in its class, when it is a
-// coordinator's final no, and nil when trying again makes sense.
+// refusal returns err, put plainly and in its class, when the coordinator has
+// refused a call, and nil when it could not be reached.
 func refusal(err error) error {
 	switch status.Code(err) {
-	case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.Unauthenticated, codes.Aborted:
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.Unauthenticated:
 		return fault.Inputf("%s", plain(err))
 	case codes.Unimplemented:
 		return fault.Inputf("no Accord coordinator answers there: %s", plain(err))
 	default:
 		return nil
 	}
+}
+
+// neverJoined is how a coordinator that tells no reasons refuses a site that its
+// registry does not have.
+const neverJoined = "has never joined this federation"
+
+// passing reports whether a refusal may end by itself, or by what is done at the
+// coordinator: a clock that is wrong, a registry that was restored from a copy, a
+// root that is about to be trusted. A site that was revoked, that has left or
+// whose name another key has taken is refused for good.
+func passing(err error) bool {
+	code := status.Code(err)
+	if r, ok := wire.RefusalOf(err); ok {
+		switch r.Reason {
+		case wire.NoCertificate, wire.Foreign, wire.Expired, wire.NotYetValid, wire.Unknown:
+			return true
+		}
+		return code == codes.Unauthenticated
+	}
+	return code == codes.Unauthenticated || code == codes.PermissionDenied && strings.Contains(plain(err), neverJoined)
 }
 
 // disconnected tells whether an RPC failed because the connection did, so

@@ -19,8 +19,10 @@ import (
 // blobs keeps artefacts in a spool and fetches from the coordinator what is
 // not there.
 type blobs struct {
-	spool *spool.Spool
-	line  *line
+	spool    *spool.Spool
+	line     *line
+	patience *patience
+	room     room
 }
 
 var _ Blobs = (*blobs)(nil)
@@ -30,17 +32,24 @@ var _ Blobs = (*blobs)(nil)
 const smallest = 1 << 20
 
 // Fetch opens an artefact, downloading it first when needed: when it is not there,
-// or no longer as it was. While the coordinator can not be reached it waits; what
-// came of a download that broke off need not come again.
-func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (Blob, error) {
+// or no longer as it was. While the coordinator can not be reached, or the disk
+// fails, it waits; what came of a download that broke off need not come again. When
+// the disk has too little room, for training too, the error is a *policy.Refusal
+// for now. Of a download that fails for good nothing stays.
+func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (_ Blob, err error) {
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			err = errors.Join(err, b.spool.SweepPartials(nil))
+		}
+	}()
 	retry := newRetry()
 	for {
-		kept, err := b.spool.Open(a.Digest)
-		if err == nil {
-			return kept, nil
-		}
-		if !errors.Is(err, spool.ErrNotFound) {
+		if err := b.room.allow(b.missing(a), a.Bytes); err != nil {
 			return nil, err
+		}
+		blob, err := b.open(ctx, a.Digest)
+		if err == nil || !errors.Is(err, spool.ErrNotFound) {
+			return blob, err
 		}
 		client, err := b.line.wait(ctx)
 		if err != nil {
@@ -52,7 +61,7 @@ func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (Blob, error) {
 				return blob, nil
 			}
 		} else {
-			err = b.download(ctx, client, a)
+			err = b.patience.retry(ctx, func() error { return b.download(ctx, client, a) })
 		}
 		if err != nil && !disconnected(err) && !errors.Is(err, errStale) {
 			return nil, err
@@ -61,6 +70,27 @@ func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (Blob, error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// open opens an artefact that is there.
+func (b *blobs) open(ctx context.Context, digest string) (Blob, error) {
+	var blob *spool.Blob
+	err := b.patience.retry(ctx, func() (err error) {
+		blob, err = b.spool.Open(digest)
+		return err
+	})
+	if err != nil {
+		return nil, err // not blob: a nil *spool.Blob is not a nil Blob
+	}
+	return blob, nil
+}
+
+// missing is how many bytes of an artefact the disk still has to take.
+func (b *blobs) missing(a exchange.Artefact) int64 {
+	if a.Bytes < smallest {
+		return 0
+	}
+	return max(0, a.Bytes-b.spool.Arrived(partialOf(a.Digest)))
 }
 
 // inMemory is a Blob that has no file.
@@ -91,6 +121,10 @@ func read(ctx context.Context, client accordv1.FederationServiceClient, a exchan
 // errStale tells that a download did not fit what had come before.
 var errStale = errors.New("what had been downloaded before was not part of it")
 
+// lookEvery is how many bytes of a download come between two looks at the room
+// on the disk.
+const lookEvery = 8 << 20
+
 func (b *blobs) download(ctx context.Context, client accordv1.FederationServiceClient, a exchange.Artefact) (err error) {
 	p, err := b.spool.Resume(partialOf(a.Digest), a.Bytes)
 	if errors.Is(err, spool.ErrExists) {
@@ -101,7 +135,14 @@ func (b *blobs) download(ctx context.Context, client accordv1.FederationServiceC
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	offset := p.Offset()
+	looked := offset
 	err = receive(ctx, client, &accordv1.DownloadRequest{Digest: a.Digest, Offset: offset}, func(chunk []byte) error {
+		if at := p.Offset(); at-looked >= lookEvery {
+			looked = at
+			if err := b.room.allow(a.Bytes-at, a.Bytes); err != nil {
+				return err
+			}
+		}
 		_, err := p.Write(chunk)
 		return err
 	})
@@ -142,10 +183,13 @@ func receive(ctx context.Context, client accordv1.FederationServiceClient, r *ac
 // partialOf names what has come of a download.
 func partialOf(digest string) spool.Key { return spool.Key{Digest: digest, Task: digest} }
 
-// Store keeps what write writes in the spool.
-func (b *blobs) Store(_ context.Context, write func(io.Writer) error) (exchange.Artefact, error) {
-	digest, size, err := b.spool.PutFunc(write)
-	return exchange.Artefact{Digest: digest, Bytes: size}, err
+// Store keeps what write writes in the spool. While the disk fails it waits.
+func (b *blobs) Store(ctx context.Context, write func(io.Writer) error) (a exchange.Artefact, err error) {
+	err = b.patience.retry(ctx, func() (err error) {
+		a.Digest, a.Bytes, err = b.spool.PutFunc(write)
+		return err
+	})
+	return a, err
 }
 
 // sleep waits, and tells whether it did so to the end.

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"time"
 
 	"github.com/accord-fl/accord/internal/atomicfile"
+	"github.com/accord-fl/accord/internal/spool"
 )
 
 // syncAfter, or up to twice that, is how long a finished update waits for its
@@ -17,8 +17,9 @@ import (
 // end of the process takes nothing.
 const syncAfter = time.Second
 
-// keepSafe makes durable what stays in the outbox, until ctx ends, whose error
-// it returns, or the disk fails.
+// keepSafe writes what the disk did not take at once, and makes durable what
+// stays in the outbox, until ctx ends, whose error it returns. It waits for the
+// disk.
 func (s *state) keepSafe(ctx context.Context) error {
 	for {
 		select {
@@ -30,46 +31,65 @@ func (s *state) keepSafe(ctx context.Context) error {
 			if !sleep(ctx, syncAfter) {
 				return ctx.Err()
 			}
-			var err error
-			if more, err = s.sync(time.Now().Add(-syncAfter)); err != nil {
+			err := s.patience.retry(ctx, func() (err error) {
+				more, err = s.sync(time.Now().Add(-syncAfter))
+				return err
+			})
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// sync makes durable what has been in the outbox since then, and tells
-// whether there is more.
+// sync makes durable what has been in the outbox since then, and reports whether
+// there is more.
 func (s *state) sync(until time.Time) (more bool, err error) {
-	replies, more := s.outbox.takeUnsynced(until)
-	for _, r := range replies {
-		var paths []string
-		if r.Update != nil {
-			for _, a := range r.Update.Artefacts {
-				paths = append(paths, filepath.Join(s.spoolDir, a.Digest))
-			}
+	if err := s.outbox.flush(); err != nil {
+		return true, err
+	}
+	due, more := s.outbox.unsynced(until)
+	for _, e := range due {
+		if err := s.syncOne(e); err != nil {
+			s.outbox.settle(e.number, false)
+			return true, fmt.Errorf("keep the reply to %s: %w", e.Task, err)
 		}
-		for _, path := range append(paths, s.outbox.path(r.Task)) { // a reply after what it names
-			if err := atomicfile.Sync(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // gone: the receipt has come
-				return more, fmt.Errorf("keep the reply to %s: %w", r.Task, err)
+		s.outbox.settle(e.number, true)
+	}
+	return more, nil
+}
+
+// syncOne makes a reply durable, after what it names. What is gone has been
+// acknowledged meanwhile, or is missed when it is to be sent.
+func (s *state) syncOne(e entry) error {
+	if e.Update != nil {
+		for _, a := range e.Update.Artefacts {
+			if err := s.spool.Sync(a.Digest); err != nil && !errors.Is(err, spool.ErrNotFound) {
+				return err
 			}
 		}
 	}
-	return more, nil
+	if err := atomicfile.On(s.disk).Sync(s.outbox.path(e.Task)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // mend removes replies whose artefacts a power cut has taken, unsynced as they
 // were.
 func (s *state) mend() error {
-	for _, r := range s.outbox.all() {
-		if r.Update == nil {
+	for _, e := range s.outbox.all() {
+		if e.Update == nil {
 			continue
 		}
-		for _, a := range r.Update.Artefacts {
+		for _, a := range e.Update.Artefacts {
 			if _, ok := s.spool.Has(a.Digest); ok {
 				continue
 			}
-			if err := s.outbox.remove(r.Task); err != nil { // the coordinator asks again
+			if err := s.outbox.remove(e.Task); err != nil { // the coordinator asks again
 				return err
 			}
 		}

@@ -21,11 +21,13 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/gossip"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/participant"
+	"github.com/accord-fl/accord/participant/policy"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -43,6 +45,8 @@ type fake struct {
 	answer func(*talk) error
 	// gossip is the participant's part in it.
 	gossip *gossip.Options
+	// federation is the participant's.
+	federation string
 
 	mu        sync.Mutex
 	attended  int
@@ -92,14 +96,19 @@ func (s *talk) welcome() error {
 
 func (s *talk) say(m *accordv1.AttendResponse) error { return s.Send(m) }
 
-func (s *talk) offer(t exchange.Task) error {
+func (s *talk) offer(t exchange.Task) error { return s.offerAt(t, time.Time{}) }
+
+// offerAt is offer by a coordinator whose clock shows now; zero: it does not say.
+func (s *talk) offerAt(t exchange.Task, now time.Time) error {
 	payload, err := json.Marshal(t)
 	if err != nil {
 		return err
 	}
-	return s.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Offer{
-		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: payload},
-	}})
+	o := &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: payload}
+	if !now.IsZero() {
+		o.Now = timestamppb.New(now)
+	}
+	return s.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Offer{Offer: o}})
 }
 
 func (s *talk) cancel(task string) error {
@@ -162,7 +171,14 @@ func (f *fake) Download(r *accordv1.DownloadRequest, s accordv1.FederationServic
 		}
 		return lost
 	}
-	return errors.Join(s.Send(&accordv1.DownloadResponse{Chunk: data[:5]}), s.Send(&accordv1.DownloadResponse{Chunk: data[5:]}))
+	for size := 5; len(data) > 0; size = 1 << 20 {
+		chunk := data[:min(size, len(data))]
+		if err := s.Send(&accordv1.DownloadResponse{Chunk: chunk}); err != nil {
+			return err
+		}
+		data = data[len(chunk):]
+	}
+	return nil
 }
 
 func (f *fake) ResumeUpload(_ context.Context, r *accordv1.ResumeUploadRequest) (*accordv1.ResumeUploadResponse, error) {
@@ -273,7 +289,8 @@ func (f *fake) dial(ctx context.Context, addr string) (net.Conn, error) {
 func (f *fake) options(dir string) participant.Options {
 	o := participant.DefaultOptions()
 	o.Name, o.Coordinator, o.Insecure, o.Dir, o.Dial = "a", "127.0.0.1:7443", true, dir, f.dial
-	o.Gossip = f.gossip
+	o.Reserve = policy.Reserve{} // tests know nothing of this machine's disk
+	o.Gossip, o.Federation = f.gossip, f.federation
 	return o
 }
 

@@ -28,7 +28,7 @@ func FuzzReadOffer(f *testing.F) {
 			_ = task.Validate() // must not panic, whatever it finds
 			return
 		}
-		if err := refusal.Validate(); err != nil && id != "" && len(id) <= maxTaskID {
+		if err := refusal.Validate(); err != nil && exchange.ValidTaskID(id) {
 			t.Fatal(err)
 		}
 	})

@@ -40,7 +40,7 @@ func (p *peer) awaitKeys(ctx context.Context, path string) error {
 	p.log.Info("gossip waits for keys from the coordinator", zap.String("keyring", path))
 	select {
 	case keys := <-p.keys:
-		return keys.Save(path)
+		return p.state.patience.retry(ctx, func() error { return keys.Save(path) })
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/accord-fl/accord/exchange"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
@@ -16,18 +17,22 @@ import (
 type welcome struct {
 	protocol int
 	lease    time.Duration
-	load     bool // it reads the load that renewals tell
-	turns    bool // it says when a large upload may begin
+	load     bool      // it reads the load that renewals tell
+	turns    bool      // it says when a large upload may begin
+	roots    bool      // it sends roots, and reads which the site trusts
+	now      time.Time // the coordinator's clock; zero: not told
 }
 
-func (o Options) helloMessage() *accordv1.AttendRequest {
-	h := o.hello()
+func (p *peer) helloMessage() *accordv1.AttendRequest {
+	h := p.options.hello()
 	return &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Hello{Hello: &accordv1.Hello{
 		Name:           h.Name,
 		Version:        h.Version,
 		Protocol:       int32(h.Protocol),
 		OldestProtocol: int32(h.Oldest),
 		Features:       h.Features,
+		Now:            timestamppb.Now(),
+		Roots:          h.Roots,
 		Capabilities: &accordv1.Capabilities{
 			Trainer:          h.Capabilities.Trainer,
 			Cores:            int32(h.Capabilities.Cores),
@@ -35,6 +40,8 @@ func (o Options) helloMessage() *accordv1.AttendRequest {
 			SamplesPerSecond: h.Capabilities.SamplesPerSecond,
 			Datasets:         h.Capabilities.Datasets,
 		},
+		Process:    p.process,
+		Federation: h.Federation,
 	}}}
 }
 
@@ -62,7 +69,19 @@ func readWelcome(m *accordv1.AttendResponse) (welcome, error) {
 		protocol: protocol, lease: lease,
 		load:  slices.Contains(w.GetFeatures(), exchange.FeatureLoad),
 		turns: slices.Contains(w.GetFeatures(), exchange.FeatureTurns),
+		roots: slices.Contains(w.GetFeatures(), exchange.FeatureRoots),
+		now:   toTime(w.GetNow()),
 	}, nil
+}
+
+// belongs returns an error when a coordinator without certificates serves another
+// federation than the site's.
+func (o Options) belongs(w *accordv1.Welcome) error {
+	if o.Credential != nil || o.Federation == "" || w.GetFederation() == "" || w.GetFederation() == o.Federation {
+		return nil
+	}
+	return elsewhere{fmt.Errorf("the coordinator at %s serves the federation %.64q, this site is of %s: "+
+		"is this the right address, or should federation in one of the two configurations be another?", o.Coordinator, w.GetFederation(), o.Federation)}
 }
 
 // leaseRenewal renews the lease, and tells the load to a coordinator that reads it.
@@ -72,4 +91,12 @@ func (s *session) leaseRenewal(w welcome) *accordv1.AttendRequest {
 		r.Load = int32(s.worker.activity().load)
 	}
 	return &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Renewal{Renewal: r}}
+}
+
+// toTime reads a time; one that is not told is zero.
+func toTime(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
 }

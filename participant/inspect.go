@@ -23,12 +23,40 @@ type Inspection struct {
 	Digest   string           `json:"digest"`
 	Offered  time.Time        `json:"offered"`
 	Approval *policy.Approval `json:"approval,omitempty"`
-	// Verdict, Rule and Reason are what the site would decide now.
+	// Verdict, Rule and Reason are what the site would decide now about what was
+	// offered last.
 	Verdict policy.Verdict `json:"verdict"`
 	Rule    string         `json:"rule,omitempty"`
 	Reason  string         `json:"reason,omitempty"`
-	Update  Contents       `json:"update"`  // of a training that is allowed
-	Waiting []Prepared     `json:"waiting"` // answers that are ready to leave
+	Limits  Limits         `json:"limits"`
+	// Answered is how many rounds of the run the site has answered, or begun to,
+	// LastRound the last of them.
+	Answered  int `json:"answered"`
+	LastRound int `json:"last_round,omitempty"`
+	// NotAllowed are the last decisions against tasks of the run, the newest last.
+	NotAllowed []policy.Noted `json:"not_allowed"`
+	Update     Contents       `json:"update"`  // of a training that is allowed
+	Waiting    []Prepared     `json:"waiting"` // answers that are ready to leave
+}
+
+// maxNotAllowed is how many decisions an Inspection shows.
+const maxNotAllowed = 10
+
+// Limits are the bounds that the site sets, whatever the coordinator asks; 0: none.
+type Limits struct {
+	MaxEpochs      int     `json:"max_epochs,omitempty"`
+	MaxParameters  int     `json:"max_parameters,omitempty"`
+	MaxModel       int64   `json:"max_model,omitempty"`            // bytes
+	ReserveBytes   int64   `json:"disk_reserve_bytes,omitempty"`   // that stay free; with the share, the smaller of both
+	ReservePercent float64 `json:"disk_reserve_percent,omitempty"` // of the disk
+	MaxRepeats     int     `json:"max_repeats"`
+}
+
+func limits(p policy.Policy, r policy.Reserve) Limits {
+	return Limits{
+		MaxEpochs: p.MaxEpochs, MaxParameters: p.MaxParameters, MaxModel: p.MaxModel, MaxRepeats: p.MaxRepeats,
+		ReserveBytes: r.Bytes, ReservePercent: r.Percent,
+	}
 }
 
 // Contents are what the answer to a task holds, beside the task's id and the
@@ -56,8 +84,25 @@ func Inspect(o Options, gate *policy.Gate, run string) (Inspection, error) {
 	if in.Approval, err = records.Approval(run); err != nil {
 		return Inspection{}, err
 	}
-	d := gate.Policy.Judge(offer.Facts, min(offer.Task.Cohort, offer.Task.Minimum), in.Approval, time.Now())
+	d, err := gate.Judge(offer.Task)
+	if err != nil {
+		return Inspection{}, err
+	}
+	in.Limits = limits(gate.Policy, o.Reserve)
+	if in.Answered, in.LastRound, err = records.Rounds(run); err != nil {
+		return Inspection{}, err
+	}
 	in.Verdict, in.Rule, in.Reason = d.Verdict, d.Rule, d.Reason
+	var allowed bool
+	if in.NotAllowed, allowed, err = records.NotAllowed(run, maxNotAllowed); err != nil {
+		return Inspection{}, err
+	}
+	// The offer that is kept is the one to approve, with the highest learning rate;
+	// what was asked last may be another.
+	if last := len(in.NotAllowed) - 1; d.Verdict == policy.Allow && !allowed && last >= 0 && in.NotAllowed[last].Rule == policy.RuleMaxRepeats {
+		n := in.NotAllowed[last]
+		in.Verdict, in.Rule, in.Reason = n.Verdict, n.Rule, n.Reason
+	}
 	if in.Update, err = contents(offer.Task, gate.Policy, o.Capabilities.Trainer); err != nil {
 		return Inspection{}, err
 	}
@@ -98,7 +143,8 @@ func prepared(dir, run string) ([]Prepared, error) {
 	}
 	all := []Prepared{} // in JSON a list, also when it is empty
 	for _, path := range paths {
-		r, err := readReply(path)
+		k, err := readReply(path)
+		r := k.Reply
 		if err != nil && !gone(path) {
 			return nil, fault.Inputf("%s: %w", path, err)
 		}

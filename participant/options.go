@@ -6,10 +6,12 @@ import (
 	"runtime"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/gossip"
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/wire"
+	"github.com/accord-fl/accord/participant/policy"
 )
 
 // Options of Run.
@@ -21,12 +23,24 @@ type Options struct {
 	// Insecure allows a connection without certificates, to a loopback
 	// address only.
 	Insecure bool
+	// Federation is where a site without a credential belongs; a coordinator of
+	// another is not attended. "": none.
+	Federation string
 	// Dir holds what must survive a restart: finished updates that the
 	// coordinator has not acknowledged. It has one owner at a time.
 	Dir          string
 	Version      string // of the binary, for people
 	Capabilities exchange.Capabilities
 	Policy       Policy // what the site allows; nil: whatever is asked
+	// Reserve is how much of Dir's disk stays free: what would take more is
+	// declined for now.
+	Reserve policy.Reserve
+	// Space returns how many bytes are free on the disk of a folder, and how many
+	// it has; nil: disk.Space.
+	Space func(dir string) (free, size uint64, err error)
+	// Disk is what the files in Dir are written through; nil: the operating
+	// system's.
+	Disk disk.Disk
 	// Gossip, when set, tells other nodes what this participant does; Changed
 	// in it is not needed.
 	Gossip *gossip.Options
@@ -38,6 +52,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Version:      "devel",
+		Reserve:      policy.DefaultReserve(),
 		Capabilities: exchange.Capabilities{Trainer: "builtin", Cores: runtime.NumCPU()},
 	}
 }
@@ -61,8 +76,13 @@ func (o Options) hello() exchange.Hello {
 	if o.Gossip != nil {
 		features = append(features, exchange.FeatureGossip)
 	}
+	var roots []string
+	if o.Credential != nil {
+		features = append(features, exchange.FeatureRoots)
+		roots = pki.Fingerprints(o.Credential.Roots())
+	}
 	return exchange.Hello{
 		Name: o.Name, Version: o.Version, Protocol: exchange.Protocol, Oldest: exchange.Oldest,
-		Features: features, Capabilities: o.Capabilities,
+		Features: features, Capabilities: o.Capabilities, Roots: roots, Federation: o.Federation,
 	}
 }

@@ -1,10 +1,8 @@
 package participant
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,24 +13,39 @@ import (
 	"time"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/disk"
 )
 
+// maxUnanswered bounds the replies that wait for a receipt.
+const maxUnanswered = 256
+
 // outbox keeps the replies that the coordinator has not acknowledged, each as
-// a file, so that they survive a restart; state.sync makes them survive a power
-// cut. Methods may be called concurrently.
+// a file, so that they survive a restart; flush writes those that could not be
+// written at once, and state.sync makes them survive a power cut. Methods may be
+// called concurrently.
 type outbox struct {
 	dir     string
+	disk    disk.Disk
 	changed chan struct{} // holds one token when there may be something new
+	added   chan struct{} // holds one token when there may be something to flush or to sync
 
-	added chan struct{} // holds one token when there may be something unsynced
+	mu      sync.Mutex
+	puts    int               // so far; numbers the entries
+	entries []*entry          // in the order of put
+	left    map[string]string // files to remove, by task, that the disk has kept
+}
 
-	mu       sync.Mutex
-	replies  []exchange.Reply     // in the order of put
-	unsynced map[string]time.Time // tasks whose reply a power cut may take: when it was put
+// entry is a reply on its way.
+type entry struct {
+	kept
+	number  int       // no two entries have the same
+	put     time.Time // when
+	written bool      // its file holds it
+	synced  bool      // a power cut does not take it
 }
 
 // openOutbox reads the replies that lie in dir, creating it when needed.
-func openOutbox(dir string) (*outbox, error) {
+func openOutbox(dir string, d disk.Disk) (*outbox, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
@@ -40,14 +53,14 @@ func openOutbox(dir string) (*outbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open outbox %s: %w", dir, err)
 	}
-	o := &outbox{dir: dir, changed: make(chan struct{}, 1), added: make(chan struct{}, 1), unsynced: map[string]time.Time{}}
+	o := &outbox{dir: dir, disk: d, changed: make(chan struct{}, 1), added: make(chan struct{}, 1), left: map[string]string{}}
 	for _, path := range paths {
-		r, err := readReply(path)
-		if err == nil && path != o.path(r.Task) {
+		k, err := readReply(path)
+		if err == nil && path != o.path(k.Task) {
 			err = errNothing // of this name: a power cut has brought an older reply back
 		}
 		if errors.Is(err, errNothing) {
-			if err := os.Remove(path); err != nil {
+			if err := d.Remove(path); err != nil {
 				return nil, fmt.Errorf("open outbox: %w", err)
 			}
 			continue
@@ -55,108 +68,166 @@ func openOutbox(dir string) (*outbox, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open outbox: %s: %w (remove the file to give that reply up)", path, err)
 		}
-		o.replies = append(o.replies, r)
+		o.entries = append(o.entries, &entry{kept: k, number: o.puts, written: true})
+		o.puts++
+		wake(o.added)
 	}
 	return o, nil
 }
 
-// repliesIn lists the files of replies in an outbox's folder.
-func repliesIn(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	var paths []string
-	for _, e := range entries {
-		if filepath.Ext(e.Name()) == ".json" {
-			paths = append(paths, filepath.Join(dir, e.Name()))
-		}
-	}
-	return paths, err
-}
-
-// errNothing marks a file of which a power cut has left the name alone.
-var errNothing = errors.New("nothing is in it")
-
-func readReply(path string) (exchange.Reply, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return exchange.Reply{}, err
-	}
-	if len(bytes.Trim(data, "\x00")) == 0 {
-		return exchange.Reply{}, errNothing
-	}
-	var r exchange.Reply
-	if err := json.Unmarshal(data, &r); err != nil {
-		return exchange.Reply{}, err
-	}
-	return r, r.Validate()
-}
-
-// put keeps a reply, in place of an earlier one to the same task.
-func (o *outbox) put(r exchange.Reply) error {
-	data, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("keep the reply to %s: %w", r.Task, err)
-	}
+// put keeps the reply to an offer, in place of an earlier one to the same task.
+// While the disk fails it is kept in memory, and written later: a reply that the
+// end of the process takes is one to a task that comes again.
+func (o *outbox) put(r exchange.Reply, offer string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	// Not yet synced: a power cut may leave less than this under the name.
-	err = os.WriteFile(o.spare(), data, 0o644)
-	if err == nil {
-		err = os.Rename(o.spare(), o.path(r.Task))
-	}
-	if err != nil {
-		return fmt.Errorf("keep the reply to %s: %w", r.Task, err)
-	}
 	o.drop(r.Task)
-	o.replies = append(o.replies, r)
-	o.unsynced[r.Task] = time.Now()
+	e := &entry{kept: kept{Reply: r, Offer: offer}, number: o.puts, put: time.Now()}
+	o.puts++
+	o.entries = append(o.entries, e)
+	delete(o.left, r.Task)
 	wake(o.changed)
 	wake(o.added)
+	if err := o.write(e); err != nil && !disk.Passing(err) {
+		return err
+	}
 	return nil
 }
 
-// remove forgets the reply to task, if there is one.
+// write puts an entry into its file. Not yet synced: a power cut may leave less
+// than this under the name. The caller holds mu.
+func (o *outbox) write(e *entry) error {
+	data, err := e.bytes()
+	if err == nil {
+		err = o.fill(o.spare(), data)
+	}
+	if err == nil {
+		err = o.disk.Rename(o.spare(), o.path(e.Task))
+	}
+	if err != nil {
+		return fmt.Errorf("keep the reply to %s: %w", e.Task, err)
+	}
+	e.written, e.synced = true, false
+	return nil
+}
+
+func (o *outbox) fill(path string, data []byte) error {
+	f, err := o.disk.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+// remove forgets the reply to task, if there is one. While the disk fails its
+// file stays, and goes later: if the process ends before, the reply is sent again.
 func (o *outbox) remove(task string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err := os.Rename(o.path(task), o.spare()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	o.drop(task)
+	err := o.discard(o.path(task))
+	if disk.Passing(err) {
+		o.left[task] = o.path(task)
+		wake(o.added)
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("forget the reply to %s: %w", task, err)
 	}
-	o.drop(task)
+	return nil
+}
+
+// discard takes a reply's file away, if it is there; it serves the next reply.
+func (o *outbox) discard(path string) error {
+	if err := o.disk.Rename(path, o.spare()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return nil
 }
 
 // drop takes the reply to task out of the list. The caller holds mu.
 func (o *outbox) drop(task string) {
-	o.replies = slices.DeleteFunc(o.replies, func(r exchange.Reply) bool { return r.Task == task })
-	delete(o.unsynced, task)
+	o.entries = slices.DeleteFunc(o.entries, func(e *entry) bool { return e.Task == task })
 }
 
-// takeUnsynced returns the replies that were put until then and that the
-// caller has to sync, and whether others are left.
-func (o *outbox) takeUnsynced(until time.Time) (taken []exchange.Reply, more bool) {
+// flush does what the disk did not allow before.
+func (o *outbox) flush() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, r := range o.replies {
-		if put, ok := o.unsynced[r.Task]; ok && !put.After(until) {
-			taken = append(taken, r)
-			delete(o.unsynced, r.Task)
+	for task, path := range o.left {
+		if err := o.discard(path); err != nil {
+			return fmt.Errorf("forget the reply to %s: %w", task, err)
+		}
+		delete(o.left, task)
+	}
+	for _, e := range o.entries {
+		if e.written {
+			continue
+		}
+		if err := o.write(e); err != nil {
+			return err
 		}
 	}
-	return taken, len(o.unsynced) > 0
+	return nil
 }
 
-// all returns the replies in the order of put.
-func (o *outbox) all() []exchange.Reply {
+// unsynced returns the entries that were put until then and that a power cut may
+// take, and whether there are others.
+func (o *outbox) unsynced(until time.Time) (due []entry, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return slices.Clone(o.replies)
+	for _, e := range o.entries {
+		switch {
+		case e.synced:
+		case !e.written, e.put.After(until):
+			more = true
+		default:
+			due = append(due, *e)
+		}
+	}
+	return due, more
 }
 
-func (o *outbox) has(task string) bool {
-	return slices.ContainsFunc(o.all(), func(r exchange.Reply) bool { return r.Task == task })
+// settle notes whether an entry was made durable. One that was not is written
+// again first: a system that could not write bytes out may have forgotten them.
+func (o *outbox) settle(number int, durable bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, e := range o.entries {
+		if e.number == number {
+			e.synced, e.written = durable, durable
+		}
+	}
+}
+
+// all returns the entries in the order of put.
+func (o *outbox) all() []entry {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	all := make([]entry, len(o.entries))
+	for i, e := range o.entries {
+		all[i] = *e
+	}
+	return all
+}
+
+// find returns the entry of a task.
+func (o *outbox) find(task string) (entry, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, e := range o.entries {
+		if e.Task == task {
+			return *e, true
+		}
+	}
+	return entry{}, false
+}
+
+func (o *outbox) len() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.entries)
 }
 
 // spare is the file that becomes the next reply's. The last one that was

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,10 +25,6 @@ type Finding struct {
 	Advice string `json:"advice,omitempty"` // what to do when it is not as it should be
 }
 
-// maxSkew is by how much a site's clock may differ from the coordinator's:
-// certificates allow for no more.
-const maxSkew = 4 * time.Minute
-
 // ProbeIdentity looks at the certificate of a site called name.
 func ProbeIdentity(c *pki.Credential, name string) Finding {
 	leaf := c.Certificate().Leaf
@@ -40,11 +37,17 @@ func ProbeIdentity(c *pki.Credential, name string) Finding {
 	case err == nil && id.Name != name:
 		f.OK, f.Detail, f.Advice = false, fmt.Sprintf("it is that of %s, the configuration says %s", id.Name, name), "set name to "+id.Name
 	case now.After(leaf.NotAfter):
-		f.OK, f.Detail, f.Advice = false, "it ended on "+leaf.NotAfter.Format(time.DateTime), again
+		f.OK, f.Detail, f.Advice = false, untimely("ended", leaf.NotAfter, now), "is this machine's clock right? If it is, "+again
 	case now.Before(leaf.NotBefore):
-		f.OK, f.Detail, f.Advice = false, "it begins on "+leaf.NotBefore.Format(time.DateTime), "set this machine's clock"
+		f.OK, f.Detail, f.Advice = false, untimely("begins", leaf.NotBefore, now), "set the clock that is wrong: this machine's, or the coordinator's when it signed the certificate; the participant waits meanwhile"
 	}
 	return f
+}
+
+// untimely says how far this machine's clock is from a limit of a certificate.
+func untimely(verb string, limit, now time.Time) string {
+	return fmt.Sprintf("it %s on %s, and this machine's clock says %s, %s away", verb,
+		limit.Local().Format(time.DateTime), now.Local().Format(time.DateTime), wire.Span(now.Sub(limit)))
 }
 
 // ProbeCoordinator looks at the way to the coordinator: the name, the proxy, who
@@ -76,15 +79,23 @@ func ProbeCoordinator(ctx context.Context, o Options) []Finding {
 	mu.Lock()
 	defer mu.Unlock()
 	if err != nil {
-		return append(findings, o.blocked(err, host, peer))
+		findings = append(findings, o.blocked(err, host, peer))
+		if r, ok := wire.RefusalOf(err); ok && !r.Now.IsZero() {
+			findings = append(findings, probeClock(wire.Ahead(r.Now, began)))
+		}
+		return findings
 	}
 	findings = append(findings, Finding{Check: "coordinator", OK: true, Detail: fmt.Sprintf("%s lets this site in, %v", o.Coordinator, took.Round(time.Millisecond))})
-	skew := time.Since(response.GetNow().AsTime()) - took/2
-	clock := Finding{Check: "clock", OK: skew.Abs() < maxSkew, Detail: fmt.Sprintf("%v from the coordinator's", skew.Round(time.Millisecond))}
-	if !clock.OK {
-		clock.Advice = "set this machine's clock (NTP); certificates are judged by it"
+	return append(findings, probeClock(wire.Ahead(response.GetNow().AsTime(), began)))
+}
+
+// probeClock judges by how much the coordinator's clock is ahead.
+func probeClock(ahead time.Duration) Finding {
+	f := Finding{Check: "clock", OK: ahead.Abs() < wire.ClockWrong, Detail: "the coordinator's is " + wire.ClockText(ahead, "this machine's")}
+	if !f.OK {
+		f.Advice = "set the clock that is wrong (NTP); certificates are judged by it"
 	}
-	return append(findings, clock)
+	return f
 }
 
 // probeName looks up who will be dialled.
@@ -110,9 +121,11 @@ func (o Options) blocked(err error, host string, peer []*x509.Certificate) Findi
 	roots := o.Credential.Roots()
 	proxy, _ := wire.Proxy(o.Coordinator) // probeName has told what is wrong with it
 	switch {
+	case refusal(err) != nil && passing(err):
+		f.Advice = "it answers and refuses this site for now: the participant tries again, slowly; if the clocks are right, ask those who run the federation"
 	case refusal(err) != nil:
 		f.Advice = "it answers and refuses this site: ask those who run the federation"
-	case len(peer) > 0 && pki.KeyOf(peer[len(peer)-1]) != pki.KeyOf(roots[0]):
+	case len(peer) > 0 && !slices.ContainsFunc(roots, func(root *x509.Certificate) bool { return pki.KeyOf(root) == pki.KeyOf(peer[len(peer)-1]) }):
 		f.Detail = fmt.Sprintf("a certificate of %q, issued by %q, is presented", peer[0].Subject.CommonName, peer[0].Issuer.CommonName)
 		f.Advice = "if that is a firewall of yours, it opens TLS: have " + o.Coordinator + " passed through; else this is another coordinator, or the federation has changed its root while the site was away: then join with another token"
 	case len(peer) > 0 && (time.Now().Before(peer[0].NotBefore) || time.Now().After(peer[0].NotAfter)):

@@ -2,40 +2,56 @@ package participant
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/gossip"
 	"github.com/accord-fl/accord/internal/wire"
 )
 
 // Run attends the coordinator as a site that trains with t, until ctx ends,
 // which returns nil, or until something fails that trying again can not mend:
-// the coordinator refuses this participant, or its own disk fails. While the
-// coordinator can not be reached it tries again, more and more slowly, and
-// trains on meanwhile.
+// the coordinator refuses this participant for good, or its folder is taken away.
+// While the coordinator can not be reached, or refuses for what may pass, such as a
+// clock that is wrong, it tries again, more and more slowly, and trains on
+// meanwhile; while its disk fails it waits.
 func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error) {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	s, err := openState(o.Dir)
+	log = log.Named("participant")
+	s, err := o.open(ctx, &patience{log: log})
+	if ctx.Err() != nil {
+		return nil // before the disk allowed anything
+	}
 	if err != nil {
 		return fmt.Errorf("participant %s: %w", o.Name, err)
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	p := &peer{
+		clock:   &clock{},
 		options: o,
 		state:   s,
 		line:    newLine(),
 		keys:    make(chan gossip.Keys, 1),
-		log:     log.Named("participant"),
+		process: make([]byte, processBytes),
+		log:     log,
 	}
-	site := &Site{Name: o.Name, Trainer: t, Blobs: &blobs{spool: s.spool, line: p.line}, Policy: o.Policy}
+	if _, err := rand.Read(p.process); err != nil {
+		return fmt.Errorf("participant %s: %w", o.Name, err)
+	}
+	site := &Site{
+		Name: o.Name, Trainer: t, Policy: o.Policy, Retry: s.patience.retry,
+		Blobs: &blobs{spool: s.spool, line: p.line, patience: s.patience, room: o.room()},
+	}
 	site.Confide = func(task string, err error) { p.log.Error("training failed", zap.String("task", task), zap.Error(err)) }
 	p.worker = newWorker(site, s, p.log)
 
@@ -55,6 +71,31 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 		return nil
 	}
 	return err
+}
+
+// open opens the participant's folder. It waits for a disk that is full, but not
+// for a folder that is misplaced.
+func (o Options) open(ctx context.Context, p *patience) (s *state, err error) {
+	var final error
+	err = p.retry(ctx, func() (err error) {
+		if s, err = openState(o.Dir, o.Disk, p); lasting(err) {
+			final, err = err, nil
+		}
+		return err
+	})
+	return s, errors.Join(err, final)
+}
+
+// room is what is watched on the disk.
+func (o Options) room() room {
+	r := room{dir: o.Dir, reserve: o.Reserve, space: o.Space, copies: 1}
+	if r.space == nil {
+		r.space = disk.Space
+	}
+	if o.Capabilities.Trainer != "builtin" {
+		r.copies = 3 // the program is given a copy of the model, and leaves its own
+	}
+	return r
 }
 
 // The time between two tries to reach the coordinator: at first at most
@@ -79,36 +120,69 @@ func Pauses() *backoff.ExponentialBackOff {
 	return retry
 }
 
+// processBytes is how long a process id is.
+const processBytes = 16
+
 // peer is a participant while Run runs.
 type peer struct {
 	options Options
 	state   *state
 	worker  *worker
 	line    *line
+	clock   *clock           // the coordinator's
 	keys    chan gossip.Keys // of gossip, from the coordinator
+	process []byte           // what tells this process from another of the same site
 	log     *zap.Logger
+
+	mu           sync.Mutex
+	refusedRoots []string // fingerprints of the last that were complained of
 }
 
 // attendForever keeps attending until ctx ends, whose error it returns, or
 // until the coordinator refuses for good.
 func (p *peer) attendForever(ctx context.Context) error {
-	retry := Pauses()
+	lost, slow := Pauses(), slowPauses()
 	for {
 		event := "coordinator unreachable"
 		err := p.attend(ctx, func() {
 			event = "connection to the coordinator lost"
-			retry.Reset()
+			lost.Reset()
+			slow.Reset()
 		})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := refusal(err); err != nil {
-			return fmt.Errorf("coordinator %s refuses participant %s: %w", p.options.Coordinator, p.options.Name, err)
+		var wait time.Duration
+		after, elsewhere := slowly(err)
+		switch no := refusal(err); {
+		case elsewhere:
+			wait = max(after, slow.NextBackOff()).Round(time.Second)
+			p.log.Warn("not let in for now", zap.Duration("next_try", wait), zap.String("reason", plain(err)))
+		case no == nil:
+			wait = lost.NextBackOff().Round(time.Millisecond)
+			p.log.Warn(event, zap.Duration("next_try", wait), zap.String("reason", plain(err)))
+		case passing(err):
+			wait = slow.NextBackOff().Round(time.Second)
+			p.log.Error("the coordinator refuses this site for now", append(p.clockOf(err), zap.Duration("next_try", wait), zap.String("reason", plain(err)))...)
+		default:
+			return fmt.Errorf("coordinator %s refuses participant %s: %w", p.options.Coordinator, p.options.Name, no)
 		}
-		wait := retry.NextBackOff().Round(time.Millisecond)
-		p.log.Warn(event, zap.Duration("next_try", wait), zap.String("reason", plain(err)))
 		if !sleep(ctx, wait) {
 			return ctx.Err()
 		}
 	}
+}
+
+// clockOf says, for the log, by how much the clock of a coordinator that refused
+// is ahead of this machine's, when it told.
+func (p *peer) clockOf(err error) []zap.Field {
+	r, ok := wire.RefusalOf(err)
+	if !ok || r.Now.IsZero() {
+		return nil
+	}
+	ahead := time.Until(r.Now)
+	if ahead.Abs() < wire.ClockNotable {
+		return nil
+	}
+	return []zap.Field{zap.String("coordinator_clock", wire.ClockText(ahead, "this machine's"))}
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
@@ -29,8 +30,11 @@ type session struct {
 	renewal  accordv1.EnrollmentServiceClient
 	stream   accordv1.FederationService_AttendClient
 	incoming chan *accordv1.AttendResponse
-	outgoing chan exchange.Reply
+	outgoing chan kept
 	granted  welcome // set before anything is delivered
+
+	superseded chan struct{} // holds one token when another root certifies now
+	changed    chan struct{} // holds one token when roots or certificate have changed
 }
 
 // attend attends once and returns why that ended, never nil. It calls
@@ -52,7 +56,10 @@ func (p *peer) attend(ctx context.Context, welcomed func()) error {
 		client:   accordv1.NewFederationServiceClient(conn),
 		renewal:  accordv1.NewEnrollmentServiceClient(conn),
 		incoming: make(chan *accordv1.AttendResponse),
-		outgoing: make(chan exchange.Reply),
+		outgoing: make(chan kept),
+
+		superseded: make(chan struct{}, 1),
+		changed:    make(chan struct{}, 1),
 	}
 	connected := context.AfterFunc(ctx, cancel) // but a dial need not
 	s.stream, err = s.client.Attend(streaming)
@@ -109,6 +116,10 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 			err = s.say(streaming, replyMessage(r))
 		case <-renew.C:
 			err = s.say(streaming, s.leaseRenewal(welcome))
+		case <-s.changed:
+			if welcome.roots {
+				err = s.say(streaming, s.trustMessage())
+			}
 		case <-streaming.Done():
 			return streaming.Err()
 		case <-ctx.Done():
@@ -122,7 +133,8 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 
 // enter says hello and waits for the welcome.
 func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
-	if err := s.say(streaming, s.options.helloMessage()); err != nil {
+	began := time.Now()
+	if err := s.say(streaming, s.helloMessage()); err != nil {
 		return welcome{}, err
 	}
 	patience := time.NewTimer(welcomeWithin)
@@ -131,8 +143,15 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	case m := <-s.incoming:
 		w, err := readWelcome(m)
 		if err == nil {
+			err = s.options.belongs(m.GetWelcome())
+		}
+		if err == nil {
+			s.clock.observe(w.now, began.Add(time.Since(began)/2)) // half of the way there and back
 			s.log.Info("attending", zap.String("participant", s.options.Name), zap.String("coordinator", s.options.Coordinator),
-				zap.String("coordinator_version", m.GetWelcome().GetVersion()), zap.Duration("lease", w.lease), zap.Int("protocol", w.protocol))
+				zap.String("coordinator_version", quote.Cut(m.GetWelcome().GetVersion(), exchange.MaxVersion)), zap.Duration("lease", w.lease), zap.Int("protocol", w.protocol))
+			if !w.now.IsZero() {
+				wire.LogClock(s.log, "coordinator", wire.Ahead(w.now, began))
+			}
 		}
 		return w, err
 	case <-patience.C:
@@ -164,9 +183,9 @@ func (s *session) say(streaming context.Context, m *accordv1.AttendRequest) erro
 func (s *session) handle(m *accordv1.AttendResponse) error {
 	switch m := m.GetMessage().(type) {
 	case *accordv1.AttendResponse_Offer:
-		return s.worker.offer(readOffer(m.Offer))
+		return s.accept(m.Offer)
 	case *accordv1.AttendResponse_Cancel:
-		s.worker.cancel(m.Cancel.GetTask(), m.Cancel.GetReason())
+		s.worker.cancel(m.Cancel.GetTask(), quote.Cut(m.Cancel.GetReason(), exchange.MaxReason))
 		return nil
 	case *accordv1.AttendResponse_Receipt:
 		receipt, err := wire.ToReceipt(m.Receipt)
@@ -176,13 +195,26 @@ func (s *session) handle(m *accordv1.AttendResponse) error {
 		return s.settle(receipt)
 	case *accordv1.AttendResponse_Keyring:
 		return s.offerKeys(m.Keyring.GetKeys())
+	case *accordv1.AttendResponse_Roots:
+		return s.takeRoots(m.Roots)
 	default:
 		return fmt.Errorf("the coordinator said something unknown: %T", m)
 	}
 }
 
+// accept passes an offer on to the worker.
+func (s *session) accept(o *accordv1.Offer) error {
+	s.clock.observe(toTime(o.GetNow()), time.Now())
+	t, refusal := readOffer(o)
+	t.until = s.clock.when(t.Deadline)
+	return s.worker.offer(t, refusal)
+}
+
 // settle ends the story of a reply.
 func (s *session) settle(r exchange.Receipt) error {
+	if _, ok := s.state.outbox.find(r.Task); !ok {
+		return nil // nobody has asked, or it came before
+	}
 	fields := []zap.Field{zap.String("task", r.Task), zap.String("verdict", string(r.Verdict)), zap.String("reason", r.Reason)}
 	if r.Verdict == exchange.Rejected {
 		s.log.Warn("reply rejected", fields...)

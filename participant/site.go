@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/participant/policy"
@@ -42,7 +42,8 @@ type Blob interface {
 type Blobs interface {
 	// Fetch opens an artefact whose bytes are known to have a's digest.
 	Fetch(ctx context.Context, a exchange.Artefact) (Blob, error)
-	// Store keeps what write writes.
+	// Store keeps what write writes. It may call write several times, one after
+	// another.
 	Store(ctx context.Context, write func(io.Writer) error) (exchange.Artefact, error)
 }
 
@@ -52,9 +53,9 @@ type Policy interface {
 	// Admit tells under what terms a task may be done. The error is a
 	// *policy.Refusal when it may not.
 	Admit(t exchange.Task) (policy.Terms, error)
-	// Stopped is told of a task that was not done when its terms ended, and
-	// returns why, a *policy.Refusal.
-	Stopped(t exchange.Task) error
+	// Stopped is called for a task that was admitted and not done for the reason
+	// r, and returns r once that is noted.
+	Stopped(t exchange.Task, r policy.Refusal) error
 }
 
 var _ Policy = (*policy.Gate)(nil)
@@ -71,13 +72,17 @@ type Site struct {
 	// data or paths; the answer then says only that it did. nil: the answer
 	// says why, as befits a simulation.
 	Confide func(task string, err error)
+	// Retry does something until the site's disk lets it succeed, or ctx ends; its
+	// other errors it returns. nil: once.
+	Retry func(ctx context.Context, do func() error) error
 }
 
 // Do trains one task and returns the answer. What goes wrong is part of the
 // answer: a task that does not suit the site is declined, one that makes no
 // sense, that the training could not finish or that ctx cut short has failed,
 // each with a reason. What the policy does not allow is declined, before the
-// global model is fetched.
+// global model is fetched. What the site's disk did not allow until the deadline
+// is declined for now.
 func (s *Site) Do(ctx context.Context, t exchange.Task) exchange.Reply {
 	update, err := s.train(ctx, t)
 	done := exchange.Reply{Task: t.ID, Outcome: exchange.Done, Update: update}
@@ -90,23 +95,25 @@ func (s *Site) Do(ctx context.Context, t exchange.Task) exchange.Reply {
 		return done
 	case errors.As(err, &refusal):
 		return exchange.Reply{Task: t.ID, Outcome: exchange.Declined, Reason: reason(refusal), Later: refusal.Later}
+	case errors.Is(err, errDisk):
+		return exchange.Reply{Task: t.ID, Outcome: exchange.Declined, Reason: errDisk.Error(), Later: true}
+	case errors.Is(context.Cause(ctx), errDeadline):
+		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: errDeadline.Error()}
 	case ctx.Err() != nil:
 		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: "cancelled"}
 	case errors.Is(err, trainer.ErrDeclined):
 		return exchange.Reply{Task: t.ID, Outcome: exchange.Declined, Reason: reason(err)}
+	case s.Confide != nil && local(err):
+		s.Confide(t.ID, err)
+		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: "a file of the site's could not be read or written; the site's log says why"}
 	default:
 		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: reason(err), Diverged: diverged(err)}
 	}
 }
 
-// reason fits an error into a reply.
-func reason(err error) string {
-	text := err.Error()
-	if len(text) > exchange.MaxReason {
-		text = text[:exchange.MaxReason]
-	}
-	return strings.ToValidUTF8(text, "")
-}
+// reason fits an error into a reply. It may quote the site's own program, or what
+// was offered.
+func reason(err error) string { return quote.Cut(err.Error(), exchange.MaxReason) }
 
 func (s *Site) train(ctx context.Context, t exchange.Task) (_ *exchange.Update, err error) {
 	if err := t.Validate(); err != nil {
@@ -117,28 +124,46 @@ func (s *Site) train(ctx context.Context, t exchange.Task) (_ *exchange.Update, 
 	}
 	terms := policy.Terms{Samples: true, Metrics: true}
 	if s.Policy != nil {
-		var err error
-		if terms, err = s.Policy.Admit(t); err != nil {
+		err := s.retry(ctx, func() (err error) {
+			terms, err = s.Policy.Admit(t)
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
+	open := ctx
 	if !terms.Until.IsZero() {
-		open, stop := context.WithDeadlineCause(ctx, terms.Until, errTermsEnded)
+		var stop context.CancelFunc
+		open, stop = context.WithDeadlineCause(ctx, terms.Until, errTermsEnded)
 		defer stop()
-		ctx = open
 	}
-	delta, result, err := s.delta(ctx, t)
-	if err != nil && errors.Is(context.Cause(ctx), errTermsEnded) {
-		return nil, s.Policy.Stopped(t)
-	}
-	if err != nil {
+	delta, result, err := s.delta(open, t)
+	var refusal *policy.Refusal
+	switch {
+	case err == nil:
+		return answer(t, terms, delta, result), nil
+	case errors.Is(context.Cause(open), errTermsEnded):
+		refusal = &policy.Refusal{Rule: policy.RuleHours, Reason: "stopped at closing time, before the training had ended", Later: true}
+	case s.Policy == nil || !errors.As(err, &refusal):
 		return nil, err
 	}
-	return answer(t, terms, delta, result), nil
+	return nil, s.retry(ctx, func() error { return s.Policy.Stopped(t, *refusal) })
+}
+
+// retry is Retry.
+func (s *Site) retry(ctx context.Context, do func() error) error {
+	if s.Retry == nil {
+		return do()
+	}
+	return s.Retry(ctx, do)
 }
 
 // errTermsEnded is why a training stops whose terms have ended.
 var errTermsEnded = errors.New("the policy's terms have ended")
+
+// errDeadline is why a training stops whose answer would come late.
+var errDeadline = errors.New("the deadline passed before the training had ended")
 
 // maxTrainings is how often a task is trained whose global model turns out to be
 // damaged on the site's own disk.
@@ -150,32 +175,13 @@ func (s *Site) delta(ctx context.Context, t exchange.Task) (delta exchange.Artef
 		delta, result, err = s.deltaOnce(ctx, t)
 		var damaged *spool.DamagedError
 		again := errors.As(err, &damaged) && damaged.Digest == t.Model.Digest && try < maxTrainings
-		var private *trainingError
-		if errors.As(err, &private) && s.Confide != nil && ctx.Err() == nil && !errors.Is(err, trainer.ErrDeclined) {
-			s.Confide(t.ID, private.error)
-			err = confided(err)
-		}
 		if !again || ctx.Err() != nil {
 			return delta, result, err
 		}
 	}
 }
 
-// trainingError is why a trainer failed, which may quote what is private.
-type trainingError struct{ error }
-
-func (e *trainingError) Unwrap() error { return e.error }
-
-// confided is what others may know of why a training failed.
-func confided(err error) error {
-	if diverged(err) {
-		return errDiverged
-	}
-	return errors.New("the training failed; the site's log tells why")
-}
-
-// deltaOnce is delta without a second try. What the trainer's error says is a
-// *trainingError.
+// deltaOnce is delta without a second try.
 func (s *Site) deltaOnce(ctx context.Context, t exchange.Task) (delta exchange.Artefact, result trainer.Result, err error) {
 	blob, err := s.Blobs.Fetch(ctx, t.Model)
 	if err != nil {
@@ -186,19 +192,31 @@ func (s *Site) deltaOnce(ctx context.Context, t exchange.Task) (delta exchange.A
 	if err != nil {
 		return delta, result, fmt.Errorf("read the global model %.12s: %w", t.Model.Digest, err)
 	}
-	result, err = s.Trainer.Train(ctx, t, global, func(trained model.Vector) (err error) {
-		delta, err = s.Blobs.Store(ctx, func(w io.Writer) error {
-			return t.Contract.Write(w, &difference{of: trained, base: global})
+	err = s.retry(ctx, func() (err error) {
+		result, err = s.Trainer.Train(ctx, t, global, func(trained model.Vector) (err error) {
+			delta, err = s.Blobs.Store(ctx, func(w io.Writer) error {
+				return t.Contract.Write(w, &difference{of: trained, base: global})
+			})
+			if err != nil {
+				return fmt.Errorf("keep the update: %w", err)
+			}
+			return nil
 		})
-		if err != nil {
-			return fmt.Errorf("keep the update: %w", err)
-		}
-		return nil
+		return s.confide(ctx, t, err)
 	})
-	if err != nil {
-		err = &trainingError{err}
-	}
 	return delta, result, err
+}
+
+// confide returns the error of a trainer as it may leave the site.
+func (s *Site) confide(ctx context.Context, t exchange.Task, err error) error {
+	if err == nil || s.Confide == nil || ctx.Err() != nil || errors.Is(err, trainer.ErrDeclined) || errors.Is(err, trainer.ErrDisk) || errors.Is(err, spool.ErrNotFound) {
+		return err
+	}
+	s.Confide(t.ID, err)
+	if diverged(err) {
+		return errDiverged
+	}
+	return errors.New("the training failed; the site's log tells why")
 }
 
 // answer is the update that leaves the site: of what the training was made of,

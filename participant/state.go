@@ -9,6 +9,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
 )
@@ -22,19 +23,24 @@ const (
 // state is what a participant keeps on disk: artefacts, and the replies that
 // name some of them. A lock keeps a second process out.
 type state struct {
+	disk     disk.Disk
 	spool    *spool.Spool
 	spoolDir string
 	outbox   *outbox
 	lock     *flock.Flock
+	patience *patience
 }
 
 // openState opens the participant's folder, creating it when needed. The
 // caller closes it.
-func openState(dir string) (_ *state, err error) {
+func openState(dir string, d disk.Disk, p *patience) (_ *state, err error) {
+	if d == nil {
+		d = disk.OS()
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fault.As(fault.Input, err)
 	}
-	s := &state{spoolDir: filepath.Join(dir, artefactsDir), lock: flock.New(filepath.Join(dir, "lock"))}
+	s := &state{disk: d, spoolDir: filepath.Join(dir, artefactsDir), lock: flock.New(filepath.Join(dir, "lock")), patience: p}
 	locked, err := s.lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
@@ -44,36 +50,38 @@ func openState(dir string) (_ *state, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.close())
+			err = errors.Join(err, s.lock.Close())
 		}
 	}()
-	if s.outbox, err = openOutbox(filepath.Join(dir, outboxDir)); err != nil {
+	if s.outbox, err = openOutbox(filepath.Join(dir, outboxDir), d); err != nil {
 		return nil, err
 	}
-	if s.spool, err = spool.Open(s.spoolDir, spool.Options{}); err != nil {
+	if s.spool, err = spool.Open(s.spoolDir, spool.Options{Disk: d}); err != nil {
 		return nil, err
 	}
 	return s, s.mend()
 }
 
-// close makes durable what is not acknowledged, and lets the folder go.
+// close makes durable what is not acknowledged, and lets the folder go. It does
+// not wait for the disk: what it cannot write now is sent again, or trained again.
 func (s *state) close() error {
-	var err error
-	if s.outbox != nil {
-		_, err = s.sync(time.Now())
+	_, err := s.sync(time.Now())
+	if disk.Passing(err) {
+		s.patience.say(err)
+		err = nil
 	}
 	return errors.Join(err, s.lock.Close())
 }
 
-// sweep removes every artefact but keep, of which a part may be there, and
-// those that a reply in the outbox names. Only the goroutine that makes artefacts may call it.
+// sweep removes every artefact but keep ("": none), of which a part may be there,
+// and those that a reply in the outbox names. Only the goroutine that makes artefacts may call it.
 func (s *state) sweep(keep string) error {
 	named := map[string]bool{keep: true}
-	for _, r := range s.outbox.all() {
-		if r.Update == nil {
+	for _, e := range s.outbox.all() {
+		if e.Update == nil {
 			continue
 		}
-		for _, a := range r.Update.Artefacts {
+		for _, a := range e.Update.Artefacts {
 			named[a.Digest] = true
 		}
 	}

@@ -64,7 +64,7 @@ func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefac
 		case codes.InvalidArgument:
 			return &refusedUpdate{errors.New(plain(err))}
 		}
-		if err == nil || ctx.Err() != nil || try == maxUploads {
+		if err == nil || ctx.Err() != nil || try == maxUploads || errors.Is(err, spool.ErrNotFound) {
 			return err
 		}
 		wait := retry.NextBackOff()

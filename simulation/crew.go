@@ -138,7 +138,7 @@ func (l *link) Cancel(task, _ string) {
 }
 
 // Replaced implements coordinator.Link. No two virtual sites share a name.
-func (l *link) Replaced() {}
+func (l *link) HangUp(error) {}
 
 // shared lets sites fetch from and store in the coordinator's own spool.
 type shared struct {

@@ -65,12 +65,13 @@ func TestUpdateThatIsGoneIsMadeAgain(t *testing.T) {
 	if err := c.Submit(ctx, o.Definition, nil, 0); err != nil {
 		t.Fatal(err)
 	}
-	changes, err := c.Watch(ctx, o.Definition.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var last coordinator.RunStatus
-	for last = range changes {
+	for seq := uint64(0); !last.Phase.Final(); {
+		state, now, err := c.Since(ctx, o.Definition.Name, seq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last, seq = coordinator.Describe(state), now
 	}
 	if last.Phase != round.Completed || last.Accepted != 2 || lossy.stored != 2 {
 		t.Errorf("got %+v after %d stores, want both answers accepted, the lost one after a second store", last, lossy.stored)

@@ -54,7 +54,7 @@ func ExampleRun() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("versions:", len(result.State.Published))
+	fmt.Println("versions:", result.State.Published.Len())
 	fmt.Println("updates accepted:", result.State.Counts.Accepted)
 	// Output:
 	// versions: 2

@@ -156,7 +156,7 @@ func (o *Options) run(ctx context.Context, store journal.Store) (_ Result, err e
 	}
 	options := coordinator.Options{
 		Journal: store, Spool: blobs, Log: o.Log.Named("coordinator"), Evaluator: tests,
-		Publisher: o.Publisher, Observe: o.Observe, Grace: coordinator.DefaultGrace,
+		Publisher: o.Publisher, KeepBest: true, Observe: o.Observe, Grace: coordinator.DefaultGrace,
 	}
 	if o.Strategy != nil {
 		options.Strategy = func(coordinator.Definition) (aggregation.Strategy, error) { return *o.Strategy, nil }
@@ -170,7 +170,7 @@ func (o *Options) run(ctx context.Context, store journal.Store) (_ Result, err e
 		if s.Reason != "" {
 			why = ": " + s.Reason
 		}
-		return Result{State: s}, fault.As(fault.Exists, fmt.Errorf("simulation: the run in %s has ended already: %s after %d versions%s", o.Dir, s.Phase, len(s.Published), why))
+		return Result{State: s}, fault.As(fault.Exists, fmt.Errorf("simulation: the run in %s has ended already: %s after %d versions%s", o.Dir, s.Phase, s.Published.Len(), why))
 	}
 	inner, cancel := context.WithCancel(ctx)
 	driven := make(chan error, 1)
@@ -198,13 +198,16 @@ func (o *Options) await(ctx context.Context, c *coordinator.Coordinator) (round.
 	if err != nil {
 		return round.State{}, err
 	}
-	changes, err := c.Watch(ctx, name)
-	if err != nil {
-		return round.State{}, err
+	for seq := uint64(0); ; {
+		state, last, err := c.Since(ctx, name, seq)
+		if err != nil { // whatever it was that ended it early, Run and ctx say so
+			return c.State(name)
+		}
+		if state.Phase.Final() {
+			return state, nil
+		}
+		seq = last
 	}
-	for range changes { // only the end matters here
-	}
-	return c.State(name)
 }
 
 func (o *Options) submit(ctx context.Context, c *coordinator.Coordinator) error {

@@ -84,8 +84,8 @@ func TestFederationLearns(t *testing.T) {
 	o := options(t, 4)
 	o.Definition.Rounds = 8
 	r := run(t, o)
-	if r.State.Phase != round.Completed || len(r.State.Published) != 8 {
-		t.Fatalf("got %s after %d versions, want completed after 8", r.State.Phase, len(r.State.Published))
+	if r.State.Phase != round.Completed || r.State.Published.Len() != 8 {
+		t.Fatalf("got %s after %d versions, want completed after 8", r.State.Phase, r.State.Published.Len())
 	}
 	if got := *r.Version.Accuracy; got < 0.95 {
 		t.Errorf("accuracy %.2f, want 0.95 or more", got)
@@ -239,7 +239,7 @@ func TestValidationChoosesTheVersion(t *testing.T) {
 	o := options(t, 3)
 	o.Validation = blobs(t, 1, 40, 9)[0].Data
 	r := run(t, o)
-	for _, v := range r.State.Published {
+	for _, v := range r.State.Published.All() {
 		if v.Validation == nil || *v.Validation > *r.Version.Validation {
 			t.Errorf("version %d validates at %v, handed out was one at %v", v.Round, v.Validation, *r.Version.Validation)
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -16,6 +15,7 @@ import (
 	"github.com/accord-fl/accord/aggregation"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/kernel"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/rng"
 	"github.com/accord-fl/accord/internal/term"
 )
@@ -95,7 +95,7 @@ func (o benchAggregateOptions) run(ctx context.Context, stdout io.Writer) error 
 		return err
 	}
 	if o.asJSON {
-		return json.NewEncoder(stdout).Encode(result)
+		return quote.Encode(stdout, result)
 	}
 	return result.print(stdout)
 }

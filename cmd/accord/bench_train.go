@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -19,6 +18,7 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/kernel"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/rng"
 	"github.com/accord-fl/accord/internal/term"
 	"github.com/accord-fl/accord/model"
@@ -135,7 +135,7 @@ func (o benchTrainOptions) run(ctx context.Context, stdout, stderr io.Writer) er
 		return err
 	}
 	if o.asJSON {
-		return json.NewEncoder(stdout).Encode(result)
+		return quote.Encode(stdout, result)
 	}
 	return result.print(stdout, dataTitle(o.data))
 }
@@ -310,6 +310,5 @@ func (r benchTrain) print(w io.Writer, data string) error {
 	if err := t.Print(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%g allocations a step\n", r.AllocationsPerStep)
-	return err
+	return quote.Fprintf(w, "\n%g allocations a step\n", r.AllocationsPerStep)
 }

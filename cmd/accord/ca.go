@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newCACmd() *cobra.Command {
@@ -43,8 +45,7 @@ needs no network: ` + "`accord federation init --ca-elsewhere`" + ` writes signi
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "Root of %s, valid until %s, fingerprint\n%s\n", name, root.Cert.NotAfter.Format(time.DateOnly), pki.Fingerprint(root.Cert))
-			return err
+			return quote.Fprintf(cmd.OutOrStdout(), "Root of %s, valid until %s, fingerprint\n%s\n", name, root.Cert.NotAfter.Format(time.DateOnly), pki.Fingerprint(root.Cert))
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "of the federation: lower-case letters, digits, '.' and '-'")
@@ -58,12 +59,16 @@ func newCASignCmd() *cobra.Command {
 	var dir string
 	var days int
 	cmd := &cobra.Command{
-		Use:   "sign REQUEST.csr...",
-		Short: "Answer signing requests with certificates",
+		Use:   "sign REQUEST.csr|ROOT.crt...",
+		Short: "Answer signing requests with certificates, and vouch for the next root",
 		Long: `Sign requests with the federation's root: REQUEST.crt is written beside each
 REQUEST.csr. What each is for (a coordinator, an issuer, an admin, a site) is in
-the request, and printed: look at it before you carry the certificate away.`,
-		Example: "  accord ca sign --ca ca issuer.csr tls.csr\n  accord ca sign --ca ca --days 365 admin.csr",
+the request, and printed: look at it before you carry the certificate away.
+
+Given the certificate of the root that is to follow, ROOT.crt, write beside it
+` + pki.EndorsementsFile + `, by which this root vouches for that one: sites take a new root only
+with such a signature. Put the file into the coordinator's identity folder.`,
+		Example: "  accord ca sign --ca ca issuer.csr tls.csr\n  accord ca sign --ca ca --days 365 admin.csr\n  accord ca sign --ca ca next/ca.crt",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("days") && (days < 1 || days > maxDays) {
@@ -78,7 +83,7 @@ the request, and printed: look at it before you carry the certificate away.`,
 				if err != nil {
 					return fmt.Errorf("%s: %w", path, err)
 				}
-				if _, err := fmt.Fprintln(cmd.OutOrStdout(), signed); err != nil {
+				if err := quote.Fprintln(cmd.OutOrStdout(), signed); err != nil {
 					return err
 				}
 			}
@@ -95,9 +100,12 @@ const maxDays = 36500
 
 // sign answers one request and tells what it has signed.
 func sign(root *pki.Authority, path string, lifetime time.Duration) (string, error) {
+	if strings.HasSuffix(path, ".crt") {
+		return endorse(root, path)
+	}
 	base, ok := strings.CutSuffix(path, ".csr")
 	if !ok {
-		return "", fault.Inputf("want a file that ends in .csr")
+		return "", fault.Inputf("want a file that ends in .csr, or the next root's, which ends in .crt")
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -119,6 +127,21 @@ func sign(root *pki.Authority, path string, lifetime time.Duration) (string, err
 		hosts = " at " + strings.Join(request.Hosts, ", ")
 	}
 	return fmt.Sprintf("%s.crt: %s%s, valid until %s", base, request.Identity, hosts, chain[0].NotAfter.Format(time.DateOnly)), pki.WriteCerts(base+".crt", chain)
+}
+
+// endorse vouches for the root in a file, and says for which.
+func endorse(root *pki.Authority, path string) (string, error) {
+	certs, err := pki.ReadCerts(path)
+	if err != nil {
+		return "", err
+	}
+	endorsement, err := root.Endorse(certs[0])
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(filepath.Dir(path), pki.EndorsementsFile)
+	said := fmt.Sprintf("%s: for the root with fingerprint %s", file, pki.Fingerprint(certs[0]))
+	return said, pki.WriteCerts(file, []*x509.Certificate{endorsement})
 }
 
 func lifetimeOf(role pki.Role) time.Duration {

@@ -14,8 +14,9 @@ import (
 	"github.com/accord-fl/accord/internal/pki"
 )
 
-// secure opens what certificates are checked with and signed by.
-func (n *node) secure(ctx context.Context, cfg config.Coordinator) error {
+// secure opens what certificates are checked with and signed by. records is the
+// journal of the registry.
+func (n *node) secure(ctx context.Context, cfg config.Coordinator, records *journal.File) error {
 	credential, err := pki.OpenCredential(cfg.Identity)
 	if err != nil {
 		return err
@@ -26,11 +27,6 @@ func (n *node) secure(ctx context.Context, cfg config.Coordinator) error {
 	if _, err := issuer(); err != nil {
 		return err
 	}
-	records, err := journal.OpenFile(filepath.Join(cfg.Dir, "registry.jsonl"))
-	if err != nil {
-		return err
-	}
-	n.files = append(n.files, records)
 	members, err := registry.Open(ctx, records)
 	if err != nil {
 		return err
@@ -39,18 +35,25 @@ func (n *node) secure(ctx context.Context, cfg config.Coordinator) error {
 	return nil
 }
 
+// lookEvery is how often the coordinator looks at its own certificate: one that
+// was made by a wrong clock shuts everybody out until it is replaced.
+const lookEvery = time.Minute
+
 // renew keeps the coordinator's own certificate fresh, which its issuer signs.
 func (n *node) renew(ctx context.Context, log *zap.Logger) error {
 	if n.security == nil {
 		return nil
 	}
-	every := time.NewTicker(time.Hour)
+	every := time.NewTicker(lookEvery)
 	defer every.Stop()
-	for hour := 0; ; hour++ {
-		if hour%24 == 0 {
+	var warned, failed time.Time
+	for {
+		if warned.IsZero() || time.Since(warned) >= 24*time.Hour {
+			warned = time.Now()
 			n.warnOfIssuer(log)
 		}
-		if err := n.renewOnce(log); err != nil {
+		if err := n.renewOnce(log); err != nil && (failed.IsZero() || time.Since(failed) >= time.Hour) {
+			failed = time.Now()
 			log.Error("certificate not renewed", zap.Error(err))
 		}
 		select {
@@ -76,9 +79,15 @@ func (n *node) renewOnce(log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
+	if again := chain[0].NotAfter.Sub(leaf.NotAfter).Abs() < renewAgain; again && !time.Now().Before(leaf.NotBefore) {
+		return nil // the issuer ends when the certificate does; warnOfIssuer says so
+	}
 	log.Info("certificate renewed", zap.String("valid_until", chain[0].NotAfter.Format(time.RFC3339)))
 	return credential.Replace(chain, nil)
 }
+
+// renewAgain is by how much the end of a new certificate must differ.
+const renewAgain = time.Hour
 
 // warnOfIssuer tells, in time, that the issuer ends, and with it everybody's
 // certificate. It does not renew itself: that takes the root.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/accord-fl/accord/dataset"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/internal/term"
 )
@@ -60,7 +61,7 @@ func fetch(ctx context.Context, source dataset.Source, out string, stdout, stder
 	done, err := download(ctx, source, out, stderr)
 	switch {
 	case errors.Is(err, fault.Unavailable):
-		return fmt.Errorf("%w\nthe same command goes on with what has come; --mirror names another address", err)
+		return errors.Join(err, errors.New("the same command goes on with what has come; --mirror names another address"))
 	case err != nil:
 		return err
 	}
@@ -71,7 +72,7 @@ func fetch(ctx context.Context, source dataset.Source, out string, stdout, stder
 	case done.Present > 0:
 		what = fmt.Sprintf("fetched %d of %d files, the others were there already", done.Files, done.Files+done.Present)
 	}
-	_, err = fmt.Fprintf(stdout, "%s: %s; checksums are right\n\nNext:\n  %s\n  %s\n", out, what,
+	err = quote.Fprintf(stdout, "%s: %s; checksums are right\n\nNext:\n  %s\n  %s\n", out, what,
 		report.ShellLine([]string{"accord", "data", "stats", "--dataset", source.Name, "--data", out}),
 		report.ShellLine([]string{"accord", "simulate", "--dataset", source.Name, "--data", out}),
 	)

@@ -13,6 +13,7 @@ import (
 	"github.com/accord-fl/accord/dataset"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 )
 
@@ -113,17 +114,17 @@ func all(set *dataset.Set) *dataset.View {
 
 func printPartition(w io.Writer, out string, split dataset.Split, shards []shard) error {
 	first := filepath.Join(out, shards[0].name+".safetensors")
-	_, err := fmt.Fprintf(w, "%s: %d sites, %d images", out, len(shards), split.Train.Len())
+	err := quote.Fprintf(w, "%s: %d sites, %d images", out, len(shards), split.Train.Len())
 	for _, part := range []struct {
 		name string
 		set  *dataset.Set
 	}{{"validation", split.Val}, {"test", split.Test}} {
 		if err == nil && part.set != nil {
-			_, err = fmt.Fprintf(w, ", %d %s images in %s", part.set.Len(), part.name, testFile)
+			err = quote.Fprintf(w, ", %d %s images in %s", part.set.Len(), part.name, testFile)
 		}
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(w, "\n\nNext:\n  %s\n", report.ShellLine([]string{"accord", "data", "stats", "--dataset", "safetensors:" + first}))
+		err = quote.Fprintf(w, "\n\nNext:\n  %s\n", report.ShellLine([]string{"accord", "data", "stats", "--dataset", "safetensors:" + first}))
 	}
 	return err
 }

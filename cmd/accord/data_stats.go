@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/accord-fl/accord/dataset"
 	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 )
 
@@ -52,7 +52,7 @@ images and labels: two sets with the same digest train alike.`,
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(stats)
+				return quote.Encode(cmd.OutOrStdout(), stats)
 			}
 			return stats.print(cmd.OutOrStdout())
 		},
@@ -103,14 +103,14 @@ func (s dataStats) print(w io.Writer) error {
 		return err
 	}
 	for _, split := range s.Splits {
-		if _, err := fmt.Fprintf(w, "\ndigest of %s: %s", split.Name, split.Digest); err != nil {
+		if err := quote.Fprintf(w, "\ndigest of %s: %s", split.Name, split.Digest); err != nil {
 			return err
 		}
 	}
-	if _, err := fmt.Fprintln(w); err != nil || s.Sites == nil {
+	if err := quote.Fprintf(w, "\n"); err != nil || s.Sites == nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(w); err != nil {
+	if err := quote.Fprintf(w, "\n"); err != nil {
 		return err
 	}
 	return s.table(fmt.Sprintf("%d sites, divided %s", len(s.Sites), s.Partition), "site", s.Sites).Print(w)

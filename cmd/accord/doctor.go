@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +15,10 @@ import (
 
 	"github.com/accord-fl/accord/dataset"
 	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/participant"
 	"github.com/accord-fl/accord/participant/policy"
 )
@@ -136,7 +137,7 @@ func nearest(dir string) string {
 const wantFree = 4 << 30
 
 func checkDisk(dir string) participant.Finding {
-	free, err := freeSpace(nearest(dir))
+	free, _, err := disk.Space(nearest(dir))
 	if err != nil {
 		return participant.Finding{Check: "disk", OK: true, Detail: "not known here: " + err.Error()}
 	}
@@ -205,19 +206,19 @@ func checkOffer(o policy.Offer, cfg config.Participant, data *dataset.View) part
 func printFindings(w io.Writer, findings []participant.Finding, asJSON bool) error {
 	for _, f := range findings {
 		if asJSON {
-			if err := json.NewEncoder(w).Encode(f); err != nil {
+			if err := quote.Encode(w, f); err != nil {
 				return err
 			}
 			continue
 		}
-		mark, advice := "ok ", ""
+		mark, advice := "ok ", quote.Raw("")
 		if !f.OK {
 			mark = "NO "
 			if f.Advice != "" {
-				advice = "\n                 → " + f.Advice
+				advice = quote.Sprintf("\n                 → %s", f.Advice)
 			}
 		}
-		if _, err := fmt.Fprintf(w, "%s %-12s %s%s\n", mark, f.Check, f.Detail, advice); err != nil {
+		if err := quote.Fprintf(w, "%s %-12s %s%s\n", mark, f.Check, f.Detail, advice); err != nil {
 			return err
 		}
 	}

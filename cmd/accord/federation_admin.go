@@ -13,6 +13,7 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newFederationAdminCmd() *cobra.Command {
@@ -73,9 +74,7 @@ func (f founding) appoint(w io.Writer, out string) error {
 		return err
 	}
 	if root == nil {
-		_, err = fmt.Fprintf(w, "%s waits to be signed with the root, by accord ca sign; put tls.crt beside it.\n", filepath.Join(out, pki.RequestFile))
-		return err
+		return quote.Fprintf(w, "%s waits to be signed with the root, by accord ca sign; put tls.crt beside it.\n", filepath.Join(out, pki.RequestFile))
 	}
-	_, err = fmt.Fprintf(w, "%s is an admin of %s. Try it:\n  %s\n", f.admin, federation.Name, again("members", "--identity", out))
-	return err
+	return quote.Fprintf(w, "%s is an admin of %s. Try it:\n  %s\n", f.admin, federation.Name, again("members", "--identity", out))
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/gossip"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 )
 
@@ -33,7 +34,8 @@ func newFederationInitCmd() *cobra.Command {
 
   DIR/ca           the root and its key; move it to a machine of its own, it is
                    needed again only to rotate it (accord ca)
-  DIR/coordinator  configuration and identity of the coordinator, a key for gossip
+  DIR/coordinator  configuration and identity of the coordinator, its journal's
+                   first record, a key for gossip
   DIR/admin        identity of the first admin, for --identity
 
 Private keys can be read by their owner only. With --ca-elsewhere no root is
@@ -67,11 +69,12 @@ type founding struct {
 
 func (f founding) coordinatorDir() string { return filepath.Join(f.dir, "coordinator") }
 func (f founding) identityDir() string    { return filepath.Join(f.coordinatorDir(), "identity") }
+func (f founding) stateDir() string       { return filepath.Join(f.coordinatorDir(), "state") }
 func (f founding) adminDir() string       { return filepath.Join(f.dir, "admin") }
 func (f founding) caDir() string          { return filepath.Join(f.dir, "ca") }
 
-// found makes all files, or says why not.
-func (f founding) found() error {
+// found makes all files, or says why not, and then leaves none.
+func (f founding) found() (err error) {
 	hosts, err := f.hosts()
 	if err != nil {
 		return err
@@ -88,6 +91,12 @@ func (f founding) found() error {
 	if _, err := os.Stat(f.dir); !errors.Is(err, fs.ErrNotExist) {
 		return fault.As(fault.Exists, fmt.Errorf("%s is there already: a federation is made in a new folder", f.dir))
 	}
+	made := willMake(f.dir)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, made.all())
+		}
+	}()
 	for _, dir := range []string{f.dir, f.coordinatorDir(), f.identityDir(), f.adminDir()} {
 		if err := pki.MakeFolder(dir); err != nil {
 			return err
@@ -105,6 +114,7 @@ func (f founding) found() error {
 		provide(root, admin, nil, filepath.Join(f.adminDir(), "tls")),
 		f.roots(root),
 		config.Federation{Name: f.name, Coordinator: f.addresses[0]}.Save(f.adminDir()),
+		f.begin(),
 		gossip.Keys{gossip.NewKey()}.Save(filepath.Join(f.coordinatorDir(), gossipKeys)),
 		atomicfile.WriteBytes(filepath.Join(f.coordinatorDir(), "coordinator.yaml"), []byte(f.coordinatorConfig())),
 	)
@@ -210,7 +220,7 @@ func (f founding) explain(w io.Writer) error {
 	coordinator := filepath.Join(f.coordinatorDir(), "coordinator.yaml")
 	if f.elsewhere {
 		requests := []string{filepath.Join(f.identityDir(), pki.IssuerRequest), filepath.Join(f.identityDir(), pki.RequestFile), filepath.Join(f.adminDir(), pki.RequestFile)}
-		_, err := fmt.Fprintf(w, `Keys and signing requests of federation %s are in %s. Carry the requests, no keys:
+		err := quote.Fprintf(w, `Keys and signing requests of federation %s are in %s. Carry the requests, no keys:
   %s
 to the machine of the authority, and there:
   accord ca init ca --name %s
@@ -223,10 +233,10 @@ Bring each .crt back beside its .csr, and ca/ca.crt (no key) into
 		if err != nil {
 			return err
 		}
-	} else if _, err := fmt.Fprintf(w, "Federation %s is in %s. Move %s to a safe place.\n\n", f.name, f.dir, f.caDir()); err != nil {
+	} else if err := quote.Fprintf(w, "Federation %s is in %s. Move %s to a safe place.\n\n", f.name, f.dir, f.caDir()); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, `Start the coordinator, which sites dial at %s (name a test set in its file):
+	err := quote.Fprintf(w, `Start the coordinator, which sites dial at %s (name a test set in its file):
   %s
 Invite a site:
   %s

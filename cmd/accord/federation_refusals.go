@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 )
 
@@ -26,17 +26,15 @@ func newFederationRefusalsCmd() *cobra.Command {
 			return err
 		}
 		if steer.json {
-			e := json.NewEncoder(steer.stdout)
 			for _, r := range all {
-				if err := e.Encode(r); err != nil {
+				if err := quote.Encode(steer.stdout, r); err != nil {
 					return err
 				}
 			}
 			return nil
 		}
 		if len(all) == 0 {
-			_, err := fmt.Fprintln(steer.stdout, "nobody was refused since the coordinator was started")
-			return err
+			return quote.Fprintln(steer.stdout, "nobody was refused since the coordinator was started")
 		}
 		table := term.Table{Columns: []term.Column{{Title: "minute"}, {Title: "caller"}, {Title: "reason"}, {Title: "calls", Right: true}}}
 		for _, r := range all {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // How long the steps of a rotation are apart at least: sites ask for the roots
@@ -26,54 +29,61 @@ const (
 )
 
 func newFederationRotateCmd() *cobra.Command {
-	now := false
+	var now, force bool
 	cmd := &cobra.Command{
 		Use:   "rotate begin|switch|end DIR",
 		Short: "Replace the root, with an overlap, while the federation runs",
 		Long: `Replace the root of a federation that lies in one folder, in three steps; the
 coordinator goes on running:
 
-  begin   make the next root; from now on sites are told to trust both
-  switch  sign with the next root; when every site has been connected since
-          begin (accord members), at the earliest after a day
-  end     trust the next root only; when the certificates from before switch
-          have ended, after 30 days
+  begin   make the next root, for which the old one vouches; sites are told at
+          once to trust both
+  switch  sign with the next root, at the earliest after a day; sites that attend
+          renew their certificates at once
+  end     trust the next root only, at the earliest after 30 days, when the
+          certificates from before switch have ended
 
-A step that comes too early would shut sites out, and is refused; --now takes it
-all the same, where a root's key has leaked, say. A step that was interrupted is
-run again. A site that was away between begin and switch joins again with a token.`,
-		Example:   "  accord federation rotate begin heart\n  accord federation rotate end heart --now",
+Switch and end ask the coordinator which sites are ready, and list them. A step
+that comes too early for sites that may be away is refused; --now takes it all the
+same. A step for which a site that attends is not ready is refused, too, and so
+is one when the coordinator does not run, since nobody knows then; --force takes it
+all the same, where a root's key has leaked, say. Sites that are shut out join again
+with a token. A step that was interrupted is run again.`,
+		Example:   "  accord federation rotate begin heart\n  accord federation rotate end heart --now\n  accord federation rotate switch heart --now --force",
 		Args:      cobra.ExactArgs(2),
 		ValidArgs: []string{"begin", "switch", "end"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r := rotation{founding{dir: args[1]}, now}
-			var done string
+			r := rotation{founding{dir: args[1]}, now, force, readyWithin, cmd.OutOrStdout()}
+			var done quote.Raw
 			var err error
 			switch args[0] {
 			case "begin":
-				done, err = "Sites are told to trust the next root too, as they connect. After a day or more:\n  "+again("federation", "rotate", "switch", args[1]), r.take(r.begin)
+				done, err = quote.Sprintf("Sites are told to trust the next root too, those that are away as they connect. After a day or more:\n  %s", again("federation", "rotate", "switch", args[1])), r.take(func() error { return r.begin(cmd.Context()) })
 			case "switch":
-				done, err = "Certificates are signed below the next root. After "+time.Now().Add(beforeEnd).Format(time.DateOnly)+":\n  "+again("federation", "rotate", "end", args[1]), r.take(r.change)
+				done, err = quote.Sprintf("Certificates are signed below the next root. After %s:\n  %s", time.Now().Add(beforeEnd).Format(time.DateOnly), again("federation", "rotate", "end", args[1])), r.take(func() error { return r.change(cmd.Context()) })
 			case "end":
-				done, err = "The old root is trusted no more.", r.take(r.end)
+				done, err = "The old root is trusted no more.", r.take(func() error { return r.end(cmd.Context()) })
 			default:
 				return fault.Usagef("%q is no step of a rotation: begin, switch or end", args[0])
 			}
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(cmd.OutOrStdout(), done)
-			return err
+			return quote.Fprintf(cmd.OutOrStdout(), "%s\n", done)
 		},
 	}
-	cmd.Flags().BoolVar(&now, "now", false, "do not wait between the steps; sites that are not ready are shut out until they join again")
+	cmd.Flags().BoolVar(&now, "now", false, "do not wait between the steps; sites that are away and not ready are shut out until they join again")
+	cmd.Flags().BoolVar(&force, "force", false, "do not ask which of the sites that attend are ready")
 	return cmd
 }
 
 // rotation changes a federation's root.
 type rotation struct {
 	founding
-	now bool // whatever sites are ready for
+	now    bool          // whatever sites that are away are ready for
+	force  bool          // whatever sites that attend are ready for
+	within time.Duration // sites that attend must be ready
+	stdout io.Writer
 }
 
 // due refuses a step that comes sooner than wait after the certificate was made
@@ -83,7 +93,7 @@ func (r rotation) due(step string, made *x509.Certificate, wait time.Duration) e
 	if r.now || time.Now().After(from) {
 		return nil
 	}
-	return fault.Inputf("%s is too early before %s: it would shut out sites that are not ready; --now takes it all the same", step, from.Local().Format("2006-01-02 15:04 MST"))
+	return fault.Inputf("%s is too early before %s: it would shut out sites that are away and not ready; --now takes it all the same", step, from.Local().Format("2006-01-02 15:04 MST"))
 }
 
 func (r rotation) ca(file string) string { return filepath.Join(r.caDir(), file) }
@@ -122,8 +132,8 @@ func (r rotation) sweep() error {
 	return nil
 }
 
-// begin makes the next root and has it trusted.
-func (r rotation) begin() error {
+// begin makes the next root, vouches for it, and has it trusted.
+func (r rotation) begin(ctx context.Context) error {
 	if exists(r.ca(oldCert)) {
 		return fault.As(fault.Exists, fmt.Errorf("%s is there: a rotation has begun and not ended", r.ca(oldCert)))
 	}
@@ -146,7 +156,42 @@ func (r rotation) begin() error {
 	if sites && admin {
 		return fault.As(fault.Exists, fmt.Errorf("%s is there, and trusted: a rotation has begun and not ended", r.ca(nextCert)))
 	}
-	return r.trust(next, root.Cert)
+	if err := errors.Join(r.vouch(root, next), r.trust(next, root.Cert)); err != nil {
+		return err
+	}
+	r.announce(ctx)
+	return nil
+}
+
+// vouch keeps the root's signature for the next one where the coordinator finds
+// it.
+func (r rotation) vouch(root *pki.Authority, next *x509.Certificate) error {
+	endorsement, err := root.Endorse(next)
+	if err != nil {
+		return err
+	}
+	return pki.WriteCerts(filepath.Join(r.identityDir(), pki.EndorsementsFile), []*x509.Certificate{endorsement})
+}
+
+// vouched makes up for a begin, of an older version, that has not vouched for the
+// next root, while the old one's key is still here.
+func (r rotation) vouched(next *x509.Certificate) error {
+	old, err := pki.ReadCerts(r.ca(rootCert))
+	if err != nil {
+		return err
+	}
+	endorsements, err := pki.ReadCerts(filepath.Join(r.identityDir(), pki.EndorsementsFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, refused := pki.Admissible(old, []*x509.Certificate{next}, endorsements); len(refused) == 0 {
+		return nil
+	}
+	root, err := pki.LoadAuthority(r.ca(rootCert), r.ca(rootKey))
+	if err != nil {
+		return err
+	}
+	return r.vouch(root, next)
 }
 
 // next is the next root's certificate. One that no site can have been told of is
@@ -182,7 +227,7 @@ func trusts(dir string, root *x509.Certificate) (bool, error) {
 // change signs what the coordinator and the admin hold below the next root, and
 // makes that the root. Until next.crt has become ca.crt, which is last, it can be
 // run again.
-func (r rotation) change() error {
+func (r rotation) change(ctx context.Context) error {
 	if !exists(r.ca(nextCert)) {
 		if exists(r.ca(oldCert)) {
 			return fault.As(fault.Exists, errors.New("the switch is done; end is next"))
@@ -203,6 +248,12 @@ func (r rotation) change() error {
 		return fault.Inputf("begin was interrupted, and no site has been told of the next root: run it again")
 	}
 	if err := r.due("switch", next.Cert, beforeSwitch); err != nil {
+		return err
+	}
+	if err := r.vouched(next.Cert); err != nil {
+		return err
+	}
+	if err := r.ready(ctx, "switch", trustsRoot(next.Cert)); err != nil {
 		return err
 	}
 	root, err := pki.ReadCerts(r.ca(rootCert))
@@ -231,7 +282,11 @@ func (r rotation) change() error {
 	if err := os.Rename(r.ca(nextCert), r.ca(rootCert)); err != nil {
 		return err
 	}
-	return atomicfile.SyncDir(r.caDir())
+	if err := atomicfile.SyncDir(r.caDir()); err != nil {
+		return err
+	}
+	r.announce(ctx)
+	return nil
 }
 
 // resign replaces base.crt by one of the next root, for the same key, or for a
@@ -264,7 +319,7 @@ func hostsOf(c *x509.Certificate) []string {
 }
 
 // end stops trusting the old root.
-func (r rotation) end() error {
+func (r rotation) end(ctx context.Context) error {
 	if exists(r.ca(nextCert)) || !exists(r.ca(oldCert)) {
 		return fault.Inputf("there is no old root to end: switch comes before end")
 	}
@@ -279,7 +334,14 @@ func (r rotation) end() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.trust(root...), os.Remove(r.ca(oldCert)))
+	if err := r.ready(ctx, "end", certifiedBelow(root[0])); err != nil {
+		return err
+	}
+	if err := errors.Join(r.trust(root...), os.Remove(r.ca(oldCert))); err != nil {
+		return err
+	}
+	r.announce(ctx)
+	return nil
 }
 
 // trust writes the roots that coordinator and admin trust, and hand on.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,7 +15,7 @@ import (
 	"github.com/accord-fl/accord/coordinator/rpc"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/config"
-	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/gossip"
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/version"
@@ -117,12 +116,13 @@ const calibrationFile = "calibration.json"
 // calibrate returns the pace of the built-in engine, and keeps it in the
 // participant's folder.
 func calibrate(ctx context.Context, dir string, engines *trainer.Pool) (float64, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return 0, fmt.Errorf("make the participant's folder: %w", fault.As(fault.Input, err))
-	}
+	_ = os.MkdirAll(dir, 0o755) // participant.Run says what is wrong, or waits
 	pace, err := trainer.Calibrate(ctx, engines, filepath.Join(dir, calibrationFile))
 	if ctx.Err() != nil {
 		return 0, nil // whoever attends finds that out
+	}
+	if disk.Passing(err) {
+		err = nil // it was measured; the next start measures again
 	}
 	return pace, err
 }

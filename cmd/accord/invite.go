@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // maxTTL is how long a token may lie about at most.
@@ -56,13 +56,13 @@ func (s *steering) invite(ctx context.Context, site string, expires time.Time) e
 	}
 	token := pki.Token{Federation: federation, Site: site, Coordinator: s.address, Root: s.client.Root(), Secret: secret}
 	if s.json {
-		return json.NewEncoder(s.stdout).Encode(struct {
+		return quote.Encode(s.stdout, struct {
 			Site    string    `json:"site"`
 			Token   string    `json:"token"`
 			Expires time.Time `json:"expires"`
 		}{site, token.String(), expires.UTC()})
 	}
-	_, err = fmt.Fprintf(s.stdout, `For %s, until %s, once:
+	err = quote.Fprintf(s.stdout, `For %s, until %s, once:
 
   accord participant join %s --dataset idx:/path/to/its/data
 

@@ -35,7 +35,7 @@ func TestLogToJournal(t *testing.T) {
 	log.Info("i")
 	log.Warn("w")
 	log.Error("e")
-	printError(f, newRoot(nil, nil), fault.As(fault.Input, errors.New("x\ny")))
+	printError(f, newRoot(nil, nil), fault.As(fault.Input, errors.Join(errors.New("x"), errors.New("y"))))
 	got, err := os.ReadFile(f.Name())
 	if err != nil {
 		t.Fatal(err)

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/participant"
 )
 
@@ -37,8 +36,7 @@ are published. Another token lets it join again.`,
 			if err := participant.Leave(cmd.Context(), options, reason); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has left the federation\n", cfg.Name)
-			return err
+			return quote.Fprintf(cmd.OutOrStdout(), "%s has left the federation\n", cfg.Name)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "the site's configuration, participant.yaml")

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // newLog returns a logger that writes to w from level on: lines for people on
@@ -24,13 +25,37 @@ func newLog(w io.Writer, level string) (*zap.Logger, error) {
 	return zap.New(zapcore.NewCore(logEncoder(w), zapcore.Lock(zapcore.AddSync(w)), from)), nil
 }
 
-func logEncoder(w io.Writer) zapcore.Encoder {
+// logEncoder returns the encoder for w. What it writes can be shown.
+func logEncoder(w io.Writer) zapcore.Encoder { return quoting(plainEncoder(w)) }
+
+func quoting(e zapcore.Encoder) zapcore.Encoder { return quotingEncoder{e, buffer.NewPool()} }
+
+// quotingEncoder escapes what a terminal or a person could take for something
+// else. Fields are JSON in all encoders.
+type quotingEncoder struct {
+	zapcore.Encoder
+	lines buffer.Pool
+}
+
+// Clone implements zapcore.Encoder.
+func (e quotingEncoder) Clone() zapcore.Encoder { return quotingEncoder{e.Encoder.Clone(), e.lines} }
+
+// EncodeEntry implements zapcore.Encoder.
+func (e quotingEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
+	entry.Message = quote.Text(entry.Message)
+	line, err := e.Encoder.EncodeEntry(entry, fields)
+	if err != nil {
+		return nil, err
+	}
+	defer line.Free()
+	shown := e.lines.Get()
+	_, err = shown.Write(quote.Escaped(line.Bytes()))
+	return shown, err
+}
+
+func plainEncoder(w io.Writer) zapcore.Encoder {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
-			TimeKey: "time", EncodeTime: zapcore.TimeEncoderOfLayout(time.TimeOnly),
-			LevelKey: "level", EncodeLevel: zapcore.CapitalColorLevelEncoder,
-			MessageKey: "event", EncodeDuration: zapcore.StringDurationEncoder, ConsoleSeparator: "  ",
-		})
+		return consoleEncoder(zapcore.CapitalColorLevelEncoder)
 	}
 	config := zapcore.EncoderConfig{
 		TimeKey: "time", EncodeTime: zapcore.RFC3339NanoTimeEncoder,
@@ -43,4 +68,13 @@ func logEncoder(w io.Writer) zapcore.Encoder {
 	}
 	config.TimeKey = ""
 	return journalEncoder{zapcore.NewJSONEncoder(config), buffer.NewPool()}
+}
+
+// consoleEncoder writes for a person who watches.
+func consoleEncoder(level zapcore.LevelEncoder) zapcore.Encoder {
+	return zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
+		TimeKey: "time", EncodeTime: zapcore.TimeEncoderOfLayout(time.TimeOnly),
+		LevelKey: "level", EncodeLevel: level,
+		MessageKey: "event", EncodeDuration: zapcore.StringDurationEncoder, ConsoleSeparator: "  ",
+	})
 }

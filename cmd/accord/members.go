@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -13,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
+	"github.com/accord-fl/accord/internal/wire"
 )
 
 func newMembersCmd() *cobra.Command {
@@ -25,12 +26,16 @@ func newMembersCmd() *cobra.Command {
 coordinator started have to train with, and what they work on. A site attends
 while its lease is renewed; "heard" is how long ago that was. One that was
 invited and has not joined, was revoked or has left is listed as such. What the column gossip says,
-where sites gossip, is a hint. With --watch the table follows the changes until
+where sites gossip, is a hint. The column clock is there when a site's clock was not the coordinator's
+as it came, and says by how much. A site that two processes would attend as has two
+rows: the one that attends, and the one that is refused, each with its address;
+accord members release gives the place to the other. With --watch the table follows the changes until
 Ctrl-C; with --json it is one JSON document, or one a change.`,
 		Example: "  accord members\n  accord members --watch\n  accord members --json",
 		Args:    cobra.NoArgs,
 	}
 	steer := newSteering(cmd.Flags())
+	cmd.AddCommand(newMembersReleaseCmd())
 	cmd.Flags().BoolVar(&watch, "watch", false, "follow the changes until Ctrl-C")
 	cmd.RunE = steer.verb(func(ctx context.Context, _ []string) error {
 		if watch {
@@ -64,7 +69,7 @@ func (s *steering) watchMembers(ctx context.Context) error {
 }
 
 func encodeMembers(w io.Writer, members []coordinator.Member) error {
-	return json.NewEncoder(w).Encode(struct {
+	return quote.Encode(w, struct {
 		Members []coordinator.Member `json:"members"`
 	}{append([]coordinator.Member{}, members...)})
 }
@@ -73,13 +78,13 @@ func encodeMembers(w io.Writer, members []coordinator.Member) error {
 // has it.
 func printChanges(w io.Writer, last map[string]string, members []coordinator.Member) error {
 	for _, m := range members {
-		line := fmt.Sprintf("%s %s %s", m.Role, m.Name, strings.Join(presentTexts(string(m.State), gossipText(m), workText(m)), ", "))
+		line := fmt.Sprintf("%s %s %s", m.Role, m.Name, strings.Join(presentTexts(string(m.State), gossipText(m), workText(m), rivalText(m)), ", "))
 		key := string(m.Role) + "/" + m.Name
 		if last[key] == line {
 			continue
 		}
 		last[key] = line
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if err := quote.Fprintln(w, line); err != nil {
 			return err
 		}
 	}
@@ -91,6 +96,13 @@ func gossipText(m coordinator.Member) string {
 		return ""
 	}
 	return "gossip: " + m.Gossip
+}
+
+func rivalText(m coordinator.Member) string {
+	if m.Rival == nil {
+		return ""
+	}
+	return fmt.Sprintf("attends from %s, another process at %s is refused", m.From, m.Rival.From)
 }
 
 func workText(m coordinator.Member) string {
@@ -110,27 +122,39 @@ func presentTexts(texts ...string) []string {
 	return some
 }
 
+// refusedText is the state of a process that would attend as a member whose place
+// another one has.
+const refusedText = "refused"
+
 // membersTable shows members as they are now. A column that nobody has
 // anything to say in is left out.
 func membersTable(members []coordinator.Member, now time.Time) term.Table {
 	table := term.Table{Columns: []term.Column{
-		{Title: "name"}, {Title: "role"}, {Title: "state"}, {Title: "since"}, {Title: "gossip"}, {Title: "heard", Right: true},
-		{Title: "works on"}, {Title: "load", Right: true}, {Title: "trainer"}, {Title: "cores", Right: true}, {Title: "memory", Right: true},
+		{Title: "name"}, {Title: "role"}, {Title: "state"}, {Title: "from"}, {Title: "since"}, {Title: "gossip"}, {Title: "heard", Right: true},
+		{Title: "clock"}, {Title: "works on"}, {Title: "load", Right: true}, {Title: "trainer"}, {Title: "cores", Right: true}, {Title: "memory", Right: true},
 		{Title: "samples/s", Right: true}, {Title: "data sets"}, {Title: "version"},
 	}}
 	for _, m := range members {
-		c, load := m.Capabilities, ""
+		c, load, from := m.Capabilities, "", ""
+		if m.Rival != nil {
+			from = m.From
+		}
 		if m.State == coordinator.Attending || m.State == coordinator.Serving {
 			load = strconv.Itoa(m.Load)
 		}
 		table.Rows = append(table.Rows, term.Row{
 			Strong: m.Run != "" && m.State == coordinator.Attending,
 			Cells: []string{
-				m.Name, string(m.Role), string(m.State), ago(now, m.Since), m.Gossip, ago(now, m.Heard),
+				m.Name, string(m.Role), string(m.State), from, ago(now, m.Since), m.Gossip, ago(now, m.Heard), clockOf(m),
 				workText(m), load, c.Trainer, number(float64(c.Cores)), bytesText(c.Memory),
 				number(c.SamplesPerSecond), strings.Join(c.Datasets, " "), m.Version,
 			},
 		})
+		if r := m.Rival; r != nil {
+			cells := make([]string, len(table.Columns))
+			copy(cells, []string{m.Name, string(m.Role), refusedText, r.From, ago(now, r.First), "", ago(now, r.Last)})
+			table.Rows = append(table.Rows, term.Row{Cells: cells})
+		}
 	}
 	return table.Compact()
 }
@@ -141,6 +165,21 @@ func ago(now, t time.Time) string {
 		return ""
 	}
 	return term.Clock(now.Sub(t))
+}
+
+// clockOf says how wrong a member's clock is; "" where it is not worth a word.
+func clockOf(m coordinator.Member) string {
+	if m.ClockSeconds == nil {
+		return ""
+	}
+	ahead := time.Duration(*m.ClockSeconds * float64(time.Second))
+	switch {
+	case ahead >= wire.ClockNotable:
+		return wire.Span(ahead) + " ahead"
+	case ahead <= -wire.ClockNotable:
+		return wire.Span(ahead) + " behind"
+	}
+	return ""
 }
 
 // number is a whole number with separators; "" for what is not known.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -14,6 +13,7 @@ import (
 	"github.com/accord-fl/accord/dataset"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/model/train"
@@ -83,7 +83,7 @@ curve, sensitivity and specificity.`,
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(evaluation)
+				return quote.Encode(cmd.OutOrStdout(), evaluation)
 			}
 			return printEvaluation(cmd.OutOrStdout(), m, evaluation)
 		},
@@ -149,7 +149,7 @@ func printEvaluation(w io.Writer, m trained, e train.Evaluation) error {
 		if more.value == nil {
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "%-12s %.4f\n", more.name, *more.value); err != nil {
+		if err := quote.Fprintf(w, "%-12s %.4f\n", more.name, *more.value); err != nil {
 			return err
 		}
 	}

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 )
 
@@ -128,9 +128,8 @@ func (m trained) predict(x []float32, predictions []prediction) error {
 
 func printPredictions(w io.Writer, m trained, predictions []prediction, asJSON bool) error {
 	if asJSON {
-		out := json.NewEncoder(w)
 		for _, p := range predictions {
-			if err := out.Encode(p); err != nil {
+			if err := quote.Encode(w, p); err != nil {
 				return err
 			}
 		}

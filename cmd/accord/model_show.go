@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/term"
@@ -49,7 +49,7 @@ the one that model.json names is damaged or another: then the exit code is 3.`,
 				return err
 			}
 			if asJSON {
-				err = json.NewEncoder(cmd.OutOrStdout()).Encode(shown)
+				err = quote.Encode(cmd.OutOrStdout(), shown)
 			} else {
 				err = shown.print(cmd.OutOrStdout())
 			}
@@ -115,11 +115,11 @@ func (s shownModel) print(w io.Writer) error {
 			facts = append(facts, [2]string{"made from", c.Lineage.Parent})
 		}
 	}
-	if _, err := fmt.Fprintln(w); err != nil {
+	if err := quote.Fprintf(w, "\n"); err != nil {
 		return err
 	}
 	for _, fact := range facts {
-		if _, err := fmt.Fprintf(w, "%-14s %s\n", fact[0], fact[1]); err != nil {
+		if err := quote.Fprintf(w, "%-14s %s\n", fact[0], fact[1]); err != nil {
 			return err
 		}
 	}

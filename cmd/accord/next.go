@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -9,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 )
 
@@ -43,7 +43,7 @@ func patience(w io.Writer, text string) (done func()) {
 		case <-over:
 		case <-moment.C:
 			// Progress is a courtesy: when it can not be written, the work goes on.
-			_, _ = fmt.Fprintln(w, text+" …")
+			_ = quote.Fprintln(w, text+" …")
 		}
 	})
 	return func() {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -94,7 +93,7 @@ func threadsOf(cfg config.Participant) int {
 func optionsOf(cfg config.Participant) participant.Options {
 	options := participant.DefaultOptions()
 	options.Name, options.Coordinator, options.Insecure, options.Dir = cfg.Name, cfg.Coordinator, cfg.Insecure, cfg.Dir
-	options.Version = version.Get().String()
+	options.Federation, options.Version = cfg.PlainFederation(), version.Get().String()
 	options.Capabilities = exchange.Capabilities{Trainer: cfg.Trainer, Cores: threadsOf(cfg), Memory: memoryLimit(), Datasets: cfg.Announce}
 	options.Gossip = gossipOptions(cfg.Gossip)
 	return options
@@ -113,6 +112,9 @@ func participate(ctx context.Context, cfg config.Participant, stderr io.Writer) 
 		return err
 	}
 	options.Policy = gate
+	if options.Reserve, err = reserveOf(cfg.Policy); err != nil {
+		return err
+	}
 	if cfg.Identity != "" {
 		if options.Credential, err = pki.OpenCredential(cfg.Identity); err != nil {
 			return err
@@ -160,8 +162,8 @@ func shardOf(d config.Data) (*dataset.View, error) {
 // crash left of earlier tasks goes.
 func programOf(cfg config.Participant) (*trainer.Exec, error) {
 	dir := filepath.Join(cfg.Dir, "tasks")
-	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
-		return nil, fmt.Errorf("make the folder of tasks: %w", fault.As(fault.Input, err))
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, fmt.Errorf("clear the folder of tasks: %w", fault.As(fault.Input, err))
 	}
 	return &trainer.Exec{Command: cfg.Exec.Command, Env: cfg.Exec.Variables(), Dir: dir, Limit: cfg.Exec.Timeout}, nil
 }

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 	"github.com/accord-fl/accord/participant/policy"
 )
@@ -16,7 +15,7 @@ import (
 func newParticipantApproveCmd() *cobra.Command {
 	var site siteFlags
 	var by, digest string
-	var list, revoke, asJSON bool
+	var list, revoke, repeat, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "approve RUN",
 		Short: "Release a run at this site, by name",
@@ -26,7 +25,11 @@ site declines the run's tasks, and the coordinator offers them again.
 What is approved is the run as it was offered last: its name, network, plan,
 strategy and number of rounds, whether it asks for the number of samples, and who
 trains here. When the coordinator changes any of these, or raises the learning
-rate, the approval does not hold any more. It works while the participant runs.`,
+rate, the approval does not hold any more. It works while the participant runs.
+
+A site answers each round of a run once, with one model and plan. For a coordinator
+that began anew, and asks for rounds that the site has answered already, --again
+lets each be asked once more.`,
 		Example: "  accord participant approve digits-three-sites -f configs/participant.yaml --by \"Dr. A. Meyer\"\n" +
 			"  accord participant approve --list -f configs/participant.yaml\n  accord participant approve digits-three-sites -f configs/participant.yaml --revoke",
 		Args: cobra.MaximumNArgs(1),
@@ -42,26 +45,30 @@ rate, the approval does not hold any more. It works while the participant runs.`
 			if err := oneRun(args); err != nil {
 				return err
 			}
+			if repeat {
+				if err := records.Again(args[0]); err != nil {
+					return err
+				}
+				return quote.Fprintf(out, "Rounds of run %s that this site has answered may be asked once more.\n", args[0])
+			}
 			if revoke {
 				if err := records.Revoke(args[0]); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(out, "Run %s is not approved any more. A training under way goes on to its end.\n", args[0])
-				return err
+				return quote.Fprintf(out, "Run %s is not approved any more. A training under way goes on to its end.\n", args[0])
 			}
 			a, err := records.Approve(args[0], digest, by, time.Now())
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(out).Encode(a)
+				return quote.Encode(out, a)
 			}
 			approved := "approved by"
 			if a.By != strings.TrimSpace(by) {
 				approved = "approved already, by"
 			}
-			_, err = fmt.Fprintf(out, "Run %s is %s %s.\n\n%s\nNext:\n  %s\n", args[0], approved, a.By, describeFacts(a.Facts, a.Digest), site.again("inspect", args[0]))
-			return err
+			return quote.Fprintf(out, "Run %s is %s %s.\n\n%s\nNext:\n  %s\n", args[0], approved, a.By, describeFacts(a.Facts, a.Digest), site.again("inspect", args[0]))
 		},
 	}
 	site.add(cmd)
@@ -69,9 +76,10 @@ rate, the approval does not hold any more. It works while the participant runs.`
 	cmd.Flags().StringVar(&digest, "digest", "", "approve only what accord participant inspect showed with this `digest`, or its beginning")
 	cmd.Flags().BoolVar(&list, "list", false, "list the runs that were offered, and who approved them")
 	cmd.Flags().BoolVar(&revoke, "revoke", false, "withdraw an approval")
+	cmd.Flags().BoolVar(&repeat, "again", false, "let rounds that were answered be asked once more")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one object a line")
-	cmd.MarkFlagsMutuallyExclusive("list", "revoke", "by")
-	cmd.MarkFlagsMutuallyExclusive("list", "revoke", "digest")
+	cmd.MarkFlagsMutuallyExclusive("list", "revoke", "again", "by")
+	cmd.MarkFlagsMutuallyExclusive("list", "revoke", "again", "digest")
 	return cmd
 }
 
@@ -97,7 +105,7 @@ func listOffers(w io.Writer, records policy.Records, asJSON bool) error {
 			return err
 		}
 		if asJSON {
-			if err := json.NewEncoder(w).Encode(l); err != nil {
+			if err := quote.Encode(w, l); err != nil {
 				return err
 			}
 			continue
@@ -115,8 +123,7 @@ func listOffers(w io.Writer, records policy.Records, asJSON bool) error {
 		return nil
 	}
 	if len(runs) == 0 {
-		_, err := fmt.Fprintln(w, "No run was offered to this site yet.")
-		return err
+		return quote.Fprintln(w, "No run was offered to this site yet.")
 	}
 	return t.Print(w)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 	"github.com/accord-fl/accord/participant"
 	"github.com/accord-fl/accord/participant/policy"
@@ -27,7 +27,8 @@ func newParticipantInspectCmd() *cobra.Command {
 		Short: "Show exactly what would leave this site for a run",
 		Long: `Show exactly what leaves this site for a run that was offered to it: what it tells
 of itself, what an update holds, and the answers that wait to be sent, with the
-range and norm of every tensor. It reads the site's folder alone, and works while
+range and norm of every tensor. It also shows the limits that this site sets, and
+what it did not allow of the run of late. It reads the site's folder alone, and works while
 the participant runs.`,
 		Example: "  accord participant inspect digits-three-sites -f configs/participant.yaml",
 		Args:    cobra.ExactArgs(1),
@@ -41,6 +42,9 @@ the participant runs.`,
 				return err
 			}
 			options := optionsOf(cfg)
+			if options.Reserve, err = reserveOf(cfg.Policy); err != nil {
+				return err
+			}
 			if cfg.Trainer != config.TrainerExec {
 				options.Capabilities.SamplesPerSecond = trainer.Calibrated(filepath.Join(cfg.Dir, calibrationFile), threadsOf(cfg))
 			}
@@ -49,7 +53,7 @@ the participant runs.`,
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(in)
+				return quote.Encode(cmd.OutOrStdout(), in)
 			}
 			if err := printInspection(cmd.OutOrStdout(), in); err != nil {
 				return err
@@ -57,8 +61,7 @@ the participant runs.`,
 			if in.Rule != policy.RuleApprove {
 				return nil
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nNext:\n  %s\n", site.again("approve", args[0], "--digest", in.Digest[:12], "--by", "NAME"))
-			return err
+			return quote.Fprintf(cmd.OutOrStdout(), "\nNext:\n  %s\n", site.again("approve", args[0], "--digest", in.Digest[:12], "--by", "NAME"))
 		},
 	}
 	site.add(cmd)
@@ -67,24 +70,25 @@ the participant runs.`,
 }
 
 // describeFacts tells what a run is, a line for each thing.
-func describeFacts(f policy.Facts, digest string) string {
-	var b strings.Builder
+func describeFacts(f policy.Facts, digest string) quote.Raw {
+	var b quote.Builder
 	line := func(key, format string, args ...any) {
-		fmt.Fprintf(&b, "%-14s %s\n", key, fmt.Sprintf(format, args...))
+		b.Printf("%-14s %s\n", key, quote.Sprintf(format, args...))
 	}
-	line("run", "%s, %d rounds of %s", f.Run, f.Rounds, f.Strategy)
+	line("run", "%s, at most %d rounds of %s", f.Run, f.Rounds, f.Strategy)
 	line("model", "%s parameters, contract %.12s", humanize.Comma(int64(f.Parameters)), f.Contract)
 	line("plan", "%s", inline(f.Plan))
+	line("learning rate", "%g at most", f.Plan.Optimizer.LR)
 	line("weighs by", "%s", yes(f.SendSamples, "the number of samples", "nothing"))
 	line("data set", "%s", orElse(f.Dataset, "the site's default"))
 	line("trained by", "%s", f.Trainer)
 	line("digest", "%s", digest)
-	return b.String()
+	return b.Raw()
 }
 
 // inline writes a document of ours in one line, exactly.
-func inline(v any) []byte {
-	data, err := json.Marshal(v)
+func inline(v any) quote.Raw {
+	data, err := quote.JSON(v, "")
 	if err != nil {
 		panic("accord: a valid document is always representable in JSON: " + err.Error())
 	}
@@ -100,10 +104,10 @@ func orElse(s, otherwise string) string {
 
 // printInspection tells people what JSON tells programs.
 func printInspection(w io.Writer, in participant.Inspection) error {
-	var b strings.Builder
-	b.WriteString(describeFacts(in.Facts, in.Digest))
+	var b quote.Builder
+	b.Printf("%s", describeFacts(in.Facts, in.Digest))
 	line := func(key, format string, args ...any) {
-		fmt.Fprintf(&b, "%-14s %s\n", key, fmt.Sprintf(format, args...))
+		b.Printf("%-14s %s\n", key, quote.Sprintf(format, args...))
 	}
 	if a := in.Approval; a != nil {
 		line("approved", "by %s, %s", a.By, a.At.Local().Format(time.DateTime))
@@ -113,18 +117,25 @@ func printInspection(w io.Writer, in participant.Inspection) error {
 	} else {
 		line("this site", "would not train it now: %s (%s)", in.Reason, in.Rule)
 	}
+	if in.Answered > 0 {
+		line("answered", "%d rounds, the last is round %d", in.Answered, in.LastRound)
+	}
+	line("limits", "%s", describeLimits(in.Limits))
+	for _, n := range in.NotAllowed {
+		line("not allowed", "%s, round %d: %s (%s)", n.At.Local().Format(time.DateTime), n.Round, n.Reason, n.Rule)
+	}
 	h := in.Hello
-	b.WriteString("\nTold when the site attends:\n")
+	b.Printf("\nTold when the site attends:\n")
 	line("  name", "%s", h.Name)
 	line("  version", "%s", h.Version)
 	line("  can do", "%s", inline(h.Capabilities))
 	line("  speaks", "protocols %d to %d, with %s", h.Oldest, h.Protocol, strings.Join(h.Features, ", "))
 	line("  all along", "how many tasks are under way")
-	b.WriteString("\nIn each update:\n")
+	b.Printf("\nIn each update:\n")
 	line("  samples", "%s", yes(in.Update.Samples, "their number, and that of the steps", "not told"))
 	line("  metrics", "%s", metrics(in.Update))
 	line("  file", "%s (%s bytes) of safetensors, what training added to:", humanize.Bytes(uint64(in.Update.File)), humanize.Comma(in.Update.File))
-	if _, err := io.WriteString(w, b.String()+"\n"); err != nil {
+	if err := quote.Fprintf(w, "%s\n", b.Raw()); err != nil {
 		return err
 	}
 	t := term.Table{Columns: []term.Column{{Title: "tensor"}, {Title: "type"}, {Title: "shape"}, {Title: "bytes", Right: true}}}
@@ -135,6 +146,31 @@ func printInspection(w io.Writer, in participant.Inspection) error {
 		return err
 	}
 	return printWaiting(w, in.Waiting)
+}
+
+// describeLimits tells the bounds that the site sets.
+func describeLimits(l participant.Limits) string {
+	var parts []string
+	if l.MaxEpochs > 0 {
+		parts = append(parts, fmt.Sprintf("%d epochs a round", l.MaxEpochs))
+	}
+	if l.MaxParameters > 0 {
+		parts = append(parts, humanize.Comma(int64(l.MaxParameters))+" parameters")
+	}
+	if l.MaxModel > 0 {
+		parts = append(parts, "a model of "+humanize.Bytes(uint64(l.MaxModel)))
+	}
+	var reserve []string
+	if l.ReserveBytes > 0 {
+		reserve = append(reserve, humanize.Bytes(uint64(l.ReserveBytes)))
+	}
+	if l.ReservePercent > 0 {
+		reserve = append(reserve, fmt.Sprintf("%g %%", l.ReservePercent))
+	}
+	if len(reserve) > 0 {
+		parts = append(parts, strings.Join(reserve, " or ")+" of the disk stay free")
+	}
+	return strings.Join(append(parts, fmt.Sprintf("each round answered once, and %d times again after restores", l.MaxRepeats)), "; ")
 }
 
 func yes(b bool, yes, no string) string {
@@ -158,20 +194,22 @@ func metrics(c participant.Contents) string {
 // printWaiting shows the answers that are ready to leave.
 func printWaiting(w io.Writer, waiting []participant.Prepared) error {
 	if len(waiting) == 0 {
-		_, err := fmt.Fprintln(w, "\nNo answer waits to be sent.")
-		return err
+		return quote.Fprintf(w, "\nNo answer waits to be sent.\n")
 	}
 	for _, p := range waiting {
-		document, err := json.MarshalIndent(p.Reply, "", "  ")
+		document, err := quote.JSON(p.Reply, "  ")
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(w, "\nWaits to be sent:\n%s\n", document); err != nil {
+		if err := quote.Fprintf(w, "\nWaits to be sent:\n%s\n", document); err != nil {
 			return err
 		}
 		for _, f := range p.Artefacts {
+			if err := quote.Fprintf(w, "\n"); err != nil {
+				return err
+			}
 			t := term.Table{
-				Title:   fmt.Sprintf("\n%s: %s, %s bytes, SHA-256 %s", f.Role, f.Path, humanize.Comma(f.Bytes), f.Digest),
+				Title:   fmt.Sprintf("%s: %s, %s bytes, SHA-256 %s", f.Role, f.Path, humanize.Comma(f.Bytes), f.Digest),
 				Columns: []term.Column{{Title: "tensor"}, {Title: "shape"}, {Title: "min", Right: true}, {Title: "max", Right: true}, {Title: "norm", Right: true}},
 			}
 			for _, x := range f.Tensors {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
@@ -16,6 +17,8 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
+	"github.com/accord-fl/accord/internal/wire"
 	"github.com/accord-fl/accord/participant"
 )
 
@@ -45,20 +48,38 @@ machine, - in place of the token reads it from standard input.`,
 			if err != nil {
 				return err
 			}
-			if err := participant.Join(cmd.Context(), token, cfg.Identity); err != nil {
+			made := willMake(filepath.Dir(cfg.Identity))
+			joined, err := participant.Join(cmd.Context(), token, cfg.Identity)
+			if err != nil {
+				made.empty()
+				return err
+			}
+			if err := printClock(cmd.ErrOrStderr(), joined.Ahead); err != nil {
 				return err
 			}
 			if err := writeSiteConfig(file, cfg); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s belongs to %s now. Take part:\n  %s\n", token.Site, token.Federation, again("participant", "-f", file))
-			return err
+			return quote.Fprintf(cmd.OutOrStdout(), "%s belongs to %s now. Take part:\n  %s\n", token.Site, token.Federation, again("participant", "-f", file))
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "folder of this site (default ./SITE)")
 	cmd.Flags().StringVar(&data.Dataset, "dataset", "", "private data: safetensors:FILE, idx:DIR, npz:FILE, images:DIR or mnist with --data")
 	cmd.Flags().StringVar(&data.Dir, "data", "", "folder of the data set's files")
 	return cmd
+}
+
+// printClock says by how much the coordinator's clock is ahead of this machine's,
+// when that is worth a word.
+func printClock(w io.Writer, ahead time.Duration) error {
+	text := wire.ClockText(ahead, "this machine's")
+	switch by := ahead.Abs(); {
+	case by >= wire.ClockWrong:
+		return quote.Fprintf(w, "The coordinator's clock is %s: set the one that is wrong (NTP); certificates are judged by it.\n", text)
+	case by >= wire.ClockNotable:
+		return quote.Fprintf(w, "The coordinator's clock is %s.\n", text)
+	}
+	return nil
 }
 
 // readToken reads a token that was pasted, or from in when that is "-".

@@ -25,15 +25,36 @@ func gateOf(cfg config.Participant, log *zap.Logger) (*policy.Gate, error) {
 		who += ": " + strings.Join(cfg.Exec.Command, " ")
 	}
 	p := cfg.Policy
+	largest, err := sizeOf(p.MaxModel)
+	if err != nil {
+		return nil, err
+	}
 	return &policy.Gate{
 		Policy: policy.Policy{
 			Runs: p.Runs, Datasets: slices.Sorted(maps.Keys(cfg.Datasets)),
-			MaxEpochs: p.MaxEpochs, MaxParameters: p.MaxParameters, MinCohort: p.MinCohort,
+			MaxEpochs: p.MaxEpochs, MaxParameters: p.MaxParameters, MaxModel: largest, MaxRepeats: p.MaxRepeats, MinCohort: p.MinCohort,
 			ShareSamples: p.ShareSamples, ShareMetrics: p.ShareMetrics,
 			Hours: open, Manual: p.Approve == config.ApproveManual,
 		},
 		Trainer: who, Dir: cfg.Dir, Log: log.Named("policy"),
 	}, nil
+}
+
+// sizeOf is a size of the configuration; 0 when it says none.
+func sizeOf(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	return config.ParseSize(text)
+}
+
+// reserveOf is how much of its disk the site leaves free.
+func reserveOf(p config.Policy) (policy.Reserve, error) {
+	if p.DiskReserve == "" {
+		return policy.DefaultReserve(), nil
+	}
+	bytes, percent, err := config.ParseShare(p.DiskReserve)
+	return policy.Reserve{Bytes: bytes, Percent: percent}, err
 }
 
 // siteFlags name a site of this machine, for verbs that work in its folder.

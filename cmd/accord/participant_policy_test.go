@@ -95,8 +95,8 @@ func TestApproveRefusesWhatIsWrong(t *testing.T) {
 		{"no run", []string{"approve", "--by", "x"}, exitUsage, "want the name of one run"},
 		{"nobody", []string{"approve", "demo"}, exitUsage, "want the name of who approves"},
 		{"two lines", []string{"approve", "demo", "--by", "x\ny"}, exitUsage, "one line"},
-		{"a path", []string{"approve", "../demo", "--by", "x"}, exitInput, "can not name a run"},
-		{"revoke a path", []string{"approve", "../demo", "--revoke"}, exitInput, "can not name a run"},
+		{"a path", []string{"approve", "../demo", "--by", "x"}, exitInput, "cannot name a run"},
+		{"revoke a path", []string{"approve", "../demo", "--revoke"}, exitInput, "cannot name a run"},
 		{"list and revoke", []string{"approve", "demo", "--list", "--revoke"}, exitUsage, "--list and --revoke can not be given together"},
 		{"inspect what was not offered", []string{"inspect", "demo"}, exitInput, "was not offered"},
 	} {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/participant"
 )
@@ -82,7 +84,7 @@ func (q quickstart) run(ctx context.Context) (err error) {
 		err = waited
 	}
 	if err != nil && q.keep == "" && !errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("%w\n--keep DIR leaves the logs for a look", err)
+		err = errors.Join(err, errors.New("--keep DIR leaves the logs for a look"))
 	}
 	return err
 }
@@ -103,7 +105,7 @@ func (q *quickstart) makeFolder() (err error) {
 
 // lead makes the members, starts them in g and sees a run through.
 func (q *quickstart) lead(ctx context.Context, g *errgroup.Group) error {
-	if _, err := fmt.Fprintf(q.stdout, "In %s:\n", q.dir); err != nil {
+	if err := quote.Fprintf(q.stdout, "In %s:\n", q.dir); err != nil {
 		return err
 	}
 	shards := filepath.Join(q.dir, "shards")
@@ -137,10 +139,11 @@ func (q *quickstart) step(what string, command ...string) error {
 		command[i] = strings.ReplaceAll(arg, q.dir+string(filepath.Separator), "")
 	}
 	if what != "" {
-		what += "\n"
+		if err := quote.Fprintln(q.stdout, what); err != nil {
+			return err
+		}
 	}
-	_, err := fmt.Fprintf(q.stdout, "%s  %s\n", what, again(command...))
-	return err
+	return quote.Fprintf(q.stdout, "  %s\n", again(command...))
 }
 
 func (q *quickstart) divide(ctx context.Context, shards string) error {
@@ -198,7 +201,7 @@ func (q *quickstart) measured(file, shards string) (config.Coordinator, error) {
 	if err != nil {
 		return config.Coordinator{}, err
 	}
-	_, err = fmt.Fprintf(f, "test: {dataset: %q}\n", "safetensors:"+tests)
+	_, err = f.WriteString("test: {dataset: " + strconv.Quote("safetensors:"+tests) + "}\n")
 	if err := errors.Join(err, f.Close()); err != nil {
 		return config.Coordinator{}, err
 	}
@@ -227,7 +230,7 @@ func (q *quickstart) site(ctx context.Context, g *errgroup.Group, client *rpc.Cl
 	if err != nil {
 		return err
 	}
-	if err := participant.Join(ctx, token, cfg.Identity); err != nil {
+	if _, err := participant.Join(ctx, token, cfg.Identity); err != nil {
 		return err
 	}
 	if err := writeSiteConfig(file, cfg); err != nil {
@@ -261,10 +264,9 @@ func (q *quickstart) train(ctx context.Context, client *rpc.Client) error {
 		return err
 	}
 	if q.keep == "" {
-		_, err := fmt.Fprintf(q.stdout, "Everything is stopped and removed; --keep DIR leaves it. For a federation that stays:\n  %s\n", again("federation", "init", "DIR", "--address", "HOST:7443"))
-		return err
+		return quote.Fprintf(q.stdout, "Everything is stopped and removed; --keep DIR leaves it. For a federation that stays:\n  %s\n", again("federation", "init", "DIR", "--address", "HOST:7443"))
 	}
-	_, err = fmt.Fprintf(q.stdout, "Everything is stopped, and stays in %s, with the model:\n  %s\n", q.dir,
+	err = quote.Fprintf(q.stdout, "Everything is stopped, and stays in %s, with the model:\n  %s\n", q.dir,
 		again("model", "show", filepath.Join(q.founded.coordinatorDir(), "state", "runs", run.Name, report.ModelFile)))
 	return err
 }

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newRevokeCmd() *cobra.Command {
@@ -37,8 +37,7 @@ lets it join again, with a new key or the old one.`,
 		if admin { // there is no list of admins: their certificates say who is one
 			done = "An admin called " + args[0] + " has no access any more, if there is one: is the name spelt as in the certificate?"
 		}
-		_, err := fmt.Fprintln(steer.stdout, done)
-		return err
+		return quote.Fprintln(steer.stdout, done)
 	})
 	return cmd
 }
@@ -71,8 +70,7 @@ tls.crt, tls.key and the federation's ca.crt into its identity folder.`,
 		if steer.json {
 			return nil
 		}
-		_, err = fmt.Fprintf(steer.stdout, "%s is admitted by its own authority: %s, %s and the federation's %s go into its identity folder\n", args[0], pki.CertFile, pki.KeyFile, pki.RootsFile)
-		return err
+		return quote.Fprintf(steer.stdout, "%s is admitted by its own authority: %s, %s and the federation's %s go into its identity folder\n", args[0], pki.CertFile, pki.KeyFile, pki.RootsFile)
 	})
 	return cmd
 }

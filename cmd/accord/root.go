@@ -10,6 +10,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/kernel"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/version"
 )
 
@@ -168,20 +169,20 @@ func noSuchVerb(cmd *cobra.Command, args []string) error {
 // printError writes err once, each of its lines marked, with a hint where the
 // command line was wrong. An interrupted command needs no explanation.
 func printError(stderr io.Writer, cmd *cobra.Command, err error) {
-	text := err.Error()
+	lines := quote.Lines(err)
 	code := exitCode(err)
 	if code == exitInterrupted {
-		text = "interrupted"
+		lines = []string{"interrupted"}
 	}
 	mark := "accord: "
 	if isJournal(stderr) {
 		mark = fmt.Sprintf("<%d>%s", priorityError, mark)
 	}
-	for line := range strings.Lines(text) {
+	for _, line := range lines {
 		// An error that can not be written has nowhere else to go.
-		_, _ = fmt.Fprintf(stderr, "%s%s\n", mark, strings.TrimSuffix(line, "\n"))
+		_ = quote.Fprintf(stderr, "%s%s\n", mark, line)
 	}
 	if code == exitUsage {
-		_, _ = fmt.Fprintf(stderr, "Try '%s --help'.\n", cmd.CommandPath())
+		_ = quote.Fprintf(stderr, "Try '%s --help'.\n", cmd.CommandPath())
 	}
 }

@@ -2,49 +2,63 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 )
 
 func newRunListCmd(s *steering) *cobra.Command {
-	return &cobra.Command{
-		Use:     "list",
-		Short:   "List all runs, and the sites that attend",
-		Example: "  accord run list --json",
+	var limit int
+	var active bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List runs, and the sites that attend",
+		Long: `List all runs in the order of their submission, and the sites that attend. Each
+has the newest of its versions; accord run show has the others.`,
+		Example: "  accord run list --active\n  accord run list --limit 20 --json",
 		Args:    cobra.NoArgs,
 		RunE: s.verb(func(ctx context.Context, _ []string) error {
-			runs, attending, err := s.client.Runs(ctx)
+			if limit < 0 || limit > math.MaxInt32 {
+				return fault.Usagef("--limit %d: want 1 or more, or 0 for all", limit)
+			}
+			runs, attending, err := s.client.Runs(ctx, limit, active)
 			if err != nil {
 				return err
 			}
 			if s.json {
-				return json.NewEncoder(s.stdout).Encode(struct {
+				return quote.Encode(s.stdout, struct {
 					Runs      []coordinator.RunStatus `json:"runs"`
 					Attending []string                `json:"attending"`
 				}{append([]coordinator.RunStatus{}, runs...), append([]string{}, attending...)})
 			}
-			return s.printRuns(runs, attending)
+			return s.printRuns(runs, attending, active)
 		}),
 	}
+	cmd.Flags().IntVar(&limit, "limit", 0, "list the newest of them only, so many at most; 0 for all")
+	cmd.Flags().BoolVar(&active, "active", false, "list only runs that have not ended")
+	return cmd
 }
 
-func (s *steering) printRuns(runs []coordinator.RunStatus, attending []string) error {
+func (s *steering) printRuns(runs []coordinator.RunStatus, attending []string, active bool) error {
 	sites := "No site attends."
 	if len(attending) > 0 {
 		sites = fmt.Sprintf("%d attending: %s", len(attending), strings.Join(attending, ", "))
 	}
-	if _, err := fmt.Fprintln(s.stdout, sites); err != nil {
+	if err := quote.Fprintln(s.stdout, sites); err != nil {
 		return err
 	}
+	if len(runs) == 0 && active {
+		return quote.Fprintln(s.stdout, "No run is under way. Those that have ended: accord run list")
+	}
 	if len(runs) == 0 {
-		_, err := fmt.Fprintln(s.stdout, "No run was submitted yet: accord run submit -f FILE")
-		return err
+		return quote.Fprintln(s.stdout, "No run was submitted yet: accord run submit -f FILE")
 	}
 	table := term.Table{Columns: []term.Column{{Title: "run"}, {Title: "phase"}, {Title: "round", Right: true}, {Title: "accuracy", Right: true}}}
 	for _, r := range runs {
@@ -57,7 +71,7 @@ func (s *steering) printRuns(runs []coordinator.RunStatus, attending []string) e
 			Strong: !r.Phase.Final(),
 		})
 	}
-	if _, err := fmt.Fprintln(s.stdout); err != nil {
+	if err := quote.Fprintf(s.stdout, "\n"); err != nil {
 		return err
 	}
 	return table.Print(s.stdout)

@@ -2,39 +2,64 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newRunShowCmd(s *steering) *cobra.Command {
-	return &cobra.Command{
+	last := -1
+	cmd := &cobra.Command{
 		Use:     "show NAME",
-		Short:   "Tell how a run stands",
-		Example: "  accord run show digits-three-sites",
+		Short:   "Show how a run stands, and its versions",
+		Example: "  accord run show digits-three-sites\n  accord run show digits-three-sites --last 10",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.verb(func(ctx context.Context, args []string) error {
-			run, err := s.client.Run(ctx, args[0])
+			if last < -1 {
+				return fault.Usagef("--last %d: want 0 or more", last)
+			}
+			run, err := s.show(ctx, args[0], last)
 			if err != nil {
 				return err
 			}
 			if s.json {
-				return json.NewEncoder(s.stdout).Encode(run)
+				return quote.Encode(s.stdout, run)
 			}
-			_, err = fmt.Fprint(s.stdout, describe(run))
-			return err
+			return quote.Fprintf(s.stdout, "%s", describe(run))
 		}),
 	}
+	cmd.Flags().IntVar(&last, "last", last, "versions to show, the newest; -1 for all")
+	return cmd
+}
+
+// show returns how a run stands with so many of its versions, the newest; -1
+// stands for all.
+func (s *steering) show(ctx context.Context, name string, last int) (coordinator.RunStatus, error) {
+	run, err := s.client.Run(ctx, name)
+	if err != nil {
+		return run, err
+	}
+	wanted := run.Versions
+	if last >= 0 {
+		wanted = min(wanted, last)
+	}
+	if wanted > len(run.Published) { // the coordinator sends the newest by themselves
+		run.Published, err = s.client.Versions(ctx, name, run.Versions-wanted)
+		run.Versions = max(run.Versions, run.Versions-wanted+len(run.Published)) // there may be more by now
+		return run, err
+	}
+	run.Published = run.Published[len(run.Published)-wanted:]
+	return run, nil
 }
 
 // describe tells all about a run, a line for each thing.
-func describe(s coordinator.RunStatus) string {
-	var b strings.Builder
-	line := func(key, format string, args ...any) { fmt.Fprintf(&b, "%-9s %s\n", key, fmt.Sprintf(format, args...)) }
+func describe(s coordinator.RunStatus) quote.Raw {
+	var b quote.Builder
+	line := func(key, format string, args ...any) { b.Printf("%-9s %s\n", key, quote.Sprintf(format, args...)) }
 	line("run", "%s", s.Name)
 	line("phase", "%s", s.Phase)
 	if s.Reason != "" {
@@ -51,8 +76,11 @@ func describe(s coordinator.RunStatus) string {
 	line("answers", "%d accepted, %d rejected, %d declined, %d late, %d lost",
 		s.Counts.Accepted, s.Counts.Rejected, s.Counts.Declined, s.Counts.Late, s.Counts.Lost)
 	line("model", "%s", s.Model)
-	for _, v := range s.Published {
-		b.WriteString(versionLine(v, s.Rounds) + "\n")
+	if earlier := s.Versions - len(s.Published); earlier > 0 {
+		line("versions", "%d, of which the newest %d are shown", s.Versions, len(s.Published))
 	}
-	return b.String()
+	for _, v := range s.Published {
+		b.Printf("%s\n", versionLine(v, s.Rounds))
+	}
+	return b.Raw()
 }

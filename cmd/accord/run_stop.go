@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newRunStopCmd(s *steering) *cobra.Command {
@@ -20,10 +20,9 @@ func newRunStopCmd(s *steering) *cobra.Command {
 				return err
 			}
 			if s.json {
-				return json.NewEncoder(s.stdout).Encode(map[string]string{"stopped": args[0]})
+				return quote.Encode(s.stdout, map[string]string{"stopped": args[0]})
 			}
-			_, err := fmt.Fprintf(s.stdout, "Run %s is stopped.\n", args[0])
-			return err
+			return quote.Fprintf(s.stdout, "Run %s is stopped.\n", args[0])
 		}),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "asked for from a terminal", "why, for the record")

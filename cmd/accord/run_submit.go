@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/model/safetensors"
 )
 
@@ -82,14 +82,26 @@ func (s *steering) submit(ctx context.Context, run config.Run, quiet bool) error
 		return err
 	}
 	if s.json {
-		return json.NewEncoder(s.stdout).Encode(struct {
+		return quote.Encode(s.stdout, struct {
 			Name string `json:"name"`
 			Note string `json:"note,omitempty"`
 		}{name, note})
 	}
+	more := quote.Raw("")
 	if note != "" {
-		note = "Initial model: " + note + ".\n"
+		more = quote.Sprintf("Initial model: %s.\n", note)
 	}
-	_, err = fmt.Fprintf(s.stdout, "Run %s is queued.\n%s\nNext:\n  %s\n", name, note, s.again("run", "watch", name))
-	return err
+	return quote.Fprintf(s.stdout, "Run %s is queued.\n%s%s\nNext:\n  %s\n", name, more, quote.Raw(needed(run)), s.again("run", "watch", name))
+}
+
+// needed says how many sites must contribute to each version of a run.
+func needed(run config.Run) string {
+	switch n := run.Window.Minimum; n {
+	case 0:
+		return "Each round needs updates from two sites, or from half of the selected sites if that is more.\n"
+	case 1:
+		return "Each round needs an update from one site.\n"
+	default:
+		return fmt.Sprintf("Each round needs updates from %d sites.\n", n)
+	}
 }

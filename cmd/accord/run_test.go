@@ -144,6 +144,13 @@ func TestRunVerbs(t *testing.T) {
 		t.Errorf("show printed:\n%s", text)
 	}
 	mustAccord(t, on("run", "stop", "demo", "--reason", "wrong rate")...)
+	if text := mustAccord(t, on("run", "list", "--active")...); strings.Contains(text, "demo") || !strings.Contains(text, "second") {
+		t.Errorf("list --active printed:\n%s", text)
+	}
+	decode(t, mustAccord(t, on("run", "list", "--limit", "1", "--json")...), &list)
+	if len(list.Runs) != 1 || list.Runs[0].Name != "second" {
+		t.Errorf("list --limit 1 printed %+v", list)
+	}
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -160,17 +167,22 @@ func TestRunVerbs(t *testing.T) {
 		code int
 		want string
 	}{
-		"a stopped run":     {on("run", "watch", "demo"), exitFailure, "run demo was stopped: wrong rate"},
-		"stopped already":   {on("run", "stop", "demo"), exitInput, "ended already"},
-		"no such run":       {on("run", "show", "other"), exitInput, "no run of that name"},
-		"a name taken":      {on("run", "submit", "-f", file), exitExists, "choose another name"},
-		"no run file":       {on("run", "submit", "-f", file+".not"), exitInput, "run.yaml.not"},
-		"no run named":      {on("run", "show"), exitUsage, "usage: accord run show NAME"},
-		"not this machine":  {[]string{"run", "list", "--coordinator", "192.0.2.1:7443"}, exitInput, "loopback"},
-		"nobody answers":    {[]string{"run", "list", "--coordinator", "127.0.0.1:1"}, exitUnavailable, "coordinator 127.0.0.1:1 can not be reached: dial tcp"},
-		"an empty run file": {on("run", "submit", "-f", empty), exitInput, "empty.yaml says nothing"},
-		"a broken init":     {on("run", "submit", "-f", broken), exitInput, "empty.yaml"},
-		"an opaque nothing": {on("run", "submit", "-f", opaqueRun(t)), exitInput, "init"},
+		"a stopped run":        {on("run", "watch", "demo"), exitFailure, "run demo was stopped: wrong rate"},
+		"stopped already":      {on("run", "stop", "demo"), exitInput, "ended already"},
+		"no such run":          {on("run", "show", "other"), exitInput, "no run of that name"},
+		"a name taken":         {on("run", "submit", "-f", file), exitExists, "choose another name"},
+		"no run file":          {on("run", "submit", "-f", file+".not"), exitInput, "run.yaml.not"},
+		"no run named":         {on("run", "show"), exitUsage, "usage: accord run show NAME"},
+		"not this machine":     {[]string{"run", "list", "--coordinator", "192.0.2.1:7443"}, exitInput, "loopback"},
+		"nobody answers":       {[]string{"run", "list", "--coordinator", "127.0.0.1:1"}, exitUnavailable, "coordinator 127.0.0.1:1 can not be reached: dial tcp"},
+		"an empty run file":    {on("run", "submit", "-f", empty), exitInput, "empty.yaml says nothing"},
+		"a broken init":        {on("run", "submit", "-f", broken), exitInput, "empty.yaml"},
+		"a run that goes on":   {on("run", "rm", "second", "--yes"), exitInput, "has not ended: stop it"},
+		"nothing to remove":    {on("run", "rm", "other", "--yes"), exitInput, "no run of that name"},
+		"nobody to be asked":   {on("run", "rm", "demo"), exitUsage, "--yes"},
+		"a limit of nonsense":  {on("run", "list", "--limit", "-1"), exitUsage, "--limit"},
+		"versions of nonsense": {on("run", "show", "demo", "--last", "-2"), exitUsage, "--last"},
+		"an opaque nothing":    {on("run", "submit", "-f", opaqueRun(t)), exitInput, "init"},
 	} {
 		if r := accord(t, test.args...); r.code != test.code || !strings.Contains(r.stderr, test.want) {
 			t.Errorf("%s: exit code %d and %q, want %d and %q", name, r.code, r.stderr, test.code, test.want)

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +11,7 @@ import (
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 )
 
@@ -27,7 +26,9 @@ func newRunWatchCmd(s *steering) *cobra.Command {
 tells how it ended: 0 when it is complete, 1 when it failed or was stopped, 6 when
 it diverged.
 Ctrl-C ends the watching, not the run; a coordinator that goes away is waited for,
-for five minutes. With --json each change of the run's status is a line.`,
+for five minutes, and the watch goes on where it was. With --json each change of the
+run's status is a line, with the versions that no line had before, and at least the
+newest.`,
 		Example: "  accord run watch digits-three-sites",
 		Args:    cobra.ExactArgs(1),
 		RunE:    s.verb(func(ctx context.Context, args []string) error { return s.follow(ctx, args[0]) }),
@@ -39,7 +40,7 @@ func (s *steering) follow(ctx context.Context, name string) error {
 	err := s.watch(ctx, name)
 	if ctx.Err() != nil {
 		// A courtesy: when it can not be written, so be it.
-		_, _ = fmt.Fprintf(s.stderr, "The run goes on. To follow it again:\n  %s\n", s.again("run", "watch", name))
+		_ = quote.Fprintf(s.stderr, "The run goes on. To follow it again:\n  %s\n", s.again("run", "watch", name))
 	}
 	return err
 }
@@ -53,11 +54,11 @@ func (s *steering) watch(ctx context.Context, name string) error {
 	see := func(now coordinator.RunStatus) error {
 		last, heard = now, true
 		if s.json {
-			return json.NewEncoder(s.stdout).Encode(now)
+			return quote.Encode(s.stdout, now)
 		}
 		return w.see(now)
 	}
-	err := s.client.Watch(ctx, name, see)
+	err := s.client.Watch(ctx, name, 0, see)
 	// A coordinator that was there comes back: it is started anew, say.
 	for gone := time.Now(); last.Name != "" && errors.Is(err, fault.Unavailable) && time.Since(gone) < watchPatience; {
 		heard = false
@@ -66,7 +67,7 @@ func (s *steering) watch(ctx context.Context, name string) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err = s.client.Watch(ctx, name, see); heard {
+		if err = s.client.Watch(ctx, name, last.Versions, see); heard {
 			gone = time.Now()
 		}
 	}
@@ -89,26 +90,42 @@ func (s *steering) watch(ctx context.Context, name string) error {
 type watcher struct {
 	*steering
 	published int    // versions printed
-	attempt   string // last attempt told of
+	attempt   string // last attempt reported
+	remark    string // last one printed
+	remarked  string // the attempt in which that was
 }
 
 func (w *watcher) see(s coordinator.RunStatus) error {
 	var lines []string
-	for ; w.published < len(s.Published); w.published++ {
-		lines = append(lines, versionLine(s.Published[w.published], s.Rounds))
+	if s.Versions < w.published {
+		lines = append(lines, fmt.Sprintf("the coordinator was restored: it has %d of the run's %d versions", s.Versions, w.published))
 	}
+	// What came last is the end of the history; some of it may be known.
+	news := min(len(s.Published), max(0, s.Versions-w.published))
+	for _, v := range s.Published[len(s.Published)-news:] {
+		lines = append(lines, versionLine(v, s.Rounds))
+	}
+	w.published = s.Versions
 	if attempt := fmt.Sprintf("%d.%d", s.Round, s.Attempt); s.Phase == round.Retrying && attempt != w.attempt {
-		w.attempt = attempt
+		w.attempt, w.remark = attempt, s.Reason
 		lines = append(lines, fmt.Sprintf("round %d/%d is tried again: %s", s.Round, s.Rounds, s.Reason))
 	}
+	if attempt := fmt.Sprintf("%d.%d", s.Round, s.Attempt); s.Reason != "" && s.Reason != w.remark && attempt != w.remarked && s.Phase == round.Exchanging {
+		w.remark, w.remarked = s.Reason, attempt
+		lines = append(lines, s.Reason)
+	}
 	if s.Phase == round.Completed {
+		if s.Reason != "" && s.Reason != w.remark {
+			lines = append(lines, s.Reason)
+		}
 		lines = append(lines, completedLine(s))
 	}
-	if len(lines) == 0 {
-		return nil
+	for _, line := range lines {
+		if err := quote.Fprintln(w.stdout, line); err != nil {
+			return err
+		}
 	}
-	_, err := fmt.Fprintln(w.stdout, strings.Join(lines, "\n"))
-	return err
+	return nil
 }
 
 func versionLine(v round.Version, rounds int) string {

@@ -6,47 +6,46 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/accord-fl/accord/dataset"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/internal/term"
 )
 
 // print tells a person what came of a simulation.
 func (o outcome) print(w io.Writer) error {
-	var b strings.Builder
+	var b quote.Builder
 	if s := o.summary; o.baselines != nil {
 		if err := o.comparison().Print(w); err != nil {
 			return err
 		}
 	} else if s.Accuracy != nil {
-		fmt.Fprintf(&b, "test accuracy %s after %s\n", term.Percent(*s.Accuracy), count(s.Rounds, "round"))
+		b.Printf("test accuracy %s after %s\n", term.Percent(*s.Accuracy), count(s.Rounds, "round"))
 	} else {
-		fmt.Fprintf(&b, "test accuracy not measured, %s\n", count(s.Rounds, "round"))
+		b.Printf("test accuracy not measured, %s\n", count(s.Rounds, "round"))
 	}
 	if o.summary.RoundsToTarget != nil {
-		fmt.Fprintf(&b, "reached %s in round %d\n", term.Percent(o.cfg.StopAt), *o.summary.RoundsToTarget)
+		b.Printf("reached %s in round %d\n", term.Percent(o.cfg.StopAt), *o.summary.RoundsToTarget)
 	} else if o.cfg.StopAt > 0 {
-		fmt.Fprintf(&b, "did not reach %s\n", term.Percent(o.cfg.StopAt))
+		b.Printf("did not reach %s\n", term.Percent(o.cfg.StopAt))
 	}
-	fmt.Fprintf(&b, "\n%s\nmodel %.12s\nreport and curves in %s\n\nNext:\n", o.took(), o.summary.ModelDigest, o.folder.Path(report.ReportFile))
+	b.Printf("\n%s\nmodel %.12s\nreport and curves in %s\n\nNext:\n", o.took(), o.summary.ModelDigest, o.folder.Path(report.ReportFile))
 	for _, command := range o.next() {
-		fmt.Fprintf(&b, "  %s\n", again(command...))
+		b.Printf("  %s\n", again(command...))
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return quote.Fprintf(w, "%s", b.Raw())
 }
 
 // took says where the time went.
-func (o outcome) took() string {
-	text := fmt.Sprintf("%.1f s, %s samples/s", o.summary.Seconds, humanize.Comma(int64(o.summary.SamplesPerSecond)))
+func (o outcome) took() quote.Raw {
+	text := quote.Sprintf("%.1f s, %s samples/s", o.summary.Seconds, humanize.Comma(int64(o.summary.SamplesPerSecond)))
 	if o.baselines == nil {
 		return text
 	}
-	return fmt.Sprintf("the federation: %s\nthe comparison: %.1f s", text, o.compared.Seconds())
+	return quote.Sprintf("the federation: %s\nthe comparison: %.1f s", text, o.compared.Seconds())
 }
 
 // count says "1 round", "2 rounds".

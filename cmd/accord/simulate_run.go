@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/internal/version"
 	"github.com/accord-fl/accord/model"
@@ -51,7 +51,7 @@ func (s simulator) once(ctx context.Context) error {
 		return err
 	}
 	if s.flags.json {
-		return json.NewEncoder(s.stdout).Encode(o.summary)
+		return quote.Encode(s.stdout, o.summary)
 	}
 	return o.print(s.stdout)
 }
@@ -69,10 +69,18 @@ func (s simulator) simulate(ctx context.Context, cfg config.Run, command []strin
 	if err := s.prepare(&o); err != nil {
 		return o, err
 	}
+	above := willMake(parentOf(dir))
 	if o.folder, err = s.open(cfg, dir); err != nil {
+		above.empty()
 		return o, err
 	}
-	if err = s.federate(ctx, &o); err == nil {
+	err = s.federate(ctx, &o)
+	if err != nil && s.flags.resume == "" && o.result.State.Run == "" && ctx.Err() == nil {
+		// Nothing has begun that could be resumed.
+		err = errors.Join(err, os.RemoveAll(o.folder.Dir()))
+		above.empty()
+	}
+	if err == nil {
 		err = o.summarise(ctx, start)
 	}
 	if err == nil && cfg.Simulation.Baselines {
@@ -83,7 +91,7 @@ func (s simulator) simulate(ctx context.Context, cfg config.Run, command []strin
 	}
 	if errors.Is(err, context.Canceled) {
 		// Progress is a courtesy: when it can not be written, so be it.
-		_, _ = fmt.Fprintln(s.stderr, "interrupted; go on with: "+again("simulate", "--resume", o.folder.Dir()))
+		_ = quote.Fprintln(s.stderr, "interrupted; go on with: "+again("simulate", "--resume", o.folder.Dir()))
 	}
 	return o, err
 }
@@ -196,7 +204,7 @@ func (s simulator) options(cfg config.Run, o outcome) (simulation.Options, error
 		return simulation.Options{}, fmt.Errorf("start from %s: %w", cfg.Init, err)
 	}
 	if how != "" {
-		if _, err := fmt.Fprintf(s.stderr, "starting from %s, tensors matched %s\n", cfg.Init, how); err != nil {
+		if err := quote.Fprintf(s.stderr, "starting from %s, tensors matched %s\n", cfg.Init, how); err != nil {
 			return simulation.Options{}, err
 		}
 	}
@@ -218,18 +226,31 @@ func (s simulator) open(cfg config.Run, dir string) (report.Folder, error) {
 	if s.flags.resume != "" {
 		return report.Open(dir)
 	}
+	cfg, err := absolute(cfg)
+	if err != nil {
+		return report.Folder{}, err
+	}
+	text, err := cfg.Marshal()
+	if err != nil {
+		return report.Folder{}, err
+	}
 	folder, err := newFolder(dir, cfg.Name)
 	if err != nil {
 		return folder, err
 	}
-	if cfg, err = absolute(cfg); err != nil {
+	if err := atomicfile.WriteBytes(folder.Path(runFile), text); err != nil {
+		folder.RemoveIfEmpty()
 		return folder, err
 	}
-	text, err := cfg.Marshal()
-	if err != nil {
-		return folder, err
+	return folder, nil
+}
+
+// parentOf is the folder that newFolder makes the run folder out in.
+func parentOf(out string) string {
+	if out == "" {
+		return report.DefaultParent
 	}
-	return folder, atomicfile.WriteBytes(folder.Path(runFile), text)
+	return filepath.Dir(out)
 }
 
 // absolute makes the paths in cfg independent of the working folder and of

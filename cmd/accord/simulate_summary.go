@@ -43,7 +43,7 @@ func (o *outcome) summarise(ctx context.Context, start time.Time) (err error) {
 	}
 	o.summary = report.Summary{
 		BestAccuracy: report.Best(o.rounds), Rounds: len(o.rounds),
-		RoundsToTarget: roundsTo(o.cfg.StopAt, o.result.State.Published),
+		RoundsToTarget: roundsTo(o.cfg.StopAt, o.result.State.Published.All()),
 		PeakRSSBytes:   report.PeakRSS(), ModelDigest: o.result.Version.Model, Seed: o.cfg.Seed, Kernel: kernel.Family(),
 	}
 	if o.test != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/internal/term"
 )
@@ -30,11 +30,13 @@ func (s simulator) sweep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	above := willMake(parentOf(s.flags.out))
+	defer above.empty() // after the folder, when the first run could not even begin
 	folder, err := newFolder(s.flags.out, s.cfg.Name)
 	if err != nil {
 		return err
 	}
-	defer folder.RemoveIfEmpty() // when the first run could not even begin
+	defer folder.RemoveIfEmpty()
 	dir := folder.Dir()
 	var sum sweepSummary
 	var accuracies []float64
@@ -59,7 +61,7 @@ func (s simulator) sweep(ctx context.Context) error {
 		sum.Accuracy, sum.AccuracyStd = &mean, &std
 	}
 	if s.flags.json {
-		return json.NewEncoder(s.stdout).Encode(sum)
+		return quote.Encode(s.stdout, sum)
 	}
 	return sum.print(s.stdout, dir)
 }
@@ -79,8 +81,7 @@ func (sum sweepSummary) print(w io.Writer, dir string) error {
 	if sum.Accuracy == nil {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "\nmean %s ± %.2f (standard deviation of %d seeds), runs in %s\n", term.Percent(*sum.Accuracy), 100**sum.AccuracyStd, len(sum.Runs), dir)
-	return err
+	return quote.Fprintf(w, "\nmean %s ± %.2f (standard deviation of %d seeds), runs in %s\n", term.Percent(*sum.Accuracy), 100**sum.AccuracyStd, len(sum.Runs), dir)
 }
 
 // parseSeeds reads a range such as 1..3, or a single seed.

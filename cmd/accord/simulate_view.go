@@ -45,14 +45,9 @@ func (v *simulateView) observe(s round.State, e round.Event) {
 	now := &v.snapshot
 	now.Phase, now.Round, now.Rounds = phaseWord(s.Phase), s.Round, s.Config.Rounds
 	now.Measuring = s.Release != nil && s.Release.Round < s.Round
-	now.Done, now.Total = 0, int64(len(s.Tasks))
-	for _, t := range s.Tasks {
-		if t.Status != round.Open {
-			now.Done++
-		}
-	}
-	if n := len(s.Published); n > 0 && s.Published[n-1].Accuracy != nil {
-		last := s.Published[n-1]
+	now.Total = int64(len(s.Cohort()))
+	now.Done = now.Total - int64(s.Count(round.Open))
+	if last, ok := s.Published.Newest(); ok && last.Accuracy != nil {
 		now.Measured, now.Accuracy, now.Loss = last.Round, *last.Accuracy, 0
 		if last.Loss != nil {
 			now.Loss = *last.Loss

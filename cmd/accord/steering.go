@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // identityVariable names an admin's identity folder when no flag does.
@@ -78,11 +78,14 @@ func (s *steering) verb(work func(ctx context.Context, args []string) error) fun
 		defer func() { err = errors.Join(err, s.client.Close()) }()
 		s.stdout, s.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 		err = s.client.Renew(cmd.Context())
+		if errors.Is(err, rpc.ErrNotRenewed) { // the old one serves for now
+			err = quote.Fprintf(s.stderr, "accord: the certificate in %s stays as it is: %v\n", s.identity, err)
+		}
 		if err == nil {
 			err = work(cmd.Context(), args)
 		}
-		if errors.Is(err, fault.Unavailable) {
-			err = fmt.Errorf("%w\nis it running? accord coordinator -f FILE starts one, --coordinator HOST:PORT names another", err)
+		if errors.Is(err, fault.Unavailable) && !errors.Is(err, rpc.ErrUntimely) {
+			err = errors.Join(err, errors.New("is it running? accord coordinator -f FILE starts one, --coordinator HOST:PORT names another"))
 		}
 		return err
 	}

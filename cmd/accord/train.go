@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"time"
 
@@ -13,6 +11,7 @@ import (
 	"github.com/accord-fl/accord/dataset"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/model"
 )
@@ -104,7 +103,7 @@ func (o trainOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	if o.asJSON {
-		return json.NewEncoder(stdout).Encode(t.summary)
+		return quote.Encode(stdout, t.summary)
 	}
 	return t.print(stdout)
 }
@@ -155,6 +154,6 @@ func (o trainOptions) initial(spec *model.Spec, stderr io.Writer) (*model.Params
 	if err != nil {
 		return nil, err
 	}
-	_, err = fmt.Fprintf(stderr, "starting from %s: tensors matched %s\n", o.init, how)
+	err = quote.Fprintf(stderr, "starting from %s: tensors matched %s\n", o.init, how)
 	return params, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
 	"github.com/accord-fl/accord/internal/term"
 )
@@ -65,7 +66,7 @@ func (t *training) print(w io.Writer) error {
 		accuracy = term.Percent(*t.summary.Accuracy)
 	}
 	modelPath, source := t.folder.Path(report.ModelFile), t.source()
-	_, err := fmt.Fprintf(w, "test accuracy  %s\nepochs         %d, %.1f s, %.0f samples/s\nmodel          %s\ndigest         %s\n\nNext:\n  %s\n  %s\n  %s\n",
+	err := quote.Fprintf(w, "test accuracy  %s\nepochs         %d, %.1f s, %.0f samples/s\nmodel          %s\ndigest         %s\n\nNext:\n  %s\n  %s\n  %s\n",
 		accuracy, t.summary.Rounds, t.summary.Seconds, t.summary.SamplesPerSecond, modelPath, t.summary.ModelDigest,
 		again("model", "show", modelPath),
 		again(append([]string{"model", "predict", modelPath}, source...)...),

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-
 	"github.com/spf13/cobra"
 
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/version"
 )
 
@@ -19,10 +17,9 @@ func newVersionCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			info := version.Get()
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(info)
+				return quote.Encode(cmd.OutOrStdout(), info)
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "accord %s %s %s/%s\n", info, info.Go, info.OS, info.Arch)
-			return err
+			return quote.Fprintf(cmd.OutOrStdout(), "accord %s %s %s/%s\n", info, info.Go, info.OS, info.Arch)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")

@@ -6,34 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/accord-fl/accord/internal/fault"
 )
-
-func rec(seq uint64, kind string) Record {
-	return Record{Seq: seq, At: time.Unix(int64(seq), 0).UTC(), Run: "r", Kind: kind, Data: []byte(`{"x":1}`)}
-}
-
-func replay(t *testing.T, j *File) []Record {
-	t.Helper()
-	var got []Record
-	if _, err := j.Replay(t.Context(), func(r Record) error { got = append(got, r); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
-func mustOpen(t *testing.T, path string) *File {
-	t.Helper()
-	j, err := OpenFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return j
-}
 
 func TestAppendReopenReplay(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.jsonl")
@@ -74,7 +51,7 @@ func TestTornTailIsRemovedAtEveryByte(t *testing.T) {
 	if err := j.Append(t.Context(), 0, []Record{rec(1, "a")}); err != nil {
 		t.Fatal(err)
 	}
-	whole := j.size
+	whole := j.s.bytes
 	if err := errors.Join(j.Append(t.Context(), 1, []Record{rec(2, "b")}), j.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +87,12 @@ func TestDamageIsNamed(t *testing.T) {
 			if err := os.WriteFile(path, []byte(lines), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			_, err := OpenFile(path)
+			j, err := OpenFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			_, err = j.Replay(t.Context(), ignore)
 			if !errors.Is(err, fault.Input) || !strings.Contains(err.Error(), path+":2:") {
 				t.Errorf("got error %v, want bad input at %s:2", err, path)
 			}
@@ -133,11 +115,11 @@ func TestSecondProcessIsKeptOut(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(`{"seq":1,"at":"2026-01-02T03:04:05Z","run":"r","kind":"a","data":{}}`))
+	f.Add([]byte(`{"v":2,"seq":1,"prev":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","at":"2026-01-02T03:04:05Z","run":"r","kind":"a","data":{}}`))
 	f.Add([]byte(`{"seq":-1}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		if _, err := parse(line); err == nil && len(line) == 0 {
-			t.Error("an empty line parsed")
+		if l, err := parse(line); err == nil && l.V != version {
+			t.Errorf("a record of format %d parsed", l.V)
 		}
 	})
 }

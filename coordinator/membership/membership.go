@@ -24,7 +24,9 @@ type Hints interface {
 // Source tells what this coordinator does and who attends it. Its methods are
 // called concurrently.
 type Source interface {
-	Runs() []coordinator.RunStatus
+	// List returns at most limit runs, the newest first; with active those that have
+	// not ended.
+	List(before uint64, limit int, active bool) []coordinator.Entry
 	Members() []coordinator.Member
 }
 
@@ -95,10 +97,8 @@ func (m *Membership) Run(ctx context.Context) {
 // ended.
 func (m *Membership) self() gossip.Node {
 	n := m.o.Self
-	for _, r := range m.source.Runs() {
-		if !r.Phase.Final() {
-			n.Run, n.Round = r.Name, r.Round
-		}
+	for _, r := range m.source.List(0, 1, true) {
+		n.Run, n.Round = r.State.Run, r.State.Round
 	}
 	for _, member := range m.source.Members() {
 		if member.State == coordinator.Attending {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -43,8 +44,12 @@ type source struct {
 	hints []string
 }
 
-func (*source) Runs() []coordinator.RunStatus {
-	return []coordinator.RunStatus{{Name: "old", Phase: round.Completed, Round: 9}, {Name: "r", Phase: round.Exchanging, Round: 2}}
+func (*source) List(_ uint64, _ int, active bool) []coordinator.Entry {
+	all := []coordinator.Entry{
+		{Number: 7, State: round.State{Run: "old", Phase: round.Completed, Round: 9}},
+		{Number: 1, State: round.State{Run: "r", Phase: round.Exchanging, Round: 2}},
+	}
+	return slices.DeleteFunc(all, func(e coordinator.Entry) bool { return active && e.State.Phase.Final() })
 }
 
 func (*source) Members() []coordinator.Member {

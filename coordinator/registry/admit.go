@@ -15,6 +15,7 @@ const (
 	NoCertificate Reason = "no certificate"
 	Foreign       Reason = "foreign certificate"
 	Expired       Reason = "expired certificate"
+	NotYetValid   Reason = "certificate not valid yet"
 	RevokedCaller Reason = "revoked"
 	LeftCaller    Reason = "left"
 	UnknownCaller Reason = "not enrolled"
@@ -52,12 +53,15 @@ func (r *Registry) Identify(chain, roots []*x509.Certificate) (pki.Identity, err
 	if site, ok := r.ofInstitution(chain); ok {
 		return pki.Identity{Role: pki.Participant, Name: site}, nil
 	}
+	if errors.Is(err, pki.ErrNotYetValid) {
+		return pki.Identity{}, &Refusal{NotYetValid, err.Error() + ": is the coordinator's clock right, and was it when it signed the certificate?"}
+	}
 	if errors.Is(err, pki.ErrExpired) {
 		again := "join again with a new token (accord invite, accord participant join)"
 		if id, err := pki.IdentityOf(chain[0]); err == nil && id.Role == pki.Admin {
 			again = "make another where the authority is (accord federation admin)"
 		}
-		return pki.Identity{}, &Refusal{Expired, err.Error() + ": " + again}
+		return pki.Identity{}, &Refusal{Expired, err.Error() + ": is the coordinator's clock right? If it is, " + again}
 	}
 	return pki.Identity{}, &Refusal{Foreign, "the certificate is not of this federation: " + err.Error()}
 }

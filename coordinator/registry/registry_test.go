@@ -203,27 +203,6 @@ func TestAnotherKeyEndsTheFirst(t *testing.T) {
 	}
 }
 
-// A site that renews without end does not fill the journal.
-func TestRenewalsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "j")
-		r, store := open(t, path)
-		defer store.Close()
-		if _, err := r.Enroll(t.Context(), invite(t, r, "a"), keyA, time.Now().Add(time.Hour)); err != nil {
-			t.Fatal(err)
-		}
-		for range 100 {
-			if err := r.Renewed(t.Context(), "a", time.Now().Add(time.Hour)); reason(err) != TooMany {
-				t.Fatalf("got %v", err)
-			}
-		}
-		time.Sleep(time.Minute)
-		if err := r.Renewed(t.Context(), "a", time.Now().Add(time.Hour)); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 // Of two who redeem a token at the same time one belongs.
 func TestTwoRedeemAtOnce(t *testing.T) {
 	r, store := open(t, filepath.Join(t.TempDir(), "j"))

@@ -20,10 +20,14 @@ type Submitted struct {
 
 // CohortSelected answers Select; it opens the first window.
 type CohortSelected struct {
-	Round   int       `json:"round"`
-	Attempt int       `json:"attempt"`
-	Cohort  []string  `json:"cohort"` // distinct
-	At      time.Time `json:"at"`
+	Round   int      `json:"round"`
+	Attempt int      `json:"attempt"`
+	Cohort  []string `json:"cohort"` // distinct
+	// Nonce is random and ends the ids of all tasks of the attempt, so that the
+	// answer to a task of a journal that was lost is not taken for one of another
+	// life. "" in journals from before there was one.
+	Nonce string    `json:"nonce,omitempty"`
+	At    time.Time `json:"at"`
 }
 
 // Answered is a participant's answer to a task, after its artefact was
@@ -48,6 +52,7 @@ const (
 	Valid   Outcome = "valid"
 	Invalid Outcome = "invalid" // the artefact does not suit the contract
 	Refused Outcome = "refused" // the site declined or failed
+	Stale   Outcome = "stale"   // the answer is to another offer of the task, which is open still
 )
 
 // ParticipantLost tells that a participant is gone for longer than is
@@ -113,6 +118,11 @@ type StopRequested struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// Removed makes a run that has ended unknown, and its name free.
+type Removed struct {
+	By string `json:"by,omitempty"` // who asked for it
+}
+
 func (Submitted) kind() string       { return "submitted" }
 func (CohortSelected) kind() string  { return "cohort_selected" }
 func (Answered) kind() string        { return "answered" }
@@ -124,6 +134,7 @@ func (Evaluated) kind() string       { return "evaluated" }
 func (Published) kind() string       { return "published" }
 func (EffectFailed) kind() string    { return "effect_failed" }
 func (StopRequested) kind() string   { return "stop_requested" }
+func (Removed) kind() string         { return "removed" }
 
 // Encode gives an event's kind and its JSON.
 func Encode(e Event) (kind string, data []byte, err error) {
@@ -165,6 +176,8 @@ func Decode(kind string, data []byte) (Event, error) {
 		return decode(data, ArtefactLost{})
 	case "not_finite":
 		return decode(data, NotFinite{})
+	case "removed":
+		return decode(data, Removed{})
 	default:
 		return nil, fmt.Errorf("decode event: kind %.40q is not known", kind)
 	}

@@ -42,14 +42,14 @@ func (s State) waits(at time.Time) bool {
 	if s.Phase != Exchanging {
 		return false
 	}
-	later, possible := 0, s.count(s.Exchange, Accepted)
-	for _, t := range s.with(s.Exchange, Declined) {
+	later, possible := 0, s.Count(Accepted)
+	for _, t := range s.under().with(Declined) {
 		if t.Later {
 			later++
 		}
 	}
 	if at.Before(s.Deadline) {
-		possible += s.count(s.Exchange, Open)
+		possible += s.Count(Open)
 	}
 	_, minimum := s.bounds()
 	return later > 0 && possible+later >= minimum
@@ -83,7 +83,7 @@ func (s State) retry() (State, []Effect, error) {
 	s.Phase, s.Resume, s.Attempt = s.Resume, "", s.Attempt+1
 	s, effects := s.unhalt()
 	if s.Phase == Selecting {
-		s.Tasks = nil
+		s.clear()
 		effects = append(effects, s.selection())
 	}
 	return s, effects, nil

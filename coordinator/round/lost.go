@@ -1,7 +1,6 @@
 package round
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -57,13 +56,14 @@ func (s State) redo(e ArtefactLost) (State, []Effect, error) {
 		return s.end(s.Resume), withdrawn, nil
 	}
 	r := s.Release
-	s.Release, s.Tasks, s.Model, s.Resume, s.Reason = nil, nil, r.Parent, "", e.Reason+"; its round is done again"
+	s.clear()
+	s.Release, s.Model, s.Resume, s.Reason = nil, r.Parent, "", e.Reason+"; its round is done again"
 	s.Phase, s.Round, s.Attempt, s.Waited = Selecting, r.Round, r.Attempt+1, r.Attempt+1
 	return s, append(withdrawn, s.selection()), nil
 }
 
 // reopen asks for the answers of the last exchange again that are lost. Each has
-// a task of its own, with another id, in the seat of the old one.
+// a task with another id, in place of the old one.
 func (s State) reopen(e ArtefactLost) (State, []Effect, error) {
 	var again []Task
 	for _, t := range s.updates() {
@@ -74,25 +74,17 @@ func (s State) reopen(e ArtefactLost) (State, []Effect, error) {
 		if asked > maxAsked {
 			return s.fail(e.Reason, e.At, Selecting)
 		}
-		again = append(again, Task{ID: id, Exchange: t.Exchange, Participant: t.Participant, Seat: t.seat(), Status: Open})
-		t.Status, t.Digest, t.Reason = Withdrawn, "", "its artefact is lost: it is asked for again"
-		s.set(t)
+		again = append(again, Task{ID: id, Exchange: t.Exchange, Participant: t.Participant, Seat: t.Seat, Status: Open})
 	}
 	if len(again) == 0 {
 		return s, nil, s.illegal(e, "no accepted answer has such an artefact")
 	}
-	s.Tasks = slices.Clone(s.Tasks)
-	for _, t := range again {
-		s.Tasks = append(s.Tasks, &t)
-	}
-	slices.SortStableFunc(s.Tasks, func(a, b *Task) int {
-		return cmp.Or(cmp.Compare(a.Exchange, b.Exchange), strings.Compare(a.Participant, b.Participant))
-	})
 	s.Phase, s.Reason = Exchanging, e.Reason
 	s.Deadline = e.At.Add(s.Config.Exchanges[s.Exchange].Window.Deadline)
 	effects := []Effect{s.alarm()}
 	for _, t := range again {
-		effects = append(effects, s.offer(t))
+		s.set(t)
+		effects = append(effects, s.OfferOf(t))
 	}
 	return s, effects, nil
 }
@@ -139,12 +131,10 @@ func (s State) notFinite(e NotFinite) (State, []Effect, error) {
 // the site alone, so the same sites would find the same again.
 func (s State) diverges(minimum int) bool {
 	diverged, others := 0, 0
-	for _, t := range s.Tasks {
-		switch {
-		case t.Exchange != s.Exchange:
-		case t.Diverged:
+	for _, t := range s.under().tasks.all() {
+		if t.Diverged {
 			diverged++
-		default:
+		} else {
 			others++
 		}
 	}

@@ -1,7 +1,5 @@
 package round
 
-import "slices"
-
 // aggregated turns the aggregate into a release. Unless the measurement decides
 // whether there is another round, the next one begins at once.
 func (s State) aggregated(e Aggregated) (State, []Effect, error) {
@@ -24,7 +22,8 @@ func (s State) aggregated(e Aggregated) (State, []Effect, error) {
 
 // nextRound begins the round after this one, from a model.
 func (s State) nextRound(model string) State {
-	s.Phase, s.Round, s.Attempt, s.Waited, s.Tasks, s.Reason, s.Model = Selecting, s.Round+1, 0, 0, nil, "", model
+	s.Phase, s.Round, s.Attempt, s.Waited, s.Reason, s.Model = Selecting, s.Round+1, 0, 0, "", model
+	s.clear()
 	return s
 }
 
@@ -47,7 +46,7 @@ func (s State) published(e Published) (State, []Effect, error) {
 	}
 	v := s.Release.Version
 	s.Release = nil
-	s.Published = append(slices.Clone(s.Published), v)
+	s.Published = s.Published.add(v)
 	switch s.Phase {
 	case Publishing:
 		if s.Resume.Final() {

@@ -3,7 +3,6 @@ package round
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -19,27 +18,23 @@ func (s *State) vacate(t Task, at time.Time) {
 	if s.Config.FrozenCohort || s.Exchange > 0 || at.After(s.Deadline.Add(-half)) {
 		return
 	}
-	held := func(other *Task) bool {
-		return other.seat() == t.seat() && (other.Status == Open || other.Status == Accepted)
-	}
-	if slices.ContainsFunc(s.Tasks, held) || slices.Contains(s.Vacant, t.seat()) {
+	held := func(other Task) bool { return other.Status == Open || other.Status == Accepted }
+	if slices.ContainsFunc(s.under().holders(t.seat()), held) || s.vacant.has(t.seat()) {
 		return
 	}
 	target, _ := s.bounds()
-	if s.count(0, Accepted)+s.count(0, Open)+len(s.Vacant) < target {
-		s.Vacant = append(slices.Clone(s.Vacant), t.seat())
+	if s.Count(Accepted)+s.Count(Open)+s.vacant.len() < target {
+		s.vacant = s.vacant.add(t.seat())
 	}
 }
 
 // fill settles the seat of a task whose answer was accepted. A seat counts
 // once: whoever else was asked in its place is let go.
 func (s *State) fill(t Task) []Effect {
-	s.Vacant = slices.DeleteFunc(slices.Clone(s.Vacant), func(seat string) bool { return seat == t.seat() })
+	s.vacant = s.vacant.remove(t.seat())
 	var others []Task
-	for _, task := range s.Tasks {
-		other := *task
-		waits := other.Exchange == t.Exchange && (other.Status == Open || other.Status == Lost)
-		if waits && other.seat() == t.seat() {
+	for _, other := range s.of(t.Exchange).holders(t.seat()) {
+		if other.Status == Open || other.Status == Lost {
 			other.Status, other.Reason = Withdrawn, t.Participant+" has answered in its place"
 			s.set(other)
 			others = append(others, other)
@@ -56,41 +51,38 @@ func (s State) replace(e Replaced) (State, []Effect, error) {
 	if err := s.current(e, e.Round, e.Attempt); err != nil {
 		return s, nil, err
 	}
-	if e.Exchange != s.Exchange || len(s.Vacant) == 0 || s.Vacant[0] != e.Seat {
+	if e.Exchange != s.Exchange || s.vacant.len() == 0 || s.vacant.first() != e.Seat {
 		return s, nil, s.illegal(e, "that seat is not the one to be filled")
 	}
-	if slices.Contains(s.Cohort(), e.Participant) {
+	place, asked := slices.BinarySearch(s.cohort, e.Participant)
+	if asked {
 		return s, nil, s.illegal(e, "the participant was asked before")
 	}
 	before := s
-	s.Vacant = slices.Clone(s.Vacant[1:])
+	s.vacant = s.vacant.remove(e.Seat)
 	if e.Participant == "" {
 		next, effects, err := s.advance(e.At, false)
 		return next, next.refilling(before, effects), err
 	}
-	t := Task{
-		ID:       s.taskID(s.Config.Exchanges[s.Exchange].Name, e.Participant),
-		Exchange: s.Exchange, Participant: e.Participant, Seat: e.Seat, Status: Open,
-	}
-	s.Tasks = append(slices.Clone(s.Tasks), &t)
-	slices.SortFunc(s.Tasks, func(a, b *Task) int {
-		return cmp.Or(cmp.Compare(a.Exchange, b.Exchange), strings.Compare(a.Participant, b.Participant))
-	})
-	return s, s.refilling(before, []Effect{s.offer(t)}), nil
+	s.cohort = slices.Insert(slices.Clone(s.cohort), place, e.Participant)
+	t := s.under().task(s.Exchange, e.Participant)
+	t.Seat = e.Seat
+	s.set(t)
+	return s, s.refilling(before, []Effect{s.OfferOf(t)}), nil
 }
 
 // replacing asks for the first vacant seat to be filled.
 func (s State) replacing() []Effect {
-	if len(s.Vacant) == 0 {
+	if s.vacant.len() == 0 {
 		return nil
 	}
-	return []Effect{Replace{s.Round, s.Attempt, s.Exchange, s.Vacant[0], s.Cohort()}}
+	return []Effect{Replace{s.Round, s.Attempt, s.Exchange, s.vacant.first(), s.cohort}}
 }
 
 // refilling adds to effects what a step from before on has made of the vacant
 // seats: another one is the first to be filled now.
 func (s State) refilling(before State, effects []Effect) []Effect {
-	if len(s.Vacant) == 0 || len(before.Vacant) > 0 && before.Vacant[0] == s.Vacant[0] {
+	if s.vacant.len() == 0 || before.vacant.len() > 0 && before.vacant.first() == s.vacant.first() {
 		return effects
 	}
 	return append(effects, s.replacing()...)

@@ -3,7 +3,9 @@ package round
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -31,12 +33,16 @@ func (p Phase) Final() bool {
 
 // Window says when an exchange is over: when Target answers are accepted, or
 // at the deadline with at least Minimum of them, or as soon as nobody is left
-// to answer. With fewer than Minimum the attempt fails.
+// to answer. With fewer than Minimum the attempt fails. Each answer is a
+// different site's.
 type Window struct {
-	Minimum  int           `json:"minimum"`  // 0: half of the target, rounded up
+	Minimum  int           `json:"minimum"`  // 0: half of the target, rounded up, or Config.Quorum if that is more
 	Target   int           `json:"target"`   // 0: the whole cohort
 	Deadline time.Duration `json:"deadline"` // from the opening of the window
 }
+
+// Quorum is the Config.Quorum of runs that are submitted today.
+const Quorum = 2
 
 // Exchange is one question to the cohort.
 type Exchange struct {
@@ -52,6 +58,10 @@ type Config struct {
 	Fraction float64 `json:"fraction"`
 	// MinSites is how many sites must attend before the first round.
 	MinSites int `json:"min_sites"`
+	// Quorum is how many answers a window without a Minimum needs at least,
+	// where its target is as many; MinSites below it bounds it when a round
+	// begins. 0, in runs from before there was one: half of the target is enough.
+	Quorum int `json:"quorum,omitempty"`
 	// Exchanges of a round, in order. Who answered one is asked the next;
 	// the answers to the last one are aggregated.
 	Exchanges []Exchange `json:"exchanges"`
@@ -82,6 +92,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("fraction: got %g, want more than 0 and at most 1", c.Fraction)
 	case c.MinSites < 1:
 		return fmt.Errorf("min_sites: got %d, want 1 or more", c.MinSites)
+	case c.Quorum < 0:
+		return fmt.Errorf("quorum: got %d, want 0 or more", c.Quorum)
 	case len(c.Exchanges) == 0:
 		return fmt.Errorf("exchanges: there is none")
 	case c.MaxSamples < 1:
@@ -192,56 +204,27 @@ type State struct {
 	Deadline   time.Time
 	Model      string   // digest of the global model that the round starts from
 	Release    *Release // nil: none is on its way
-	Resume     Phase    // that follows Retrying; a final one: the run ends so once Release is out
-	Tasks      []*Task  // of this attempt, sorted by participant within an exchange; none is ever changed
-	Vacant     []string // seats that wait for a replacement, the next first
-	Published  []Version
+	Resume     Phase    // the phase after Retrying; a final one: the run ends so once Release is out
+	Published  History
 	Counts     Counts
 	Reason     string // why the last attempt, or the run, failed or stopped
-}
 
-// Candidate is the published version to hand out: the best by validation
-// accuracy, the earliest of equals, or without a validation set the last.
-// False before anything was published.
-func (s State) Candidate() (Version, bool) {
-	if len(s.Published) == 0 {
-		return Version{}, false
-	}
-	best := s.Published[len(s.Published)-1]
-	if best.Validation == nil {
-		return best, true
-	}
-	for _, v := range slices.Backward(s.Published) {
-		if v.Validation != nil && *v.Validation >= *best.Validation {
-			best = v
-		}
-	}
-	return best, true
+	// What this attempt has asked, by the index of the exchange, and of whom in
+	// the first one, sorted. Other states share all of it.
+	exchanges []asked
+	cohort    []string
+	nonce     string // that ends the ids of its tasks
+	vacant    vacancies
+	absent    absent
 }
 
 // Cohort returns the participants selected for this attempt, replacements among
-// them, sorted.
-func (s State) Cohort() []string {
-	var names []string
-	for _, t := range s.Tasks {
-		if t.Exchange == 0 {
-			names = append(names, t.Participant)
-		}
-	}
-	return slices.Compact(names) // one whose answer was lost was asked again
-}
+// them, sorted. The caller must not change it.
+func (s State) Cohort() []string { return s.cohort }
 
 // Seats is how many answers the cohort can give: a replacement sits in the seat
-// of whom it replaces.
-func (s State) Seats() int {
-	n := 0
-	for _, t := range s.Tasks {
-		if t.Exchange == 0 && t.Seat == "" {
-			n++
-		}
-	}
-	return n
-}
+// of the site that it replaces.
+func (s State) Seats() int { return s.of(0).seats }
 
 // Minimum is how many answers are enough in the exchange that is under way.
 func (s State) Minimum() int {
@@ -249,47 +232,61 @@ func (s State) Minimum() int {
 	return minimum
 }
 
+// Tasks yields the tasks of this attempt, by exchange and participant.
+func (s State) Tasks() iter.Seq[Task] {
+	return func(yield func(Task) bool) {
+		for _, x := range s.exchanges {
+			for _, t := range x.tasks.all() {
+				if !yield(*t) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Task finds a task of this attempt.
 func (s State) Task(id string) (Task, bool) {
-	for _, t := range s.Tasks {
-		if t.ID == id {
+	once, _, _ := strings.Cut(id, "#") // see askAgain
+	for _, x := range s.exchanges {
+		name := strings.TrimSuffix(strings.TrimPrefix(once, x.prefix), x.suffix)
+		if t, ok := x.tasks.get(name); ok && t.ID == id {
 			return *t, true
 		}
 	}
 	return Task{}, false
 }
 
-// answers returns the accepted tasks of exchange x, in the order of Tasks.
-func (s State) answers(x int) []Task { return s.with(x, Accepted) }
-
-func (s State) with(x int, status Status) []Task {
-	var tasks []Task
-	for _, t := range s.Tasks {
-		if t.Exchange == x && t.Status == status {
-			tasks = append(tasks, *t)
-		}
+// TaskOf finds a participant's task in the exchange that is under way, or was the
+// last one of this attempt.
+func (s State) TaskOf(participant string) (Task, bool) {
+	t, ok := s.under().tasks.get(participant)
+	if !ok {
+		return Task{}, false
 	}
-	return tasks
+	return *t, true
 }
 
-// count is how many tasks with returns.
-func (s State) count(x int, status Status) int {
-	n := 0
-	for _, t := range s.Tasks {
-		if t.Exchange == x && t.Status == status {
-			n++
-		}
+// Count is how many tasks of a status the exchange has that is under way, or was
+// the last one of this attempt.
+func (s State) Count(status Status) int { return s.under().count(status) }
+
+// of is what exchange x has asked in this attempt.
+func (s State) of(x int) asked {
+	if x >= len(s.exchanges) {
+		return asked{}
 	}
-	return n
+	return s.exchanges[x]
 }
 
-// set gives the state a task list of its own in which t replaces its older
-// self.
+// under is the exchange under way, or the last one of this attempt.
+func (s State) under() asked { return s.of(s.Exchange) }
+
+// set replaces a task, or adds one, in the exchange that it names.
 func (s *State) set(t Task) {
-	s.Tasks = slices.Clone(s.Tasks)
-	for i := range s.Tasks {
-		if s.Tasks[i].ID == t.ID {
-			s.Tasks[i] = &t
-		}
-	}
+	s.exchanges = slices.Clone(s.exchanges)
+	s.exchanges[t.Exchange] = s.exchanges[t.Exchange].set(t)
 }
+
+// clear forgets what the attempt has asked.
+func (s *State) clear() { s.exchanges, s.cohort, s.nonce, s.vacant = nil, nil, "", vacancies{} }

@@ -39,6 +39,7 @@ var allowed = map[string][]Phase{
 	StopRequested{}.kind():   {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
 	ArtefactLost{}.kind():    {Selecting, Exchanging, Aggregating, Evaluating, Publishing, Retrying},
 	NotFinite{}.kind():       {Selecting, Exchanging, Aggregating, Evaluating, Retrying},
+	Removed{}.kind():         {Completed, Failed, Stopped, Diverged},
 }
 
 // Step gives the state after e and what is to be done then. The state passed
@@ -75,6 +76,8 @@ func Step(s State, e Event) (State, []Effect, error) {
 		return s.artefactLost(e)
 	case NotFinite:
 		return s.notFinite(e)
+	case Removed:
+		return State{}, nil, nil // which awaits another run
 	default:
 		return s, nil, s.illegal(e, "not known")
 	}
@@ -112,45 +115,46 @@ func (s State) open(e CohortSelected) (State, []Effect, error) {
 	if len(cohort) == 0 || len(slices.Compact(slices.Clone(cohort))) != len(cohort) {
 		return s, nil, s.illegal(e, "a cohort is one or more distinct participants")
 	}
-	s.Tasks = nil
+	s.clear()
+	s.cohort, s.nonce = cohort, e.Nonce
 	return s.openExchange(0, cohort, e.At)
 }
 
 func (s State) openExchange(x int, cohort []string, at time.Time) (State, []Effect, error) {
-	s.Phase, s.Exchange, s.Vacant = Exchanging, x, nil
+	s.Phase, s.Exchange, s.vacant = Exchanging, x, vacancies{}
 	exchange := s.Config.Exchanges[x]
 	s.Deadline = at.Add(exchange.Window.Deadline)
-	tasks := slices.Clone(s.Tasks)
+	opened := s.exchange(exchange.Name)
 	for _, name := range cohort {
-		tasks = append(tasks, &Task{ID: s.taskID(exchange.Name, name), Exchange: x, Participant: name, Status: Open})
+		opened = opened.set(opened.task(x, name))
 	}
-	s.Tasks = tasks
+	s.exchanges = append(slices.Clone(s.exchanges), opened)
 	if target, minimum := s.bounds(); len(cohort) < minimum {
 		return s.fail(fmt.Sprintf("a cohort of %d can not give the %d answers that exchange %s needs (target %d)", len(cohort), minimum, exchange.Name, target), at, Selecting)
 	}
 	return s, s.progressing(), nil
 }
 
-func (s State) taskID(exchange, participant string) string {
-	return s.Run + "/" + strconv.Itoa(s.Round) + "." + strconv.Itoa(s.Attempt) + "/" + exchange + "/" + participant
+// exchange is one that has asked nobody yet.
+func (s State) exchange(name string) asked {
+	a := asked{prefix: s.Run + "/" + strconv.Itoa(s.Round) + "." + strconv.Itoa(s.Attempt) + "/" + name + "/"}
+	if s.nonce != "" {
+		a.suffix = "/" + s.nonce
+	}
+	return a
 }
 
 // bounds are the open window's target and minimum, in answers: one a seat.
 func (s State) bounds() (target, minimum int) {
 	w := s.Config.Exchanges[s.Exchange].Window
-	asked := 0
-	for _, t := range s.Tasks {
-		if t.Exchange == s.Exchange && t.Seat == "" {
-			asked++
-		}
-	}
+	seats := s.under().seats
 	target = w.Target
-	if target == 0 || target > asked {
-		target = asked
+	if target == 0 || target > seats {
+		target = seats
 	}
 	minimum = w.Minimum
 	if minimum == 0 {
-		minimum = (target + 1) / 2
+		minimum = max((target+1)/2, min(s.Config.Quorum, target))
 	}
 	return target, minimum
 }
@@ -175,12 +179,14 @@ func (s State) answer(e Answered) (State, []Effect, error) {
 		s.Counts.Rejected++
 	case VerdictLate:
 		s.Counts.Late++
+		return s, []Effect{acknowledge}, nil // a task that awaits an answer still does
 	case VerdictDuplicate:
 		return s, []Effect{acknowledge}, nil
 	}
 	if !awaited {
 		return s, []Effect{acknowledge}, nil
 	}
+	s.missed(t)
 	s.set(t)
 	done := []Effect{acknowledge}
 	if t.Status == Accepted {
@@ -195,18 +201,16 @@ func (s State) answer(e Answered) (State, []Effect, error) {
 }
 
 func (s State) lose(e ParticipantLost) (State, []Effect, error) {
-	before, found := s, false
-	for _, t := range s.with(s.Exchange, Open) {
-		if t.Participant == e.Participant {
-			t.Status, t.Reason, found = Lost, "the participant went away", true
-			s.set(t)
-			s.vacate(t, e.At)
-			s.Counts.Lost++
-		}
-	}
-	if !found {
+	before := s
+	t, ok := s.TaskOf(e.Participant)
+	if !ok || t.Status != Open {
 		return s, nil, s.illegal(e, "no open task is the participant's")
 	}
+	t.Status, t.Reason = Lost, "the participant went away"
+	s.missed(t)
+	s.set(t)
+	s.vacate(t, e.At)
+	s.Counts.Lost++
 	next, effects, err := s.advance(e.At, false)
 	return next, next.refilling(before, effects), err
 }
@@ -229,8 +233,8 @@ func (s State) expire(e DeadlinePassed) (State, []Effect, error) {
 // replacement is, even before it is known.
 func (s State) advance(at time.Time, expired bool) (State, []Effect, error) {
 	target, minimum := s.bounds()
-	accepted := s.count(s.Exchange, Accepted)
-	open := s.count(s.Exchange, Open) + len(s.Vacant)
+	accepted := s.Count(Accepted)
+	open := s.Count(Open) + s.vacant.len()
 	switch {
 	case accepted >= target, accepted >= minimum && (expired || open == 0):
 		return s.closeWindow(at)
@@ -248,7 +252,7 @@ func (s State) advance(at time.Time, expired bool) (State, []Effect, error) {
 // firstReason quotes one participant's reason, so that a failed round says
 // what to look at.
 func (s State) firstReason() string {
-	for _, t := range s.Tasks {
+	for t := range s.Tasks() {
 		if t.Reason != "" {
 			return fmt.Sprintf(" (%s: %s)", t.Participant, t.Reason)
 		}
@@ -257,10 +261,11 @@ func (s State) firstReason() string {
 }
 
 func (s State) closeWindow(at time.Time) (State, []Effect, error) {
+	s.absent = s.absent.of(s.Round, s.Attempt)
 	s, withdrawn := s.withdraw("the window closed")
 	if x := s.Exchange + 1; x < len(s.Config.Exchanges) {
 		var cohort []string
-		for _, t := range s.answers(s.Exchange) {
+		for _, t := range s.under().with(Accepted) {
 			cohort = append(cohort, t.Participant)
 		}
 		next, effects, err := s.openExchange(x, cohort, at)
@@ -272,9 +277,9 @@ func (s State) closeWindow(at time.Time) (State, []Effect, error) {
 
 // withdraw takes back every task that is not answered.
 func (s State) withdraw(reason string) (State, []Effect) {
-	s.Vacant = nil
+	s.vacant = vacancies{}
 	var tasks []Task
-	for _, t := range append(s.with(s.Exchange, Open), s.with(s.Exchange, Lost)...) {
+	for _, t := range append(s.under().with(Open), s.under().with(Lost)...) {
 		t.Status, t.Reason = Withdrawn, reason
 		s.set(t)
 		tasks = append(tasks, t)

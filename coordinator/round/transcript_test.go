@@ -81,13 +81,13 @@ func play(t *testing.T, transcript []byte) []byte {
 func describe(s State) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s round %d attempt %d model %s", s.Phase, s.Round, s.Attempt, s.Model)
-	for _, t := range s.Tasks {
+	for t := range s.Tasks() {
 		fmt.Fprintf(&b, " %s:%s", t.Participant, t.Status)
 		if t.Seat != "" {
 			fmt.Fprintf(&b, "(for %s)", t.Seat)
 		}
 	}
-	for _, seat := range s.Vacant {
+	for _, seat := range waiting(s) {
 		fmt.Fprintf(&b, " %s:vacant", seat)
 	}
 	if r := s.Release; r != nil {

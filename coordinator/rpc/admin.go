@@ -15,56 +15,9 @@ type admin struct {
 	runs     Runs
 	options  Options
 	refusals *refusals
+	anchors  *anchors        // nil without certificates
 	stopping <-chan struct{} // closed when the server is to stop
 	log      *zap.Logger
-}
-
-// ListRuns tells how all runs stand, and who attends.
-func (a *admin) ListRuns(context.Context, *accordv1.ListRunsRequest) (*accordv1.ListRunsResponse, error) {
-	response := &accordv1.ListRunsResponse{Attending: a.runs.Attending()}
-	for _, s := range a.runs.Runs() {
-		response.Runs = append(response.Runs, fromRunStatus(s))
-	}
-	return response, nil
-}
-
-// GetRun tells how one run stands.
-func (a *admin) GetRun(_ context.Context, r *accordv1.GetRunRequest) (*accordv1.GetRunResponse, error) {
-	s, err := a.runs.Status(r.GetName())
-	if err != nil {
-		return nil, err
-	}
-	return &accordv1.GetRunResponse{Run: fromRunStatus(s)}, nil
-}
-
-// WatchRun tells how a run stands until it has ended.
-func (a *admin) WatchRun(r *accordv1.WatchRunRequest, stream accordv1.AdminService_WatchRunServer) error {
-	changes, err := a.runs.Watch(stream.Context(), r.GetName())
-	if err != nil {
-		return err
-	}
-	for {
-		select {
-		case s, ok := <-changes:
-			if !ok {
-				return a.watched(r.GetName())
-			}
-			if err := stream.Send(&accordv1.WatchRunResponse{Run: fromRunStatus(s)}); err != nil {
-				return err
-			}
-		case <-a.stopping:
-			return errStopping
-		}
-	}
-}
-
-// watched tells apart why a watch ended: with the run, or before it.
-func (a *admin) watched(name string) error {
-	s, err := a.runs.Status(name)
-	if err != nil || s.Phase.Final() {
-		return err
-	}
-	return errStopping
 }
 
 // StopRun ends a run where it is.

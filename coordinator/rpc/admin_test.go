@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
@@ -24,14 +26,15 @@ import (
 
 // runs is a coordinator that knows of some runs.
 type runs struct {
-	statuses []coordinator.RunStatus
-	watch    func() <-chan coordinator.RunStatus
-	err      error // of Submit and Stop
+	states  []round.State // in order of submission; each has its index and 1 as number
+	changes chan round.State
+	err     error // of Submit, Stop and Remove
 
 	members   []coordinator.Member
 	submitted coordinator.Definition
 	initial   []byte
 	stopped   string
+	removed   string
 }
 
 func (r *runs) Submit(_ context.Context, d coordinator.Definition, initial io.ReaderAt, size int64) error {
@@ -50,24 +53,51 @@ func (r *runs) Stop(_ context.Context, name, reason string) error {
 	return r.err
 }
 
-func (r *runs) Runs() []coordinator.RunStatus { return r.statuses }
-func (r *runs) Attending() []string           { return []string{"site-01", "site-02"} }
+func (r *runs) Remove(_ context.Context, name, by string, files bool) (bool, error) {
+	r.removed = fmt.Sprintf("%s by %q, files %t", name, by, files)
+	return !files, r.err
+}
+
+func (r *runs) Attending() []string { return []string{"site-01", "site-02"} }
+func (r *runs) Release(context.Context, string, string) (coordinator.Rival, error) {
+	return coordinator.Rival{}, errors.New("unexpected")
+}
+
 func (r *runs) Members() []coordinator.Member { return r.members }
 
-func (r *runs) Status(name string) (coordinator.RunStatus, error) {
-	for _, s := range r.statuses {
-		if s.Name == name {
+func (r *runs) List(before uint64, limit int, active bool) []coordinator.Entry {
+	var page []coordinator.Entry
+	for i, s := range slices.Backward(r.states) {
+		n := uint64(i + 1)
+		if (before == 0 || n < before) && len(page) < limit && (!active || !s.Phase.Final()) {
+			page = append(page, coordinator.Entry{Number: n, State: s})
+		}
+	}
+	return page
+}
+
+func (r *runs) State(name string) (round.State, error) {
+	for _, s := range r.states {
+		if s.Run == name {
 			return s, nil
 		}
 	}
-	return coordinator.RunStatus{}, fmt.Errorf("%s: %w", name, coordinator.ErrNoRun)
+	return round.State{}, fmt.Errorf("%s: %w", name, coordinator.ErrNoRun)
 }
 
-func (r *runs) Watch(_ context.Context, name string) (<-chan coordinator.RunStatus, error) {
-	if _, err := r.Status(name); err != nil {
-		return nil, err
+func (r *runs) Since(ctx context.Context, name string, seq uint64) (round.State, uint64, error) {
+	if _, err := r.State(name); err != nil {
+		return round.State{}, 0, err
 	}
-	return r.watch(), nil
+	select {
+	case s, ok := <-r.changes:
+		if !ok {
+			return round.State{}, 0, coordinator.ErrClosed
+		}
+		return s, seq + 1, nil
+	case <-ctx.Done():
+		return round.State{}, 0, ctx.Err()
+	}
 }
 
 // admin returns a client of the server.
@@ -82,32 +112,53 @@ func (s *server) admin() *rpc.Client {
 }
 
 // standing is a run with every field set.
-func standing(phase round.Phase) coordinator.RunStatus {
+func standing(t *testing.T, phase round.Phase) round.State {
+	t.Helper()
+	s, _, err := round.Step(round.State{}, round.Submitted{Run: "mnist", Model: strings.Repeat("b", 64), Config: round.Config{
+		Rounds: 5, Fraction: 1, MinSites: 1, MaxSamples: 1, Exchanges: []round.Exchange{{Name: "train", Window: round.Window{Deadline: time.Minute}}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []round.Event{
+		round.CohortSelected{Round: 1, Cohort: []string{"site-01", "site-02"}, At: time.Unix(0, 0)},
+		round.Answered{Task: "mnist/1.0/train/site-01", Participant: "site-01", Outcome: round.Valid, Digest: "0a", Samples: 1, At: time.Unix(1, 0)},
+	} {
+		if s, _, err = round.Step(s, e); err != nil {
+			t.Fatal(err)
+		}
+	}
 	accuracy, loss := 0.975, 0.08
-	return coordinator.RunStatus{
-		Name: "mnist", Phase: phase, Round: 2, Rounds: 5, Attempt: 1, Cohort: []string{"site-01", "site-02"}, Accepted: 1,
-		Model:     strings.Repeat("a", 64),
-		Published: []round.Version{{Round: 1, Model: strings.Repeat("a", 64), Accuracy: &accuracy, Loss: &loss}, {Round: 2, Validation: &loss}},
-		Counts:    round.Counts{Accepted: 1, Rejected: 2, Declined: 3, Late: 4, Lost: 5},
-		Reason:    "a reason",
+	s.Phase, s.Round, s.Attempt, s.Reason = phase, 2, 1, "a reason"
+	s.Counts = round.Counts{Accepted: 1, Rejected: 2, Declined: 3, Late: 4, Lost: 5}
+	s.Published = round.HistoryOf(
+		round.Version{Round: 1, Model: strings.Repeat("a", 64), Validation: &accuracy},
+		round.Version{Round: 2, Model: strings.Repeat("c", 64), Accuracy: &accuracy, Loss: &loss, Validation: &loss})
+	return s
+}
+
+// allPhases are those that a run may be in.
+func allPhases() []round.Phase {
+	return []round.Phase{
+		round.Selecting, round.Exchanging, round.Aggregating, round.Evaluating, round.Publishing,
+		round.Retrying, round.Completed, round.Failed, round.Stopped,
 	}
 }
 
 func TestRunsTravelWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runs{}
-		for _, phase := range []round.Phase{
-			round.Selecting, round.Exchanging, round.Aggregating, round.Evaluating, round.Publishing,
-			round.Retrying, round.Completed, round.Failed, round.Stopped, round.Diverged,
-		} {
-			r.statuses = append(r.statuses, standing(phase))
+		var want []coordinator.RunStatus
+		for _, phase := range allPhases() {
+			r.states = append(r.states, standing(t, phase))
+			want = append(want, coordinator.Summary(r.states[len(r.states)-1]))
 		}
 		c := serve(t, &fake{}, r, nil).admin()
-		got, attending, err := c.Runs(t.Context())
+		got, attending, err := c.Runs(t.Context(), 0, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(r.statuses, got); diff != "" {
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("got (+), want (-):\n%s", diff)
 		}
 		if diff := cmp.Diff(r.Attending(), attending); diff != "" {
@@ -117,81 +168,14 @@ func TestRunsTravelWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(r.statuses[0], one); diff != "" {
+		if diff := cmp.Diff(coordinator.Describe(r.states[0]), one); diff != "" {
 			t.Errorf("got (+), want (-):\n%s", diff)
+		}
+		if one.Versions != 2 || len(one.Published) != 2 || one.Candidate.Round != 1 || len(one.Cohort) != 2 || one.Accepted != 1 {
+			t.Errorf("got %+v, want two versions, the first of them to hand out", one)
 		}
 		if _, err := c.Run(t.Context(), "other"); !errors.Is(err, fault.Input) || !strings.Contains(err.Error(), "no run of that name") {
 			t.Errorf("got %v, want no such run, in class fault.Input", err)
-		}
-	})
-}
-
-func TestWatch(t *testing.T) {
-	three := func() <-chan coordinator.RunStatus {
-		c := make(chan coordinator.RunStatus, 3)
-		for n := range 3 {
-			s := standing(round.Exchanging)
-			s.Round = n
-			c <- s
-		}
-		close(c)
-		return c
-	}
-	enough := errors.New("enough")
-	tests := []struct {
-		name  string
-		phase round.Phase // in which the run is when the watch ends
-		each  func(seen int) error
-		seen  int
-		check func(error) bool
-	}{
-		{"to its end", round.Completed, nil, 3, func(err error) bool { return err == nil }},
-		{"until the coordinator ends", round.Exchanging, nil, 3, func(err error) bool { return errors.Is(err, fault.Unavailable) }},
-		{"until the watcher has enough", round.Completed, func(seen int) error {
-			if seen == 2 {
-				return enough
-			}
-			return nil
-		}, 2, func(err error) bool { return errors.Is(err, enough) }},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := &runs{watch: three, statuses: []coordinator.RunStatus{standing(test.phase)}}
-				seen := 0
-				err := serve(t, &fake{}, r, nil).admin().Watch(t.Context(), "mnist", func(s coordinator.RunStatus) error {
-					if s.Round != seen {
-						t.Errorf("got round %d, want %d", s.Round, seen)
-					}
-					seen++
-					if test.each != nil {
-						return test.each(seen)
-					}
-					return nil
-				})
-				if !test.check(err) || seen != test.seen {
-					t.Errorf("got %v after %d states", err, seen)
-				}
-			})
-		})
-	}
-}
-
-func TestWatchEndsWithTheServer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := &runs{
-			watch:    func() <-chan coordinator.RunStatus { return make(chan coordinator.RunStatus) },
-			statuses: []coordinator.RunStatus{standing(round.Exchanging)},
-		}
-		s := serve(t, &fake{}, r, nil)
-		watched := make(chan error, 1)
-		go func() { watched <- s.admin().Watch(t.Context(), "mnist", nil) }()
-		synctest.Wait()
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-		if err := <-watched; !errors.Is(err, fault.Unavailable) {
-			t.Errorf("got %v, want class fault.Unavailable", err)
 		}
 	})
 }
@@ -262,6 +246,23 @@ func TestStop(t *testing.T) {
 	})
 }
 
+func TestRemove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &runs{}
+		c := serve(t, &fake{}, r, nil).admin()
+		for _, files := range []bool{false, true} {
+			kept, err := c.Remove(t.Context(), "mnist", files)
+			if err != nil || kept == files || r.removed != fmt.Sprintf("mnist by %q, files %t", "", files) {
+				t.Errorf("files %t: got %q, kept %t (%v)", files, r.removed, kept, err)
+			}
+		}
+		r.err = fmt.Errorf("mnist: %w", coordinator.ErrNoRun)
+		if _, err := c.Remove(t.Context(), "mnist", false); !errors.Is(err, fault.Input) {
+			t.Errorf("got %v, want class fault.Input", err)
+		}
+	})
+}
+
 func TestListen(t *testing.T) {
 	l, err := rpc.ListenPlain("127.0.0.1:0", true)
 	if err != nil {
@@ -292,7 +293,7 @@ func TestNobodyAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, _, err := c.Runs(t.Context()); !errors.Is(err, fault.Unavailable) {
+	if _, _, err := c.Runs(t.Context(), 0, false); !errors.Is(err, fault.Unavailable) {
 		t.Errorf("got %v, want class fault.Unavailable", err)
 	}
 }

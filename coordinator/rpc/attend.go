@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
@@ -59,26 +61,50 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	go func() { failed <- a.receive(ctx) }()
 	hello, err := a.hello(failed)
 	if err == nil {
-		err = speaksAs(ctx, hello.Name)
+		err = f.mayAttend(ctx, hello)
 	}
 	if err != nil {
 		cancel()
 		return err
 	}
-	a.link = newLink(hello)
+	a.link = newLink(hello, certifiedBy(ctx))
+	if ahead := a.link.trusts(nil).ahead; ahead != nil {
+		wire.LogClock(f.log, "participant", *ahead, zap.String("participant", hello.Name))
+	}
 	a.link.say(f.welcome(hello))
+	detach, err := f.coordinator.Admit(a.link, addressOf(ctx))
+	if err != nil {
+		cancel()
+		return later(err, f.options.Lease)
+	}
 	go func() { failed <- a.send(ctx) }()
 
 	work.Go(func() { a.answer(ctx) })
 	defer work.Wait()
 	defer cancel()
-	detach := f.coordinator.Attach(a.link)
 	defer detach()
+	defer f.anchors.enter(a.link)()
 	a.lease.Reset(f.options.Lease)
 	close(a.admitted)
 	f.log.Debug("participant attends", zap.String("participant", hello.Name), zap.String("version", hello.Version),
 		zap.String("trainer", hello.Capabilities.Trainer))
 	return a.converse(failed)
+}
+
+// mayAttend checks what a hello claims, beside that its process has the place.
+func (f *federation) mayAttend(ctx context.Context, h exchange.Hello) error {
+	if err := speaksAs(ctx, h.Name); err != nil {
+		return err
+	}
+	ours := f.options.Federation
+	if f.options.Security == nil && ours != "" && h.Federation != "" && h.Federation != ours {
+		return later(status.Errorf(codes.FailedPrecondition, "this coordinator serves the federation %s, participant %s is of %s: "+
+			"is this the right address, or should federation in one of the two configurations be another?", ours, h.Name, h.Federation), f.options.Lease)
+	}
+	if !f.arrivals.allow(h.Name) {
+		return status.Errorf(codes.ResourceExhausted, "participant %s has begun to attend too often of late", h.Name)
+	}
+	return nil
 }
 
 // receive hands on the hello, and hears whatever a participant says that was
@@ -140,7 +166,7 @@ func (a *attendance) hello(failed <-chan error) (exchange.Hello, error) {
 
 // converse waits until the attendance ends, and returns why.
 func (a *attendance) converse(failed <-chan error) error {
-	rekeyed := a.handKeys()
+	rekeyed, rerooted := a.handKeys(), a.handRoots(false)
 	for {
 		select {
 		case err := <-failed:
@@ -150,8 +176,10 @@ func (a *attendance) converse(failed <-chan error) error {
 			return err
 		case <-rekeyed:
 			rekeyed = a.handKeys()
+		case <-rerooted:
+			rerooted = a.handRoots(true)
 		case <-a.link.down:
-			return a.link.reason
+			return later(a.link.reason, a.options.Lease)
 		case <-a.lease.C:
 			return errSilent
 		case <-a.stopping:
@@ -177,6 +205,8 @@ func (a *attendance) hear(m *accordv1.AttendRequest) error {
 	case *accordv1.AttendRequest_Farewell:
 		a.log.Info("participant says farewell", zap.String("participant", a.link.Name()), zap.String("reason", bounded(m.Farewell.GetReason())))
 		return io.EOF
+	case *accordv1.AttendRequest_Trust:
+		return a.hearTrust(m.Trust)
 	default:
 		return fault.Inputf("a message of kind %T is not expected here", m)
 	}
@@ -195,6 +225,9 @@ func (a *attendance) answer(ctx context.Context) {
 				return
 			}
 			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: wire.FromReceipt(receipt)}})
+			if receipt.Verdict == exchange.Late {
+				a.coordinator.OfferAgain(a.link.Name(), r.GetTask()) // only now, or the participant would still have an answer to it
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -228,5 +261,9 @@ func (a *attendance) submit(ctx context.Context, r *accordv1.Reply) (exchange.Re
 		why := fault.Inputf("reply to %.80q: %s", r.GetTask(), bounded(err.Error()))
 		return a.coordinator.Misunderstood(ctx, a.link.Name(), r.GetTask(), why)
 	}
+	if len(reply.Reason) <= exchange.MaxReason { // a longer one is refused
+		reply.Reason = quote.Cut(reply.Reason, exchange.MaxReason)
+	}
+	reply.Offer = hex.EncodeToString(r.GetOfferDigest())
 	return a.coordinator.Answer(ctx, a.link.Name(), reply)
 }

@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
-	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/wire"
@@ -95,7 +94,10 @@ func (c *Client) Root() string {
 // be reached.
 func (c *Client) explain(err error) error {
 	err = fromStatus(err)
-	if errors.Is(err, fault.Unavailable) {
+	switch {
+	case errors.Is(err, ErrUntimely):
+		return fmt.Errorf("coordinator %s: %w", c.addr, err)
+	case errors.Is(err, fault.Unavailable):
 		return wire.Away(c.addr, err.Error())
 	}
 	return err
@@ -123,52 +125,4 @@ func (c *Client) Submit(ctx context.Context, run []byte, initial io.Reader) (nam
 	}
 	response, err := stream.CloseAndRecv()
 	return response.GetName(), response.GetNote(), c.explain(err)
-}
-
-// Runs returns how all runs stand, in order of submission, and the names of
-// the participants that attend.
-func (c *Client) Runs(ctx context.Context) (runs []coordinator.RunStatus, attending []string, err error) {
-	response, err := c.admin.ListRuns(ctx, &accordv1.ListRunsRequest{})
-	if err != nil {
-		return nil, nil, c.explain(err)
-	}
-	for _, r := range response.GetRuns() {
-		runs = append(runs, toRunStatus(r))
-	}
-	return runs, response.GetAttending(), nil
-}
-
-// Run returns how one run stands.
-func (c *Client) Run(ctx context.Context, name string) (coordinator.RunStatus, error) {
-	response, err := c.admin.GetRun(ctx, &accordv1.GetRunRequest{Name: name})
-	return toRunStatus(response.GetRun()), c.explain(err)
-}
-
-// Watch calls each with how the run stands now and after each change, until
-// the run has ended or each returns an error, which Watch then returns.
-func (c *Client) Watch(ctx context.Context, name string, each func(coordinator.RunStatus) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the stream when it is left early
-	stream, err := c.admin.WatchRun(ctx, &accordv1.WatchRunRequest{Name: name})
-	if err != nil {
-		return c.explain(err)
-	}
-	for {
-		response, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return c.explain(err)
-		}
-		if err := each(toRunStatus(response.GetRun())); err != nil {
-			return err
-		}
-	}
-}
-
-// Stop ends a run where it is, for the reason given.
-func (c *Client) Stop(ctx context.Context, name, reason string) error {
-	_, err := c.admin.StopRun(ctx, &accordv1.StopRunRequest{Name: name, Reason: reason})
-	return c.explain(err)
 }

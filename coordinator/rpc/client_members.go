@@ -2,12 +2,15 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/accord-fl/accord/coordinator/registry"
+	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/pki"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -40,18 +43,34 @@ func (c *Client) Refusals(ctx context.Context) ([]Refusal, error) {
 	return all, c.explain(err)
 }
 
+// ErrNotRenewed is the class of failures to get a new certificate while the old
+// one still serves.
+var ErrNotRenewed = errors.New("certificate not renewed")
+
 // Renew keeps the caller's credential fresh: the roots to trust, and a new
-// certificate when two thirds of the old one's time are over. Without a
-// credential it does nothing.
+// certificate when two thirds of the old one's time are over, or another root
+// certifies now. That there is none is an error of class ErrNotRenewed; other
+// calls may succeed all the same. Without a credential it does nothing.
 func (c *Client) Renew(ctx context.Context) error {
 	if c.credential == nil {
 		return nil
 	}
-	response, err := c.enrollment.Renew(ctx, &accordv1.RenewRequest{RootsOnly: !c.credential.Due(time.Now())})
+	if err := c.renew(ctx, false); err != nil {
+		return err
+	}
+	if !c.credential.Due(time.Now()) && !c.credential.Supersedes(c.Root()) {
+		return nil
+	}
+	return fault.As(ErrNotRenewed, c.renew(ctx, true))
+}
+
+func (c *Client) renew(ctx context.Context, certificate bool) error {
+	response, err := c.enrollment.Renew(ctx, &accordv1.RenewRequest{RootsOnly: !certificate})
 	if err != nil {
 		return c.explain(err)
 	}
-	if err := c.credential.ReplacePEM(response.GetChain(), response.GetRoots()); err != nil {
+	offer := pki.Offer{Chain: response.GetChain(), Roots: response.GetRoots(), Endorsements: response.GetEndorsements()}
+	if _, err := c.credential.Take(offer); err != nil {
 		return fmt.Errorf("renew the certificate in %s: %w", c.credential.Dir(), err)
 	}
 	return nil

@@ -2,7 +2,8 @@ package rpc
 
 import (
 	"context"
-	"fmt"
+	"crypto/x509"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -12,8 +13,10 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/accord-fl/accord/coordinator/registry"
+	"github.com/accord-fl/accord/coordinator/rpc/intake"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/pki"
+	"github.com/accord-fl/accord/internal/quote"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -22,23 +25,21 @@ type enrollment struct {
 	accordv1.UnimplementedEnrollmentServiceServer
 	security Security
 	tries    *tries
+	renewals *renewals
+	anchors  *anchors
 	log      *zap.Logger
 }
 
 // Enroll redeems a token: the site's key becomes the one that belongs.
 func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*accordv1.EnrollResponse, error) {
-	address := callerOf(ctx).address
-	if e.tries.exhausted(address) {
-		return nil, &registry.Refusal{Reason: registry.TooMany, Text: "too many tries to redeem a token from this address; wait a minute"}
+	// A token that is good always counts, whatever else came from its address. To
+	// look it up costs a hash; the request is read for it alone.
+	site, err := e.security.Registry.Invited(r.GetSecret())
+	if err != nil {
+		return nil, e.tries.failed(callerOf(ctx).address, err)
 	}
 	request, err := pki.ReadRequest(r.GetSigningRequest())
 	if err != nil {
-		e.tries.failed(address)
-		return nil, err
-	}
-	site, err := e.security.Registry.Invited(r.GetSecret())
-	if err != nil {
-		e.tries.failed(address)
 		return nil, err
 	}
 	issuer, err := e.security.Issuer()
@@ -49,32 +50,42 @@ func (e *enrollment) Enroll(ctx context.Context, r *accordv1.EnrollRequest) (*ac
 	if want := (pki.Identity{Federation: issuer.Federation, Role: pki.Participant, Name: site}); request.Identity != want {
 		return nil, fault.Inputf("the token invites %s, the signing request is for %s", want, request.Identity)
 	}
-	until := time.Now().Add(pki.SiteLifetime)
-	if _, err := e.security.Registry.Enroll(ctx, r.GetSecret(), request.KeyHash, until); err != nil {
-		e.tries.failed(address)
-		return nil, err
-	}
-	chain, err := issuer.Certify(request.Identity, request.Key, nil, time.Until(until))
+	chain, err := issuer.Certify(request.Identity, request.Key, nil, pki.SiteLifetime)
 	if err != nil {
 		return nil, err
 	}
+	if _, err := e.security.Registry.Enroll(ctx, r.GetSecret(), request.KeyHash, chain[0].NotAfter); err != nil {
+		return nil, e.tries.failed(callerOf(ctx).address, err)
+	}
 	e.log.Info("site joined", zap.String("participant", site), zap.String("key", request.KeyHash[:16]), zap.String("certificate_until", chain[0].NotAfter.Format(time.RFC3339)))
-	return &accordv1.EnrollResponse{Chain: pki.EncodeCerts(chain), Roots: e.roots()}, nil
+	now := e.anchors.refresh()
+	return &accordv1.EnrollResponse{Chain: pki.EncodeCerts(chain), Roots: now.roots, Endorsements: now.endorsements, Now: timestamppb.Now()}, nil
 }
-
-func (e *enrollment) roots() []byte { return pki.EncodeCerts(e.security.Credential.FreshRoots()) }
 
 // Renew gives the caller a new certificate for the key that it speaks with.
 func (e *enrollment) Renew(ctx context.Context, r *accordv1.RenewRequest) (*accordv1.RenewResponse, error) {
-	response := &accordv1.RenewResponse{Roots: e.roots(), Now: timestamppb.Now()}
+	now := e.anchors.refresh()
+	response := &accordv1.RenewResponse{Roots: now.roots, Endorsements: now.endorsements, Now: timestamppb.Now()}
+	c := callerOf(ctx)
 	if r.GetRootsOnly() {
+		e.anchors.handed(c.identity, now.prints, "")
 		return response, nil
 	}
-	c := callerOf(ctx)
+	chain, err := e.renew(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	e.anchors.handed(c.identity, now.prints, pki.TopOf(chain))
+	e.log.Info("certificate renewed", zap.String("identity", c.identity.String()), zap.String("certificate_until", chain[0].NotAfter.Format(time.RFC3339)))
+	response.Chain = pki.EncodeCerts(chain)
+	return response, nil
+}
+
+// renew signs the caller's key again.
+func (e *enrollment) renew(ctx context.Context, c *caller) ([]*x509.Certificate, error) {
 	if c.identity.Federation == "" {
 		return nil, fault.Inputf("the certificate of %s was signed by its own institution, which renews it", c.identity.Name)
 	}
-	leaf := c.State.PeerCertificates[0]
 	lifetime := pki.SiteLifetime
 	if c.identity.Role == pki.Admin {
 		lifetime = pki.LeafLifetime
@@ -83,18 +94,14 @@ func (e *enrollment) Renew(ctx context.Context, r *accordv1.RenewRequest) (*acco
 	if err != nil {
 		return nil, err
 	}
-	chain, err := issuer.Certify(c.identity, leaf.PublicKey, nil, lifetime)
-	if err != nil {
+	chain, err := issuer.Certify(c.identity, c.State.PeerCertificates[0].PublicKey, nil, lifetime)
+	if err != nil || c.identity.Role != pki.Participant {
+		return chain, err
+	}
+	if err := e.renewals.admit(c.identity.Name, pki.TopOf(chain)); err != nil {
 		return nil, err
 	}
-	if c.identity.Role == pki.Participant {
-		if err := e.security.Registry.Renewed(ctx, c.identity.Name, chain[0].NotAfter); err != nil {
-			return nil, err
-		}
-	}
-	e.log.Info("certificate renewed", zap.String("identity", c.identity.String()), zap.String("certificate_until", chain[0].NotAfter.Format(time.RFC3339)))
-	response.Chain = pki.EncodeCerts(chain)
-	return response, nil
+	return chain, e.security.Registry.Renewed(ctx, c.identity.Name, chain[0].NotAfter)
 }
 
 // Leave ends the caller's access.
@@ -107,8 +114,8 @@ func (e *enrollment) Leave(ctx context.Context, r *accordv1.LeaveRequest) (*acco
 	return &accordv1.LeaveResponse{}, nil
 }
 
-// bounded cuts a text for people that came from outside.
-func bounded(text string) string { return fmt.Sprintf("%.200s", text) }
+// bounded quotes and cuts a text for people that came from outside.
+func bounded(text string) string { return quote.Cut(text, 200) }
 
 // The bounds of tries.
 const (
@@ -117,8 +124,9 @@ const (
 	maxAddresses = 4096
 )
 
-// tries limits how often an address may fail to redeem a token. Success costs
-// nothing: the sites of a cluster may share an address.
+// tries counts how often an address fails to redeem a token. Success costs
+// nothing, and nobody's failures stand in its way: the sites of a cluster may
+// share an address, with others.
 type tries struct {
 	mu        sync.Mutex
 	addresses map[string]*rate.Limiter
@@ -129,25 +137,16 @@ func newTries() *tries {
 	return &tries{addresses: map[string]*rate.Limiter{}, all: rate.NewLimiter(triesSecond, triesBurst)}
 }
 
-// exhausted tells whether an address has failed too often of late.
-func (t *tries) exhausted(address string) bool {
+// failed notes a failure, and returns what to answer: why, or, to an address that
+// has failed too often of late, that alone.
+func (t *tries) failed(address string, why error) error {
+	var refusal *registry.Refusal
+	if !errors.As(why, &refusal) {
+		return why // it is not the caller's
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	limit, known := t.addresses[hostOf(address)]
-	if !known && len(t.addresses) < maxAddresses {
-		return false
-	}
-	if !known {
-		limit = t.all
-	}
-	return limit.Tokens() < 1
-}
-
-// failed notes a failure.
-func (t *tries) failed(address string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	host := hostOf(address)
+	host := intake.Network(hostOf(address))
 	limit, known := t.addresses[host]
 	if !known {
 		t.rest()
@@ -156,7 +155,10 @@ func (t *tries) failed(address string) {
 			t.addresses[host] = limit
 		}
 	}
-	limit.Allow()
+	if limit.Allow() {
+		return why
+	}
+	return &registry.Refusal{Reason: registry.TooMany, Text: "too many tries to redeem a token from this address; wait a minute"}
 }
 
 // rest forgets addresses that have been quiet, once there are many. mu is held.

@@ -3,25 +3,31 @@ package rpc
 import (
 	"context"
 	"errors"
+	"strings"
+	"time"
 
 	"go.uber.org/zap"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/registry"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/wire"
 )
 
 // The ends of an attendance that are nobody's mistake.
 var (
-	errReplaced  = status.Error(codes.Aborted, "another participant attends under this name now")
 	errStopping  = status.Error(codes.Unavailable, "the coordinator is stopping")
 	errSilent    = status.Error(codes.DeadlineExceeded, "the lease ran out: nothing was heard for too long")
 	errDeaf      = status.Error(codes.ResourceExhausted, "too many messages wait to be read")
+	errDisk      = status.Error(codes.Unavailable, "the coordinator's disk is full or fails at present; try again later")
 	errTalkative = status.Error(codes.ResourceExhausted, "too many replies at once")
 )
 
@@ -30,7 +36,34 @@ func toStatus(err error) error {
 	if _, ok := status.FromError(err); ok {
 		return err // also nil
 	}
+	if disk.Passing(err) {
+		return errDisk // the paths of this machine are nobody else's business
+	}
+	var refusal *registry.Refusal
+	if errors.As(err, &refusal) {
+		return wire.Refuse(code(err), err.Error(), reasonOf(refusal.Reason), time.Now())
+	}
 	return status.Error(code(err), err.Error())
+}
+
+// reasonOf is how a reason is spelled on the wire; "" for one that callers'
+// programs need not know.
+func reasonOf(r registry.Reason) wire.Reason {
+	return map[registry.Reason]wire.Reason{
+		registry.NoCertificate: wire.NoCertificate,
+		registry.Foreign:       wire.Foreign,
+		registry.Expired:       wire.Expired,
+		registry.NotYetValid:   wire.NotYetValid,
+		registry.UnknownCaller: wire.Unknown,
+		registry.ReplacedKey:   wire.Replaced,
+		registry.RevokedCaller: wire.Revoked,
+		registry.LeftCaller:    wire.Left,
+		registry.WrongRole:     wire.WrongRole,
+		registry.WrongName:     wire.WrongName,
+		registry.BadToken:      wire.BadToken,
+		registry.TooMany:       wire.TooMany,
+		registry.Malformed:     wire.Malformed,
+	}[r]
 }
 
 func code(err error) codes.Code {
@@ -38,6 +71,10 @@ func code(err error) codes.Code {
 	switch {
 	case errors.As(err, &refusal):
 		return refusalCode(refusal.Reason)
+	case errors.Is(err, coordinator.ErrReplaced):
+		return codes.Aborted
+	case elsewhere(err):
+		return codes.Unavailable
 	case errors.Is(err, context.Canceled):
 		return codes.Canceled
 	case errors.Is(err, context.DeadlineExceeded):
@@ -46,6 +83,8 @@ func code(err error) codes.Code {
 		return codes.NotFound
 	case errors.Is(err, fault.Exists):
 		return codes.AlreadyExists
+	case errors.Is(err, pki.ErrEnded):
+		return codes.Unavailable // until the operators have another, or their clock is right
 	case errors.Is(err, fault.Input):
 		return codes.InvalidArgument
 	case errors.Is(err, fault.Unavailable):
@@ -55,9 +94,34 @@ func code(err error) codes.Code {
 	}
 }
 
+// elsewhere reports whether another process has the place of a participant, or is
+// to have it.
+func elsewhere(err error) bool {
+	var occupied *coordinator.OccupiedError
+	var released *coordinator.ReleasedError
+	return errors.As(err, &occupied) || errors.As(err, &released)
+}
+
+// later adds to an error that only other people's doing ends, when to ask again.
+// One that has no code but is of that kind gets its code.
+func later(err error, after time.Duration) error {
+	s, coded := status.FromError(err)
+	switch {
+	case elsewhere(err):
+		s = status.New(code(err), err.Error())
+	case !coded || s.Code() != codes.FailedPrecondition:
+		return err
+	}
+	detailed, failed := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
+	if failed != nil {
+		return s.Err() // it could not be encoded, and says the same without
+	}
+	return detailed.Err()
+}
+
 func refusalCode(r registry.Reason) codes.Code {
 	switch r {
-	case registry.NoCertificate, registry.Foreign, registry.Expired:
+	case registry.NoCertificate, registry.Foreign, registry.Expired, registry.NotYetValid:
 		return codes.Unauthenticated
 	case registry.TooMany:
 		return codes.ResourceExhausted
@@ -65,6 +129,10 @@ func refusalCode(r registry.Reason) codes.Code {
 		return codes.PermissionDenied
 	}
 }
+
+// ErrUntimely is the class of calls that failed because the coordinator's
+// certificate is out of its time by this machine's clock: it does run.
+var ErrUntimely = errors.New("untimely certificate")
 
 // fromStatus puts an error of a call into the class that decides an exit
 // code, without the words of gRPC.
@@ -76,12 +144,18 @@ func fromStatus(err error) error {
 	plain := errors.New(wire.PlainStatus(s))
 	switch s.Code() {
 	case codes.Unavailable:
+		if wire.Untimely(s) {
+			return fault.As(fault.Unavailable, fault.As(ErrUntimely, plain))
+		}
 		return fault.As(fault.Unavailable, plain)
 	case codes.AlreadyExists:
 		return fault.As(fault.Exists, plain)
 	case codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition, codes.Unauthenticated, codes.PermissionDenied:
 		return fault.As(fault.Input, plain)
 	case codes.Unimplemented:
+		if strings.HasPrefix(s.Message(), noMethod) {
+			return fault.Inputf("the coordinator does not know this command: it is older, upgrade it")
+		}
 		return fault.As(fault.Unavailable, errors.New("no Accord coordinator answers there"))
 	case codes.Canceled:
 		return context.Canceled
@@ -114,16 +188,19 @@ func (b blaming) RecvMsg(m any) error {
 	return err
 }
 
+// noMethod begins what a coordinator answers to a call that it does not know.
+const noMethod = "there is no method"
+
 // unknownMethod answers calls that no service knows.
 func unknownMethod(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(stream)
-	return status.Errorf(codes.Unimplemented, "there is no method %.80q", method)
+	return status.Errorf(codes.Unimplemented, noMethod+" %.80q", method)
 }
 
 func (g guard) mapped(err error, method string) error {
-	err = toStatus(err)
-	if status.Code(err) == codes.Internal {
+	mapped := toStatus(err)
+	if status.Code(mapped) == codes.Internal || errors.Is(err, pki.ErrEnded) || disk.Passing(err) {
 		g.log.Error("call failed", zap.String("method", method), zap.Error(err))
 	}
-	return err
+	return mapped
 }

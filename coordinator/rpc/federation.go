@@ -20,8 +20,10 @@ type federation struct {
 	accordv1.UnimplementedFederationServiceServer
 	coordinator Federation
 	options     Options
-	uploads     *turns          // of large ones
-	downloads   *turns          // the same
+	uploads     *turns   // of large ones
+	downloads   *turns   // the same
+	anchors     *anchors // nil without certificates
+	arrivals    *arrivals
 	stopping    <-chan struct{} // closed when the server is to stop
 	log         *zap.Logger
 }

@@ -33,14 +33,17 @@ func mayCall() map[string][]pki.Role {
 		accordv1.AdminService_SubmitRun_FullMethodName:         admin,
 		accordv1.AdminService_ListRuns_FullMethodName:          admin,
 		accordv1.AdminService_GetRun_FullMethodName:            admin,
+		accordv1.AdminService_ListVersions_FullMethodName:      admin,
 		accordv1.AdminService_WatchRun_FullMethodName:          admin,
 		accordv1.AdminService_StopRun_FullMethodName:           admin,
+		accordv1.AdminService_RemoveRun_FullMethodName:         admin,
 		accordv1.AdminService_Invite_FullMethodName:            admin,
 		accordv1.AdminService_Trust_FullMethodName:             admin,
 		accordv1.AdminService_Revoke_FullMethodName:            admin,
 		accordv1.AdminService_ListRefusals_FullMethodName:      admin,
 		accordv1.AdminService_ListMembers_FullMethodName:       admin,
 		accordv1.AdminService_WatchMembers_FullMethodName:      admin,
+		accordv1.AdminService_ReleaseSite_FullMethodName:       admin,
 	}
 }
 
@@ -52,10 +55,9 @@ type gate struct {
 	may      map[string][]pki.Role
 }
 
-func (g *gate) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
-	if err := g.check(ctx, info.FullMethod); err != nil {
-		return nil, err
-	}
+// unary counts what a handler refuses. gatedServices has asked the gate before
+// the message was read.
+func (g *gate) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
 	resp, err := h(ctx, req)
 	return resp, g.counted(ctx, err)
 }
@@ -65,6 +67,29 @@ func (g *gate) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServer
 		return err
 	}
 	return g.counted(stream.Context(), h(srv, stream))
+}
+
+// gatedServices registers services whose gate decides on a unary call before
+// anything of its message is read. gRPC itself asks its interceptors after that.
+type gatedServices struct {
+	grpc.ServiceRegistrar
+	gate *gate
+}
+
+// RegisterService implements grpc.ServiceRegistrar.
+func (s gatedServices) RegisterService(service *grpc.ServiceDesc, impl any) {
+	gated := *service
+	gated.Methods = slices.Clone(service.Methods)
+	for i, m := range gated.Methods {
+		full := "/" + service.ServiceName + "/" + m.MethodName
+		gated.Methods[i].Handler = func(srv any, ctx context.Context, read func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+			if err := s.gate.check(ctx, full); err != nil {
+				return nil, toStatus(err)
+			}
+			return m.Handler(srv, ctx, read, intercept)
+		}
+	}
+	s.ServiceRegistrar.RegisterService(&gated, impl)
 }
 
 // check returns the *registry.Refusal of a call.
@@ -106,6 +131,14 @@ func callerOf(ctx context.Context) *caller {
 		}
 	}
 	return &caller{refusal: &registry.Refusal{Reason: registry.NoCertificate, Text: "the call came without TLS"}}
+}
+
+// addressOf is where a call comes from.
+func addressOf(ctx context.Context) string {
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+		return p.Addr.String()
+	}
+	return "unknown"
 }
 
 // speaksAs checks a name that a message claims. On a server with certificates

@@ -4,13 +4,12 @@ package rpc
 
 import "golang.org/x/sys/unix"
 
-// maxHandshakes is how many connections may be without a known peer at once: at
-// most half of the files that this process may have open.
-func maxHandshakes() int {
-	const most = 1 << 14
+// maxSilent is how many connections may be without a known peer at once: at most
+// half of the files that this process may have open.
+func maxSilent() int {
 	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 2*most {
-		return most
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 2*mostSilent {
+		return mostSilent
 	}
 	return int(limit.Cur / 2)
 }

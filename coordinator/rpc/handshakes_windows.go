@@ -1,4 +1,4 @@
 package rpc
 
-// maxHandshakes is how many connections may be without a known peer at once.
-func maxHandshakes() int { return 1 << 14 }
+// maxSilent is how many connections may be without a known peer at once.
+func maxSilent() int { return mostSilent }

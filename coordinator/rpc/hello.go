@@ -51,11 +51,18 @@ func (f *federation) welcome(h exchange.Hello) *accordv1.AttendResponse {
 	if f.options.Keyring != nil {
 		features = append(features, exchange.FeatureGossip)
 	}
-	return &accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: &accordv1.Welcome{
+	if f.anchors != nil {
+		features = append(features, exchange.FeatureRoots)
+	}
+	welcome := &accordv1.Welcome{
 		Version:  f.options.Version,
 		Protocol: int32(protocol),
 		Lease:    durationpb.New(f.options.Lease),
 		Features: features,
 		Now:      timestamppb.Now(),
-	}}}
+	}
+	if f.options.Security == nil {
+		welcome.Federation = f.options.Federation
+	}
+	return &accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: welcome}}
 }

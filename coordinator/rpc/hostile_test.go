@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/coordinator/rpc"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -197,6 +198,6 @@ type noRuns struct{ steering }
 // steering is rpc.Runs under a name that none of its methods has.
 type steering interface{ rpc.Runs }
 
-func (noRuns) Status(string) (coordinator.RunStatus, error) {
-	return coordinator.RunStatus{}, coordinator.ErrNoRun
+func (noRuns) State(string) (round.State, error) {
+	return round.State{}, coordinator.ErrNoRun
 }

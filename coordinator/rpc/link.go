@@ -1,10 +1,11 @@
 package rpc
 
 import (
-	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/exchange"
@@ -22,6 +23,9 @@ type link struct {
 	queue     chan *accordv1.AttendResponse
 	pulse     atomic.Pointer[coordinator.Pulse]
 
+	mu    sync.Mutex
+	trust trust
+
 	once   sync.Once
 	reason error
 	down   chan struct{} // closed once reason says why the link hangs up
@@ -29,8 +33,23 @@ type link struct {
 
 var _ coordinator.Link = (*link)(nil)
 
-func newLink(h exchange.Hello) *link {
+// trust is what a participant that attends has said of the roots that it trusts,
+// and what its certificate shows.
+type trust struct {
+	roots     []string       // fingerprints of those that it trusts; nil: not known
+	certified string         // fingerprint of the root above its certificate; "": its own institution's, or none
+	ahead     *time.Duration // its clock of the coordinator's, when it came; nil: not known
+}
+
+// newLink is the link of a participant that has presented itself, and whose
+// certificate, if any, has the root certified above it.
+func newLink(h exchange.Hello, certified string) *link {
 	l := &link{presented: h, queue: make(chan *accordv1.AttendResponse, queueSize), down: make(chan struct{})}
+	l.trust = trust{roots: h.Roots, certified: certified}
+	if !h.Now.IsZero() {
+		ahead := -time.Since(h.Now)
+		l.trust.ahead = &ahead
+	}
 	l.beat(0)
 	return l
 }
@@ -44,13 +63,20 @@ func (l *link) Pulse() coordinator.Pulse { return *l.pulse.Load() }
 // beat notes that the participant was heard, with so many tasks in hand.
 func (l *link) beat(load int) { l.pulse.Store(&coordinator.Pulse{Heard: time.Now().UTC(), Load: load}) }
 
-func (l *link) Offer(t exchange.Task) {
-	payload, err := json.Marshal(t)
-	if err != nil {
-		panic("rpc: a task is always representable in JSON: " + err.Error())
+// trusts returns what the participant trusts, after change, unless that is nil,
+// has noted something of it.
+func (l *link) trusts(change func(*trust)) trust {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if change != nil {
+		change(&l.trust)
 	}
+	return l.trust
+}
+
+func (l *link) Offer(t exchange.Task) {
 	l.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Offer{
-		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: payload},
+		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: t.Document(), Now: timestamppb.Now()},
 	}})
 }
 
@@ -60,7 +86,7 @@ func (l *link) Cancel(task, reason string) {
 	}})
 }
 
-func (l *link) Replaced() { l.hangUp(errReplaced) }
+func (l *link) HangUp(why error) { l.hangUp(why) }
 
 // say queues a message.
 func (l *link) say(m *accordv1.AttendResponse) {

@@ -44,7 +44,7 @@ type fake struct {
 	detached int
 }
 
-func (f *fake) Attach(l coordinator.Link) (detach func()) {
+func (f *fake) Admit(l coordinator.Link, _ string) (detach func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.links = append(f.links, l)
@@ -52,7 +52,7 @@ func (f *fake) Attach(l coordinator.Link) (detach func()) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.detached++
-	}
+	}, nil
 }
 
 func (f *fake) Answer(_ context.Context, participant string, r exchange.Reply) (exchange.Receipt, error) {
@@ -68,6 +68,7 @@ func (f *fake) Misunderstood(_ context.Context, participant, task string, why er
 
 func (f *fake) Awaits(string, string) int64 { return f.limit }
 func (f *fake) Stored(string, string)       {}
+func (f *fake) OfferAgain(string, string)   {}
 func (f *fake) Offered(digest string) bool  { return digest != f.hidden }
 func (f *fake) Spool() *spool.Spool         { return f.blobs }
 

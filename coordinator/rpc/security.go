@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"container/list"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/accord-fl/accord/coordinator/registry"
+	"github.com/accord-fl/accord/coordinator/rpc/intake"
 	"github.com/accord-fl/accord/internal/pki"
 )
 
@@ -27,11 +27,10 @@ type Security struct {
 	Issuer func() (*pki.Authority, error)
 }
 
-// The bounds of connections. What one of them may take is in server.go.
+// The bounds of strangers' connections.
 const (
-	strangerStays  = 30 * time.Second // of a connection that no member has opened: enough to redeem a token
-	maxStrangers   = 1024             // one more closes the oldest
-	maxConnections = 128              // of one member, at once
+	strangerStays = 30 * time.Second // enough to redeem a token
+	maxStrangers  = 256              // one more ends the oldest of the address that has most
 )
 
 // caller is who opened a connection.
@@ -57,108 +56,116 @@ func (c *caller) name() string {
 // gatekeeper makes TLS connections out of plain ones, knows whose they are, and
 // closes those of whom nobody may serve any longer.
 type gatekeeper struct {
-	credentials.TransportCredentials
-	security Security
-	refusals *refusals
-	config   *tls.Config
+	security  Security
+	config    *tls.Config
+	strangers *intake.Crowd
 
-	handshakes chan struct{} // holds one token for each that is under way
-
-	mu        sync.Mutex
-	conns     map[pki.Identity]map[*guarded]struct{}
-	strangers list.List // of *guarded, the oldest first
+	mu      sync.Mutex
+	members map[pki.Identity]*presence
 }
 
-func newGatekeeper(s Security, r *refusals) *gatekeeper {
-	config := s.Credential.ServerTLS()
+// presence is a member's connections, and what they may bring together.
+type presence struct {
+	conns   map[*guarded]struct{}
+	account *intake.Account
+}
+
+func newGatekeeper(s Security) *gatekeeper {
 	return &gatekeeper{
-		TransportCredentials: credentials.NewTLS(config), security: s, refusals: r, config: config,
-		handshakes: make(chan struct{}, maxHandshakes()), conns: map[pki.Identity]map[*guarded]struct{}{},
+		security: s, config: inTurn(s.Credential.ServerTLS()),
+		strangers: intake.NewCrowd(maxStrangers), members: map[pki.Identity]*presence{},
 	}
 }
 
-// ServerHandshake implements credentials.TransportCredentials.
-func (g *gatekeeper) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+// identify makes the handshake, and finds out whose the connection is. It counts
+// those that it refuses.
+func (g *gatekeeper) identify(ctx context.Context, raw net.Conn, l *lobby, p *place) (*guarded, error) {
 	c := &caller{address: raw.RemoteAddr().String()}
-	conn, err := g.handshake(raw)
+	conn, err := g.handshake(ctx, &opening{
+		Conn: raw, left: maxHelloBytes, over: func() {},
+		greeted:  func() { p.change(l.waiting) },
+		answered: func() { p.change(l.answered) },
+	})
 	if err != nil {
-		c.refusal = err
-		g.refusals.count(c.name(), "no TLS 1.3 handshake")
-		return nil, nil, errors.Join(err, raw.Close())
+		l.refusals.count(hostOf(c.address), "no TLS 1.3 handshake")
+		return nil, err
 	}
 	state := conn.ConnectionState()
 	c.TLSInfo = credentials.TLSInfo{State: state, CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}
 	roots := g.security.Credential.Roots()
 	c.identity, c.refusal = g.security.Registry.Identify(state.PeerCertificates, roots)
-	guarded := &guarded{Conn: conn, raw: raw, keeper: g, identity: c.identity, chain: state.PeerCertificates, roots: roots}
+	cut := func(why error) { l.cutOff(c.name(), why) }
 	if c.refusal != nil {
-		g.host(guarded)
-		return guarded, c, nil
+		stranger := guardConn(conn, raw, c, l.ledger.Account(allowanceOf(strangers).limits), cut)
+		stranger.limit = time.AfterFunc(strangerStays, stranger.cut)
+		stranger.leave = g.strangers.Enter(hostOf(c.address), stranger.cut)
+		return stranger, nil
 	}
 	leaf := state.PeerCertificates[0]
 	c.key = pki.KeyOf(leaf)
-	if !g.note(guarded, leaf.NotAfter) {
-		g.refusals.count(c.name(), registry.TooMany)
-		return nil, nil, errors.Join(errors.New("too many connections of "+c.name()), raw.Close())
+	member := g.note(l.ledger, c, func(a *intake.Account) *guarded {
+		m := guardConn(conn, raw, c, a, cut)
+		m.chain, m.roots = state.PeerCertificates, roots
+		m.until = leaf.NotAfter
+		m.limit = time.AfterFunc(m.left(), func() { g.expire(m) })
+		m.leave = func() { g.forget(m) }
+		return m
+	})
+	if member == nil {
+		l.refusals.count(c.name(), registry.TooMany)
+		return nil, errors.New("too many connections of " + c.name())
 	}
-	return guarded, c, nil
+	return member, nil
 }
 
-// handshake makes a TLS connection, unless too many are being made: those who
-// never finish must not take the descriptors that rounds need.
-func (g *gatekeeper) handshake(raw net.Conn) (*tls.Conn, error) {
-	select {
-	case g.handshakes <- struct{}{}:
-		defer func() { <-g.handshakes }()
-	default:
-		return nil, errors.New("too many handshakes at once")
-	}
-	conn := tls.Server(raw, g.config)
-	return conn, conn.HandshakeContext(context.Background()) // gRPC has set a deadline
-}
-
-// Clone implements credentials.TransportCredentials; a server never asks.
-func (g *gatekeeper) Clone() credentials.TransportCredentials { return g }
-
-// host lets a stranger stay for a while; the oldest makes room.
-func (g *gatekeeper) host(conn *guarded) {
-	conn.limit = time.AfterFunc(strangerStays, conn.cut)
+// note keeps a member's connection, which admit makes; nil when it has too many.
+func (g *gatekeeper) note(l *intake.Ledger, c *caller, admit func(*intake.Account) *guarded) *guarded {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	conn.place = g.strangers.PushBack(conn)
-	if g.strangers.Len() > maxStrangers {
-		oldest := g.strangers.Front()
-		g.strangers.Remove(oldest)
-		oldest.Value.(*guarded).cut()
+	allowance := allowanceOf(kindOf(c))
+	p := g.members[c.identity]
+	if p == nil {
+		p = &presence{conns: map[*guarded]struct{}{}, account: l.Account(allowance.limits)}
+		g.members[c.identity] = p
 	}
+	if len(p.conns) >= allowance.connections {
+		return nil
+	}
+	conn := admit(p.account)
+	p.conns[conn] = struct{}{}
+	return conn
 }
 
-// note keeps a member's connection until its certificate ends, or tells that it
-// has too many.
-func (g *gatekeeper) note(conn *guarded, until time.Time) bool {
+// lookAgain bounds how long a connection goes by what a clock said that may have
+// been wrong.
+const lookAgain = time.Hour
+
+// left is how long the connection may stay before its certificate is looked at
+// again.
+func (c *guarded) left() time.Duration { return min(time.Until(c.until), lookAgain) }
+
+// expire ends a member's connection if its certificate has ended.
+func (g *gatekeeper) expire(conn *guarded) {
+	if !time.Now().Before(conn.until) {
+		conn.cut()
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.conns[conn.identity]) >= maxConnections {
-		return false
+	if p := g.members[conn.caller.identity]; p != nil {
+		if _, here := p.conns[conn]; here {
+			conn.limit.Reset(conn.left())
+		}
 	}
-	if g.conns[conn.identity] == nil {
-		g.conns[conn.identity] = map[*guarded]struct{}{}
-	}
-	g.conns[conn.identity][conn] = struct{}{}
-	conn.limit = time.AfterFunc(time.Until(until), conn.cut)
-	return true
 }
 
 func (g *gatekeeper) forget(conn *guarded) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if conn.place != nil {
-		g.strangers.Remove(conn.place) // does nothing when it has made room
-		return
-	}
-	delete(g.conns[conn.identity], conn)
-	if len(g.conns[conn.identity]) == 0 {
-		delete(g.conns, conn.identity)
+	p := g.members[conn.caller.identity]
+	delete(p.conns, conn)
+	if len(p.conns) == 0 {
+		delete(g.members, conn.caller.identity)
 	}
 }
 
@@ -166,11 +173,11 @@ func (g *gatekeeper) forget(conn *guarded) {
 func (g *gatekeeper) expel(role pki.Role, name string) {
 	g.mu.Lock()
 	var ending []*guarded
-	for id, conns := range g.conns {
+	for id, p := range g.members {
 		if id.Role != role || id.Name != name {
 			continue
 		}
-		for conn := range conns {
+		for conn := range p.conns {
 			ending = append(ending, conn)
 		}
 	}
@@ -202,8 +209,8 @@ func (g *gatekeeper) watch(ctx context.Context) {
 func (g *gatekeeper) judge(roots []*x509.Certificate) {
 	g.mu.Lock()
 	var judged []*guarded
-	for _, conns := range g.conns {
-		for conn := range conns {
+	for _, p := range g.members {
+		for conn := range p.conns {
 			if !slices.Equal(conn.roots, roots) {
 				judged = append(judged, conn)
 			}
@@ -211,32 +218,9 @@ func (g *gatekeeper) judge(roots []*x509.Certificate) {
 	}
 	g.mu.Unlock()
 	for _, conn := range judged {
-		if id, err := g.security.Registry.Identify(conn.chain, roots); err != nil || id != conn.identity {
+		if id, err := g.security.Registry.Identify(conn.chain, roots); err != nil || id != conn.caller.identity {
 			conn.cut()
 		}
 		conn.roots = roots
 	}
-}
-
-// guarded is a connection that the gatekeeper knows of until it is closed.
-type guarded struct {
-	net.Conn // TLS
-	raw      net.Conn
-	keeper   *gatekeeper
-	identity pki.Identity
-	chain    []*x509.Certificate // that the peer presented,
-	roots    []*x509.Certificate // and by which it was judged; watch's, once it is noted
-	limit    *time.Timer         // ends it
-	place    *list.Element       // of a stranger
-}
-
-// cut ends the connection at once. A farewell in TLS would wait for a peer that
-// does not read.
-func (c *guarded) cut() { _ = c.raw.Close() } // gRPC finds it closed, and closes the rest
-
-// Close implements net.Conn.
-func (c *guarded) Close() error {
-	c.limit.Stop()
-	c.keeper.forget(c)
-	return c.Conn.Close()
 }

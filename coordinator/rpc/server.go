@@ -11,9 +11,10 @@ import (
 
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/keepalive"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/coordinator/round"
+	"github.com/accord-fl/accord/coordinator/rpc/intake"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
@@ -24,10 +25,15 @@ import (
 // Federation is the coordinator as participants meet it. Its methods are
 // called concurrently.
 type Federation interface {
-	Attach(coordinator.Link) (detach func())
+	// Admit makes a link from an address one that attends; a participant whose
+	// place another process has is refused.
+	Admit(l coordinator.Link, from string) (detach func(), err error)
 	Answer(ctx context.Context, participant string, r exchange.Reply) (exchange.Receipt, error)
 	// Misunderstood is Answer for a reply that could not be read.
 	Misunderstood(ctx context.Context, participant, task string, why error) (exchange.Receipt, error)
+	// OfferAgain offers a task to its participant once more, if it is still
+	// open: for after a receipt that leaves it so.
+	OfferAgain(participant, task string)
 	// Awaits is how many bytes an artefact of the participant's answer to the
 	// task may have; 0 when none is awaited.
 	Awaits(participant, task string) int64
@@ -46,11 +52,19 @@ type Federation interface {
 type Runs interface {
 	Submit(ctx context.Context, d coordinator.Definition, initial io.ReaderAt, bytes int64) error
 	Stop(ctx context.Context, name, reason string) error
-	Runs() []coordinator.RunStatus
-	Status(name string) (coordinator.RunStatus, error)
-	Watch(ctx context.Context, name string) (<-chan coordinator.RunStatus, error)
+	// Remove removes a run that has ended, for the caller named by; kept reports
+	// whether its results are still there.
+	Remove(ctx context.Context, name, by string, files bool) (kept bool, err error)
+	// List returns at most limit runs that were submitted before the one of a
+	// number, or with 0 of all, the newest first.
+	List(before uint64, limit int, active bool) []coordinator.Entry
+	State(name string) (round.State, error)
+	// Since waits until the run's last change is another than seq.
+	Since(ctx context.Context, name string, seq uint64) (_ round.State, last uint64, err error)
 	Attending() []string
 	Members() []coordinator.Member // sorted by role and name
+	// Release gives the place of a participant away from the process that has it.
+	Release(ctx context.Context, name, by string) (coordinator.Rival, error)
 }
 
 var (
@@ -73,6 +87,9 @@ type Options struct {
 	// Security is what certificates are checked with; nil: none are, which
 	// Listen allows on loopback addresses only.
 	Security *Security
+	// Federation is the name of a federation without certificates; a participant
+	// that names another is refused. "": it has none.
+	Federation string
 	// Keyring holds the keys that participants who gossip get; nil: none.
 	Keyring Keyring
 	// Scratch is the folder in which a submission's model lies until the run
@@ -97,13 +114,6 @@ func (o Options) Validate() error {
 	}
 	return nil
 }
-
-// What one connection may take of the server. A participant has one Attend
-// stream and few transfers at a time.
-const (
-	maxStreams = 32       // at once
-	maxHeaders = 16 << 10 // bytes of a call's headers
-)
 
 // helloWithin is how long an Attend stream may last without a hello, at most;
 // a shorter lease counts, too.
@@ -135,71 +145,106 @@ func Serve(ctx context.Context, l net.Listener, f Federation, r Runs, o Options,
 	if err := o.Validate(); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	log = log.Named("rpc")
-	refused := newRefusals()
-	complaints := newComplaints(refused, o.Security != nil, log)
-	var keeper *gatekeeper
-	if o.Security != nil {
-		keeper = newGatekeeper(*o.Security, refused)
-		o.Security.Registry.OnEnd(keeper.expel)
-	}
-	server := grpc.NewServer(append(append(o.interceptors(keeper, refused, log), wire.Flow()...),
-		grpc.MaxRecvMsgSize(wire.MaxMessage),
-		// TLS has a buffer of its own; thousands of connections are mostly idle.
-		grpc.ReadBufferSize(0),
-		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.MaxHeaderListSize(maxHeaders),
-		grpc.StatsHandler(complaints),
-		grpc.UnknownServiceHandler(unknownMethod),
-		grpc.ConnectionTimeout(10*time.Second),
-		// Whoever renews a lease is never asked; this ends what else hangs.
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
-		// Half of what participants ask after, for pings that arrive unevenly.
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-	)...)
-	accordv1.RegisterFederationServiceServer(server, &federation{
-		coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), stopping: ctx.Done(), log: log,
-	})
-	accordv1.RegisterAdminServiceServer(server, &admin{runs: r, options: o, refusals: refused, stopping: ctx.Done(), log: log})
-	if o.Security != nil {
-		accordv1.RegisterEnrollmentServiceServer(server, &enrollment{security: *o.Security, tries: newTries(), log: log})
-	}
-
+	s := newServers(ctx, l, f, r, o, log.Named("rpc"))
 	counting, counted := context.WithCancel(context.WithoutCancel(ctx))
 	var reports sync.WaitGroup
-	reports.Go(func() { complaints.run(counting) })
-	if keeper != nil {
-		reports.Go(func() { keeper.watch(counting) })
+	reports.Go(func() { s.lobby.complaints.run(counting) })
+	reports.Go(func() { s.lobby.ledger.Run(counting) })
+	if s.lobby.keeper != nil {
+		reports.Go(func() { s.lobby.keeper.watch(counting) })
+		reports.Go(func() { s.anchors.watch(counting) })
 	}
 	defer reports.Wait()
 	defer counted()
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-	}
-	limit := time.AfterFunc(o.StopWithin, server.Stop)
-	defer limit.Stop()
-	server.GracefulStop()
-	if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // stopped before it had begun
-		return err
-	}
-	return nil
+	return s.serve(ctx, o.StopWithin)
 }
 
-// interceptors is what every call passes: with certificates keeper and gate, and
-// always what maps errors.
-func (o Options) interceptors(keeper *gatekeeper, refused *refusals, log *zap.Logger) []grpc.ServerOption {
+// servers are one for each kind of callers, behind one lobby.
+type servers struct {
+	lobby   *lobby
+	anchors *anchors
+	each    map[kind]*grpc.Server
+}
+
+func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Options, log *zap.Logger) *servers {
+	refused := newRefusals()
+	anchors := newAnchors(o.Security, log)
+	s := &servers{each: map[kind]*grpc.Server{}, anchors: anchors, lobby: &lobby{
+		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(maxSilent()),
+		waiting: intake.NewQueue(maxWaiting), answered: intake.NewCrowd(maxAnswered),
+		refusals: refused, complaints: newComplaints(refused, o.Security != nil, log),
+	}}
+	kinds := []kind{everybody}
+	if o.Security != nil {
+		kinds = []kind{strangers, sites, admins}
+		s.lobby.keeper = newGatekeeper(*o.Security)
+		o.Security.Registry.OnEnd(s.lobby.keeper.expel)
+	}
+	services := services{
+		federation: &federation{
+			coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), arrivals: newArrivals(), anchors: anchors, stopping: ctx.Done(), log: log,
+		},
+		admin: &admin{runs: r, options: o, refusals: refused, anchors: anchors, stopping: ctx.Done(), log: log},
+	}
+	if o.Security != nil {
+		services.enrollment = &enrollment{security: *o.Security, tries: newTries(), renewals: newRenewals(), anchors: anchors, log: log}
+	}
+	for _, k := range kinds {
+		s.each[k], s.lobby.halls[k] = services.server(k, s.lobby, o.Security, log), newHall(l.Addr())
+	}
+	return s
+}
+
+// services are what all servers offer; the gate says to whom.
+type services struct {
+	federation *federation
+	admin      *admin
+	enrollment *enrollment // nil without certificates
+}
+
+// server makes the one for callers of a kind.
+func (s services) server(k kind, l *lobby, security *Security, log *zap.Logger) *grpc.Server {
 	guard := guard{log: log}
-	if keeper == nil {
-		return []grpc.ServerOption{grpc.ChainUnaryInterceptor(guard.unary), grpc.ChainStreamInterceptor(guard.stream)}
+	unary, stream := []grpc.UnaryServerInterceptor{guard.unary}, []grpc.StreamServerInterceptor{guard.stream}
+	options := append(k.options(), grpc.StatsHandler(l.complaints), grpc.UnknownServiceHandler(unknownMethod))
+	if security == nil {
+		server := grpc.NewServer(append(options, grpc.ChainUnaryInterceptor(unary...), grpc.ChainStreamInterceptor(stream...))...)
+		s.register(server)
+		return server
 	}
-	gate := &gate{registry: o.Security.Registry, refusals: refused, may: mayCall()}
-	return []grpc.ServerOption{
-		grpc.Creds(keeper),
-		grpc.ChainUnaryInterceptor(guard.unary, gate.unary),
-		grpc.ChainStreamInterceptor(guard.stream, gate.stream),
+	gate := &gate{registry: security.Registry, refusals: l.refusals, may: mayCall()}
+	server := grpc.NewServer(append(options, grpc.Creds(newIntroduced()),
+		grpc.ChainUnaryInterceptor(append(unary, gate.unary)...), grpc.ChainStreamInterceptor(append(stream, gate.stream)...))...)
+	s.register(gatedServices{server, gate})
+	return server
+}
+
+func (s services) register(server grpc.ServiceRegistrar) {
+	accordv1.RegisterFederationServiceServer(server, s.federation)
+	accordv1.RegisterAdminServiceServer(server, s.admin)
+	if s.enrollment != nil {
+		accordv1.RegisterEnrollmentServiceServer(server, s.enrollment)
 	}
+}
+
+// serve lets callers in until ctx ends, and has the servers stop then.
+func (s *servers) serve(ctx context.Context, stopWithin time.Duration) error {
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	var servers sync.WaitGroup
+	for k, server := range s.each {
+		servers.Go(func() { _ = server.Serve(s.lobby.halls[k]) }) // which ends when it is stopped
+	}
+	err := s.lobby.run(serving)
+	limit := time.AfterFunc(stopWithin, func() {
+		for _, server := range s.each {
+			server.Stop()
+		}
+	})
+	defer limit.Stop()
+	for _, server := range s.each {
+		servers.Go(server.GracefulStop)
+	}
+	servers.Wait()
+	return err
 }

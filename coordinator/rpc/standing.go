@@ -7,6 +7,23 @@ import (
 	"github.com/accord-fl/accord/coordinator/registry"
 )
 
+// trusting adds what the site says of its clock and of the roots that it trusts,
+// while it attends.
+func (a *admin) trusting(m *coordinator.Member) {
+	if m.Role != coordinator.RoleParticipant || m.State != coordinator.Attending {
+		return
+	}
+	t, ok := a.anchors.trustOf(m.Name)
+	if !ok {
+		return
+	}
+	m.Roots, m.Certified = t.roots, t.certified
+	if t.ahead != nil {
+		seconds := t.ahead.Seconds()
+		m.ClockSeconds = &seconds
+	}
+}
+
 // members are those that the coordinator has seen, and the sites that belong to
 // the federation or did, as the registry has them.
 func (a *admin) members() []coordinator.Member {
@@ -29,6 +46,10 @@ func (a *admin) members() []coordinator.Member {
 		if state := standing(s, time.Now()); state != "" && members[i].State != coordinator.Attending {
 			members[i].State, members[i].Since = state, s.Since
 		}
+	}
+	a.anchors.refresh() // whoever asks after a change is told of it
+	for i := range members {
+		a.trusting(&members[i])
 	}
 	coordinator.SortMembers(members)
 	return members

@@ -39,14 +39,38 @@ func fromRunStatus(s coordinator.RunStatus) *accordv1.Run {
 			Late:     int32(s.Counts.Late),
 			Lost:     int32(s.Counts.Lost),
 		},
-		Reason: s.Reason,
+		Reason:    s.Reason,
+		Published: fromVersions(s.Published),
+		Versions:  int32(s.Versions),
 	}
-	for _, v := range s.Published {
-		r.Published = append(r.Published, &accordv1.Version{
-			Round: int32(v.Round), Model: v.Model, Accuracy: v.Accuracy, Loss: v.Loss, Validation: v.Validation,
-		})
+	if n := len(s.Published); s.Candidate != nil && (n == 0 || *s.Candidate != s.Published[n-1]) {
+		r.Candidate = fromVersion(*s.Candidate)
 	}
 	return r
+}
+
+func fromVersion(v round.Version) *accordv1.Version {
+	return &accordv1.Version{Round: int32(v.Round), Model: v.Model, Accuracy: v.Accuracy, Loss: v.Loss, Validation: v.Validation}
+}
+
+func fromVersions(versions []round.Version) []*accordv1.Version {
+	var all []*accordv1.Version
+	for _, v := range versions {
+		all = append(all, fromVersion(v))
+	}
+	return all
+}
+
+func toVersion(v *accordv1.Version) round.Version {
+	return round.Version{Round: int(v.GetRound()), Model: v.GetModel(), Accuracy: v.Accuracy, Loss: v.Loss, Validation: v.Validation}
+}
+
+func toVersions(versions []*accordv1.Version) []round.Version {
+	var all []round.Version
+	for _, v := range versions {
+		all = append(all, toVersion(v))
+	}
+	return all
 }
 
 func toRunStatus(r *accordv1.Run) coordinator.RunStatus {
@@ -66,12 +90,20 @@ func toRunStatus(r *accordv1.Run) coordinator.RunStatus {
 			Late:     int(r.GetCounts().GetLate()),
 			Lost:     int(r.GetCounts().GetLost()),
 		},
-		Reason: r.GetReason(),
+		Reason:    r.GetReason(),
+		Published: toVersions(r.GetPublished()),
+		Versions:  int(r.GetVersions()),
 	}
-	for _, v := range r.GetPublished() {
-		s.Published = append(s.Published, round.Version{
-			Round: int(v.GetRound()), Model: v.GetModel(), Accuracy: v.Accuracy, Loss: v.Loss, Validation: v.Validation,
-		})
+	if best := r.GetCandidate(); best != nil {
+		candidate := toVersion(best)
+		s.Candidate = &candidate
+	} else if n := len(s.Published); n > 0 {
+		s.Candidate = &s.Published[n-1]
+	}
+	if s.Versions == 0 && len(s.Published) > 0 { // a coordinator that sends all of them, and no more
+		s.Versions = len(s.Published)
+		candidate, _ := round.State{Published: round.HistoryOf(s.Published...)}.Candidate()
+		s.Candidate = &candidate
 	}
 	return s
 }

@@ -5,12 +5,9 @@ package atomicfile
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/accord-fl/accord/internal/disk"
 )
@@ -78,27 +75,6 @@ func bytesOf(data []byte) func(io.Writer) error {
 	}
 }
 
-func (f Files) replace(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
-	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+strconv.FormatUint(rand.Uint64(), 36)+".tmp")
-	file, err := f.disk.OpenFile(temporary, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write %s: %w", path, err)
-			_ = file.Close() // a second Close after success never runs; after failure its error adds nothing
-			_ = f.disk.Remove(temporary)
-		}
-	}()
-	if err := write(file); err != nil {
-		return err
-	}
-	if err := errors.Join(file.Chmod(mode), file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	if err := f.disk.Rename(temporary, path); err != nil {
-		return err
-	}
-	return f.disk.SyncDir(filepath.Dir(path))
+func (f Files) replace(path string, mode os.FileMode, write func(io.Writer) error) error {
+	return f.WriteTogether(Replacement{Path: path, Mode: mode, Write: write})
 }

@@ -49,8 +49,11 @@ func (l Local) Validate() error {
 // check notes what is wrong with the section that prefix leads to.
 func (l Local) check(c *checker, prefix string) {
 	c.require(l.Epochs >= 1, prefix+"epochs", "want 1 or more, got %d", l.Epochs)
+	c.atMost(l.Epochs, train.MaxEpochs, prefix+"epochs")
 	c.require(l.Batch >= 0, prefix+"batch", "want 1 or more, or 0 for the whole shard, got %d", l.Batch)
+	c.atMost(l.Batch, train.MaxBatch, prefix+"batch")
 	c.require(l.Steps >= 0, prefix+"steps", "want 1 or more, or 0 for no limit, got %d", l.Steps)
+	c.atMost(l.Steps, train.MaxSteps, prefix+"steps")
 	c.require(l.Optimizer == optim.SGD || l.Optimizer == optim.Adam, prefix+"optimizer",
 		"%q is not known; want %s or %s", l.Optimizer, optim.SGD, optim.Adam)
 	c.positive(l.LR, prefix+"lr")

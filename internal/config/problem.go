@@ -1,10 +1,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // Problem is one thing that is wrong with a configuration.
@@ -36,16 +38,20 @@ func (p Problem) String() string {
 // problem, in the order of the file. It is of class fault.Input.
 type Problems []Problem
 
-func (p Problems) Error() string {
-	var lines []string
+func (p Problems) Error() string { return errors.Join(p.Unwrap()...).Error() }
+
+// Unwrap returns an error for each line of the message, which quotes what a
+// configuration holds.
+func (p Problems) Unwrap() []error {
+	var lines []error
 	for i, problem := range p {
 		if i == maxShown {
-			lines = append(lines, fmt.Sprintf("and %d more", len(p)-i))
+			lines = append(lines, fmt.Errorf("and %d more", len(p)-i))
 			break
 		}
-		lines = append(lines, problem.String())
+		lines = append(lines, errors.New(quote.Text(problem.String())))
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 // Is puts the error into class fault.Input.

@@ -37,10 +37,10 @@ type Run struct {
 }
 
 // Window bounds how long a round waits for updates: it closes when all
-// selected sites have answered, or at the deadline if at least Minimum have;
-// with fewer the round is tried again.
+// selected sites have answered, or at the deadline, if at least Minimum of them
+// have given an update; with fewer the round is tried again.
 type Window struct {
-	Minimum  int           `yaml:"minimum,omitempty"` // 0: half of the selected sites, rounded up
+	Minimum  int           `yaml:"minimum,omitempty"` // 0: two, or half of the selected sites if that is more; one of one
 	Deadline time.Duration `yaml:"deadline"`
 }
 
@@ -139,6 +139,7 @@ func (r Run) Validate() error {
 		"opaque needs an initial model in init, whose tensors are the run's")
 	c.require(r.Dataset == "" || exchange.ValidName(r.Dataset), "dataset", "%q can not name a site's data set: %s", r.Dataset, nameRule)
 	c.require(r.Rounds >= 1, "rounds", "want 1 or more, got %d", r.Rounds)
+	c.atMost(r.Rounds, exchange.MaxRounds, "rounds")
 	c.require(r.Fraction > 0 && r.Fraction <= 1, "fraction", "want a share above 0 and at most 1, got %v", r.Fraction)
 	c.require(r.MinSites >= 1, "min_sites", "want 1 or more, got %d", r.MinSites)
 	c.require(r.StopAt >= 0 && r.StopAt <= 1, "stop_at", "want an accuracy above 0 and at most 1 (0.99 is 99 %%), got %v", r.StopAt)
@@ -147,7 +148,7 @@ func (r Run) Validate() error {
 	c.require(r.Weighting == WeightSamples || r.Weighting == WeightUniform, "weighting",
 		"%q is not known; want %s or %s", r.Weighting, WeightSamples, WeightUniform)
 	c.require(r.MaxSamples >= 1, "max_samples", "want 1 or more, got %d", r.MaxSamples)
-	c.require(r.Window.Minimum >= 0, "window.minimum", "want 1 or more, or 0 for half of the selected sites, got %d", r.Window.Minimum)
+	c.require(r.Window.Minimum >= 0, "window.minimum", "want 1 or more, or 0 for two, or half of the selected sites if that is more, got %d", r.Window.Minimum)
 	c.require(r.Window.Deadline > 0, "window.deadline", "want a time above 0, got %v", r.Window.Deadline)
 	c.require(r.Retries >= 0, "retries", "want 0 or more, got %d", r.Retries)
 	r.Local.check(&c, "local.")
@@ -157,6 +158,11 @@ func (r Run) Validate() error {
 
 // nameRule says what exchange.ValidName wants.
 const nameRule = "letters, digits, '.', '_' and '-', starting with a letter or digit, at most 64"
+
+// atMost notes a problem when v is above limit, which sites refuse.
+func (c *checker) atMost(v, limit int, path string) {
+	c.require(v <= limit, path, "want at most %d, got %d", limit, v)
+}
 
 // positive notes a problem unless v is a finite number above 0.
 func (c *checker) positive(v float64, path string) {

@@ -3,6 +3,7 @@ package disk_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -44,6 +45,43 @@ func TestAnyStepOfReplacingAFileMayFail(t *testing.T) {
 		}
 		if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
 			t.Errorf("step %d: %d files in the folder, error %v, want 1", step, len(left), err)
+		}
+	}
+}
+
+// Of files that are replaced together the last is new only when all are.
+func TestAnyStepOfReplacingFilesTogetherMayFail(t *testing.T) {
+	write := func(d disk.Disk, dir, text string) error {
+		put := func(w io.Writer) error {
+			_, err := io.WriteString(w, text)
+			return err
+		}
+		return atomicfile.On(d).WriteTogether(
+			atomicfile.Replacement{Path: filepath.Join(dir, "model"), Write: put},
+			atomicfile.Replacement{Path: filepath.Join(dir, "card"), Write: put})
+	}
+	steps := 9 // open, write and fsync of each, two renames, fsync of the folder
+	for step := 1; step <= steps+1; step++ {
+		dir := t.TempDir()
+		if err := write(disk.OS(), dir, "old"); err != nil {
+			t.Fatal(err)
+		}
+		faulty := disktest.New()
+		faulty.Fail(step, 1)
+		err := write(faulty, dir, "new")
+		if failed := step <= steps; errors.Is(err, syscall.ENOSPC) != failed {
+			t.Errorf("step %d of %d: got error %v", step, steps, err)
+		}
+		model, modelErr := os.ReadFile(filepath.Join(dir, "model"))
+		card, cardErr := os.ReadFile(filepath.Join(dir, "card"))
+		if err := errors.Join(modelErr, cardErr); err != nil {
+			t.Fatal(err)
+		}
+		if string(card) == "new" && string(model) != "new" || err == nil && string(card) != "new" {
+			t.Errorf("step %d: model %q, card %q, error %v", step, model, card, err)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
+			t.Errorf("step %d: %d files in the folder, error %v, want 2", step, len(left), err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
@@ -85,6 +86,9 @@ func decode(address string, data []byte) (Node, error) {
 	n.Version, n.Run, n.Round, n.Load = m.GetVersion(), m.GetRun(), int(m.GetRound()), int(m.GetLoad())
 	n.Capabilities = exchange.Capabilities{
 		Cores: int(m.GetCores()), Memory: m.GetMemory(), SamplesPerSecond: m.GetSamplesPerSecond(), Datasets: m.GetDatasets(),
+	}
+	if err := quote.Check("gossip: the version of "+address, n.Version); err != nil {
+		return Node{}, err
 	}
 	n.leaving = m.GetState() == accordv1.GossipState_GOSSIP_STATE_LEAVING
 	if n.Run != "" && !exchange.ValidName(n.Run) || n.Round < 0 || n.Load < 0 {

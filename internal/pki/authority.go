@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -71,9 +72,30 @@ func NewRoot(federation string, lifetime time.Duration) (*Authority, error) {
 	return &Authority{Federation: federation, Cert: cert, Chain: []*x509.Certificate{cert}, key: key}, nil
 }
 
+// ErrEnded is the class of failures to sign because the authority itself, or one
+// above it, is out of its time by this machine's clock, or about to be.
+var ErrEnded = errors.New("authority out of its time")
+
+// usable refuses to sign with an authority whose certificates would not last: a
+// certificate that has ended when it is made helps nobody.
+func (a *Authority) usable(now time.Time) error {
+	for _, c := range a.Chain {
+		switch {
+		case now.Before(c.NotBefore):
+			return fault.As(ErrEnded, fmt.Errorf("%q begins at %s, and this machine's clock says %s: is the clock right?",
+				c.Subject.CommonName, c.NotBefore.Format(time.RFC3339), now.Format(time.RFC3339)))
+		case c.NotAfter.Before(now.Add(skew)):
+			return fault.As(ErrEnded, fmt.Errorf("%q ends at %s, and this machine's clock says %s: if the clock is right, a new one is needed (accord federation rotate, or accord ca sign where the root is elsewhere)",
+				c.Subject.CommonName, c.NotAfter.Format(time.RFC3339), now.Format(time.RFC3339)))
+		}
+	}
+	return nil
+}
+
 // Certify signs the key of a request for an identity, to be valid for lifetime
 // but never longer than the authority is. hosts are DNS names and IP addresses
-// at which a coordinator is dialled. It returns the certificate and its chain.
+// at which a coordinator is dialled. It returns the certificate and its chain;
+// an authority that is out of its time signs nothing, which is ErrEnded.
 func (a *Authority) Certify(id Identity, key crypto.PublicKey, hosts []string, lifetime time.Duration) ([]*x509.Certificate, error) {
 	if err := id.Validate(); err != nil {
 		return nil, err
@@ -81,11 +103,14 @@ func (a *Authority) Certify(id Identity, key crypto.PublicKey, hosts []string, l
 	if id.Federation != a.Federation {
 		return nil, fault.Inputf("%s does not belong to federation %s", id, a.Federation)
 	}
+	now := time.Now()
+	if err := a.usable(now); err != nil {
+		return nil, fmt.Errorf("sign a certificate for %s: %w", id, err)
+	}
 	serial, err := newSerial()
 	if err != nil {
 		return nil, err
 	}
-	now := time.Now()
 	until := now.Add(lifetime)
 	if until.After(a.Cert.NotAfter) {
 		until = a.Cert.NotAfter

@@ -1,12 +1,12 @@
 package pki
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,10 +21,13 @@ import (
 type Credential struct {
 	dir string
 
+	taking sync.Mutex // held while an offer is taken; before mu
+
 	mu      sync.Mutex
 	looked  time.Time // when the files' times were last seen
 	changed stamps    // of what is in use
 	cert    tls.Certificate
+	chain   []*x509.Certificate
 	roots   []*x509.Certificate
 }
 
@@ -81,7 +84,7 @@ func (c *Credential) load(changed stamps) error {
 	for _, part := range chain {
 		cert.Certificate = append(cert.Certificate, part.Raw)
 	}
-	c.cert, c.roots, c.changed = cert, roots, changed
+	c.cert, c.chain, c.roots, c.changed = cert, chain, roots, changed
 	return nil
 }
 
@@ -138,11 +141,29 @@ func (c *Credential) Key() crypto.Signer {
 // own authority may have none, which is an error.
 func (c *Credential) Identity() (Identity, error) { return IdentityOf(c.Certificate().Leaf) }
 
-// Due tells whether the certificate should be renewed: two thirds of its time
-// are over.
+// Due reports whether the certificate should be renewed: two thirds of its time
+// are over, or it has not begun, because a clock was wrong when it was made.
 func (c *Credential) Due(now time.Time) bool {
 	leaf := c.Certificate().Leaf
-	return now.After(leaf.NotAfter.Add(-leaf.NotAfter.Sub(leaf.NotBefore) / 3))
+	return now.Before(leaf.NotBefore) || now.After(leaf.NotAfter.Add(-leaf.NotAfter.Sub(leaf.NotBefore)/3))
+}
+
+// Chain is the certificate now in use and those above it, the root last.
+func (c *Credential) Chain() []*x509.Certificate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refresh()
+	return c.chain
+}
+
+// Endorsements are the certificates by which roots vouch for other roots, as
+// the folder has them now; none when there is no such file.
+func (c *Credential) Endorsements() ([]*x509.Certificate, error) {
+	certs, err := ReadCerts(filepath.Join(c.dir, EndorsementsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return certs, err
 }
 
 // Replace keeps a new certificate for the same key, and the roots to trust from
@@ -169,25 +190,4 @@ func (c *Credential) Replace(chain, roots []*x509.Certificate) error {
 		return err
 	}
 	return c.load(changed)
-}
-
-// ReplacePEM is Replace with what came over the wire; empty stands for nil.
-// Roots that are the same leave the file alone.
-func (c *Credential) ReplacePEM(chain, roots []byte) error {
-	var newChain, newRoots []*x509.Certificate
-	var err error
-	if len(chain) > 0 {
-		if newChain, err = DecodeCerts(chain); err != nil {
-			return err
-		}
-	}
-	if len(roots) > 0 && !bytes.Equal(roots, EncodeCerts(c.Roots())) {
-		if newRoots, err = DecodeCerts(roots); err != nil {
-			return err
-		}
-	}
-	if newChain == nil && newRoots == nil {
-		return nil
-	}
-	return c.Replace(newChain, newRoots)
 }

@@ -18,13 +18,16 @@ import (
 // The files of an identity folder; the first three are named as Kubernetes and
 // cert-manager name them.
 const (
-	CertFile      = "tls.crt"    // certificate and the chain above it
-	KeyFile       = "tls.key"    // its private key
-	RootsFile     = "ca.crt"     // the roots that are trusted; several during a rotation
-	IssuerFile    = "issuer.crt" // the coordinator's authority, and its chain
-	IssuerKeyFile = "issuer.key"
-	RequestFile   = "tls.csr" // waits to be signed elsewhere
-	IssuerRequest = "issuer.csr"
+	CertFile  = "tls.crt" // certificate and the chain above it
+	KeyFile   = "tls.key" // its private key
+	RootsFile = "ca.crt"  // the roots that are trusted; several during a rotation
+	// EndorsementsFile holds, at the coordinator, certificates by which roots
+	// vouch for the keys of other roots; there need be none.
+	EndorsementsFile = "endorsements.crt"
+	IssuerFile       = "issuer.crt" // the coordinator's authority, and its chain
+	IssuerKeyFile    = "issuer.key"
+	RequestFile      = "tls.csr" // waits to be signed elsewhere
+	IssuerRequest    = "issuer.csr"
 )
 
 // WriteKey writes a private key that only its owner can read.

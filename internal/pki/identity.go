@@ -87,6 +87,15 @@ func KeyOf(c *x509.Certificate) string { return hexSum(c.RawSubjectPublicKeyInfo
 // `openssl x509 -fingerprint -sha256` prints it, without colons.
 func Fingerprint(c *x509.Certificate) string { return hexSum(c.Raw) }
 
+// Fingerprints are those of certificates, in their order.
+func Fingerprints(certs []*x509.Certificate) []string {
+	var all []string
+	for _, c := range certs {
+		all = append(all, Fingerprint(c))
+	}
+	return all
+}
+
 func hexSum(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/accord-fl/accord/internal/fault"
 )
@@ -87,20 +88,28 @@ func verifyServer(chain, roots []*x509.Certificate, host string) error {
 	return errors.Join(err, isCoordinator(chain[0]))
 }
 
-// ErrExpired is what Verify returns for a certificate out of its time.
-var ErrExpired = fault.As(fault.Input, errors.New("the certificate is out of its time"))
+// What Verify returns for a certificate that has ended, or has not begun, by
+// this machine's clock.
+var (
+	ErrExpired     = fault.As(fault.Input, errors.New("the certificate is out of its time"))
+	ErrNotYetValid = fault.As(fault.Input, errors.New("the certificate is not valid yet"))
+)
 
-// Verify tells whether roots stand behind the chain of a caller, leaf first.
+// Verify reports, as an error, why roots do not stand behind the chain of a
+// caller, leaf first.
 func Verify(chain, roots []*x509.Certificate) error {
 	_, err := chain[0].Verify(x509.VerifyOptions{
 		Roots: pool(roots), Intermediates: pool(chain[1:]),
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
-		return fmt.Errorf("%w: %s", ErrExpired, invalid.Detail)
+	if !errors.As(err, &invalid) || invalid.Reason != x509.Expired {
+		return err
 	}
-	return err
+	if strings.Contains(invalid.Detail, " is before ") { // of the one in the chain that is out of its time
+		return fmt.Errorf("%w: %s", ErrNotYetValid, invalid.Detail)
+	}
+	return fmt.Errorf("%w: %s", ErrExpired, invalid.Detail)
 }
 
 func pool(certs []*x509.Certificate) *x509.CertPool {

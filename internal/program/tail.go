@@ -3,6 +3,9 @@ package program
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // tail keeps the last bytes written to it.
@@ -34,10 +37,12 @@ func lastWords(stdout, stderr *tail) string {
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
-	quoted := strings.ToValidUTF8(strings.Join(lines, " | "), "?")
-	const most = 600
-	if len(quoted) > most {
-		quoted = "…" + strings.ToValidUTF8(quoted[len(quoted)-most:], "")
+	words := strings.Join(lines, " | ")
+	const most = 600 // bytes, before they are quoted
+	if cut := len(words) - most; cut > 0 {
+		for ; cut < len(words) && !utf8.RuneStart(words[cut]); cut++ {
+		}
+		words = "…" + words[cut:]
 	}
-	return ": " + quoted
+	return ": " + quote.Text(words)
 }

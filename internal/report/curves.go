@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -13,6 +14,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // Curves is a picture of the accuracy by round.
@@ -71,6 +74,7 @@ func (c Curves) WritePNG(w io.Writer) error {
 
 // draw puts the picture together, what is behind first.
 func (c Curves) draw(canvas vg.CanvasSizer) error {
+	c = c.quoted()
 	p := newPlot(c.Title, c.Unit)
 	names := &labels{style: labelStyle()}
 	first, last := c.span()
@@ -94,6 +98,24 @@ func (c Curves) draw(canvas vg.CanvasSizer) error {
 	p.Y.Min, p.Y.Max = max(0, p.Y.Min-pad), min(100, p.Y.Max+pad)
 	p.Draw(draw.Crop(draw.New(canvas), margin, -margin-names.width(), margin, -margin))
 	return nil
+}
+
+// The bounds of what stands in a picture, in bytes: a longer text would leave no
+// room for the curves.
+const (
+	maxTitle = 120
+	maxLabel = 40
+)
+
+// quoted returns c with texts that can be drawn. That markup in them is none is the
+// canvas's part.
+func (c Curves) quoted() Curves {
+	c.Title, c.Unit, c.Label = quote.Cut(c.Title, maxTitle), quote.Cut(c.Unit, maxLabel), quote.Cut(c.Label, maxLabel)
+	c.Baselines = slices.Clone(c.Baselines)
+	for i := range c.Baselines {
+		c.Baselines[i].Name = quote.Cut(c.Baselines[i].Name, maxLabel)
+	}
+	return c
 }
 
 // addSites draws the range of the models of single sites as a band.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/atomicfile"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // Files of a run folder.
@@ -70,11 +71,14 @@ func Open(dir string) (Folder, error) {
 	return Folder{dir: dir}, nil
 }
 
+// DefaultParent is the folder that CreateDefault makes run folders in.
+const DefaultParent = "runs"
+
 // CreateDefault makes the run folder of a run that starts now:
 // runs/<name>-<date>-<time>, or the same with -2, -3, … when runs start at the
 // same time.
 func CreateDefault(name string, now time.Time) (Folder, error) {
-	base := filepath.Join("runs", name+"-"+now.Format("20060102-150405"))
+	base := filepath.Join(DefaultParent, name+"-"+now.Format("20060102-150405"))
 	dir := base
 	for n := 2; ; n++ {
 		folder, err := Create(dir)
@@ -96,20 +100,24 @@ func (f Folder) Path(name string) string { return filepath.Join(f.dir, name) }
 func (f Folder) RemoveIfEmpty() { _ = os.Remove(f.dir) } // fails, rightly, when files are in it
 
 // WriteModel publishes a model: write puts the safetensors file out, m says
-// what it is. model.json is written last, so a digest in it that is not that of
+// what it is. model.json takes its place last, so a digest in it that is not that of
 // model.safetensors means that a crash came between the two.
 func (f Folder) WriteModel(write func(io.Writer) error, m Model) error {
-	if err := atomicfile.Write(f.Path(ModelFile), write); err != nil {
-		return err
-	}
-	card, err := json.MarshalIndent(m, "", "  ")
+	card, err := quote.JSON(m, "  ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.Path(CardFile), err)
 	}
-	return atomicfile.WriteBytes(f.Path(CardFile), append(card, '\n'))
+	return atomicfile.On(nil).WriteTogether(
+		atomicfile.Replacement{Path: f.Path(ModelFile), Write: write},
+		atomicfile.Replacement{Path: f.Path(CardFile), Write: func(w io.Writer) error {
+			_, err := io.WriteString(w, string(card)+"\n")
+			return err
+		}},
+	)
 }
 
-// ReadModel reads the model.json at path.
+// ReadModel reads the model.json at path. Names in it that could be taken for
+// something else where they are shown are an error of class fault.Input.
 func ReadModel(path string) (Model, error) {
 	var m Model
 	data, err := os.ReadFile(path)
@@ -118,6 +126,9 @@ func ReadModel(path string) (Model, error) {
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
 		return m, fault.Inputf("%s: %w", path, err)
+	}
+	if err := m.checkTexts(); err != nil {
+		return m, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
 }

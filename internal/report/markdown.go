@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // markdown writes the page; files are those beside it.
@@ -18,11 +20,11 @@ func (r Report) markdown(w io.Writer, files []fileDigest) {
 	r.comparison(p)
 	r.classes(p)
 	p.text("## What was run")
-	rows := make([][]string, len(r.Settings))
+	rows := make([][]markup, len(r.Settings))
 	for i, s := range r.Settings {
-		rows[i] = []string{s.Name, s.Value}
+		rows[i] = []markup{plain(s.Name), plain(s.Value)}
 	}
-	p.table([]string{"setting", "value"}, rows)
+	p.table([]markup{"setting", "value"}, rows)
 	r.reproduce(p, files)
 	r.meaning(p)
 }
@@ -31,33 +33,33 @@ func (r Report) markdown(w io.Writer, files []fileDigest) {
 func (r Report) results(p page) {
 	s := r.Summary
 	p.text("## Result")
-	rows := [][]string{{"test accuracy", percent(s.Accuracy)}}
+	rows := [][]markup{{"test accuracy", percent(s.Accuracy)}}
 	if r.Model.Loss != nil {
-		rows = append(rows, []string{"test loss", fmt.Sprintf("%.4f", *r.Model.Loss)})
+		rows = append(rows, []markup{"test loss", number("%.4f", *r.Model.Loss)})
 	}
 	for _, more := range []struct {
-		name  string
+		name  markup
 		value *float64
 	}{{"AUC", s.AUC}, {"sensitivity", s.Sensitivity}, {"specificity", s.Specificity}} {
 		if more.value != nil {
-			rows = append(rows, []string{more.name, fmt.Sprintf("%.4f", *more.value)})
+			rows = append(rows, []markup{more.name, number("%.4f", *more.value)})
 		}
 	}
 	rows = append(rows,
-		[]string{"kept model", fmt.Sprintf("%s %d of %d", r.Unit, r.Model.Lineage.Round, s.Rounds)},
-		[]string{fmt.Sprintf("best %s", r.Unit), percent(s.BestAccuracy)})
+		[]markup{"kept model", plain(fmt.Sprintf("%s %d of %d", r.Unit, r.Model.Lineage.Round, s.Rounds))},
+		[]markup{plain("best " + r.Unit), percent(s.BestAccuracy)})
 	if s.RoundsToTarget != nil {
-		rows = append(rows, []string{fmt.Sprintf("%ss to the target", r.Unit), strconv.Itoa(*s.RoundsToTarget)})
+		rows = append(rows, []markup{plain(r.Unit + "s to the target"), number("%d", *s.RoundsToTarget)})
 	}
 	rows = append(rows,
-		[]string{"time", fmt.Sprintf("%.1f s, of which %.1f s training", s.Seconds, s.TrainSeconds)},
-		[]string{"speed", humanize.Comma(int64(s.SamplesPerSecond)) + " samples/s"})
+		[]markup{"time", plain(fmt.Sprintf("%.1f s, of which %.1f s training", s.Seconds, s.TrainSeconds))},
+		[]markup{"speed", plain(humanize.Comma(int64(s.SamplesPerSecond)) + " samples/s")})
 	if s.PeakRSSBytes > 0 {
-		rows = append(rows, []string{"memory at the peak", humanize.IBytes(uint64(s.PeakRSSBytes))})
+		rows = append(rows, []markup{"memory at the peak", plain(humanize.IBytes(uint64(s.PeakRSSBytes)))})
 	}
-	p.table([]string{"", ""}, rows)
+	p.table([]markup{"", ""}, rows)
 	if !(Curves{Rounds: r.Rounds}).Empty() {
-		p.text("![test accuracy by %s](%s)", r.Unit, CurvesSVG)
+		p.text("![test accuracy by %s](%s)", r.Unit, markup(CurvesSVG))
 	}
 }
 
@@ -67,11 +69,11 @@ func (r Report) comparison(p page) {
 		return
 	}
 	p.text("## What training together was worth")
-	rows := [][]string{{"**" + r.Label + "**", "**" + percent(r.Summary.Accuracy) + "**", ""}}
+	rows := [][]markup{{"**" + plain(r.Label) + "**", "**" + percent(r.Summary.Accuracy) + "**", ""}}
 	for _, b := range r.Baselines {
-		rows = append(rows, []string{b.Name, percent(&b.Accuracy), fmt.Sprintf("%+.2f", 100*(*r.Summary.Accuracy-b.Accuracy))})
+		rows = append(rows, []markup{plain(b.Name), percent(&b.Accuracy), number("%+.2f", 100*(*r.Summary.Accuracy-b.Accuracy))})
 	}
-	p.table([]string{"trained on", "test accuracy", "the model gains (points)"}, rows)
+	p.table([]markup{"trained on", "test accuracy", "the model gains (points)"}, rows)
 }
 
 // classes lists the accuracy of each class, at most a hundred.
@@ -81,42 +83,42 @@ func (r Report) classes(p page) {
 		return
 	}
 	p.text("## Accuracy of each class")
-	rows := make([][]string, len(perClass))
+	rows := make([][]markup, len(perClass))
 	for i := range perClass {
 		name := strconv.Itoa(i)
 		if i < len(r.Model.ClassNames) {
 			name = r.Model.ClassNames[i]
 		}
-		rows[i] = []string{name, percent(&perClass[i])}
+		rows[i] = []markup{plain(name), percent(&perClass[i])}
 	}
-	p.table([]string{"class", "test accuracy"}, rows)
+	p.table([]markup{"class", "test accuracy"}, rows)
 }
 
 // reproduce tells how to get the same model again, and how to know it is.
 func (r Report) reproduce(p page, files []fileDigest) {
 	lineage := r.Model.Lineage
 	p.text("## How to reproduce")
-	p.text("```sh\n%s\n```", ShellLine(r.Command))
+	p.text("```sh\n%s\n```", markup(ShellLine(r.Command)))
 	p.text("The same command on the same kind of processor gives a model with the same digest, bit for bit.")
-	rows := [][]string{
+	rows := [][]markup{
 		{"model digest", code(r.Model.Digest)},
-		{"seed", strconv.FormatUint(lineage.Seed, 10)},
+		{"seed", number("%d", lineage.Seed)},
 		{"kernel", code(lineage.Kernel)},
 		{"Accord", code(lineage.Code)},
 	}
 	if lineage.Dataset != "" {
-		rows = append(rows, []string{"training data", code(lineage.Dataset)})
+		rows = append(rows, []markup{"training data", code(lineage.Dataset)})
 	}
 	if lineage.Parent != "" {
-		rows = append(rows, []string{"started from", code(lineage.Parent)})
+		rows = append(rows, []markup{"started from", code(lineage.Parent)})
 	}
-	p.table([]string{"", ""}, rows)
+	p.table([]markup{"", ""}, rows)
 	rows = nil
 	for _, f := range files {
-		rows = append(rows, []string{fmt.Sprintf("[%s](%s)", f.name, f.name), code(f.digest)})
+		rows = append(rows, []markup{link(f.name), code(f.digest)})
 	}
-	p.table([]string{"file", "SHA-256"}, rows)
-	p.text("The numbers of every %s are in [%s](%s).", r.Unit, MetricsFile, MetricsFile)
+	p.table([]markup{"file", "SHA-256"}, rows)
+	p.text("The numbers of every %s are in %s.", r.Unit, link(MetricsFile))
 }
 
 // meaning explains the numbers.
@@ -137,16 +139,39 @@ func (r Report) meaning(p page) {
 	}
 }
 
+// markup is Markdown that stands on a page as it is: a text of ours, or one that
+// was quoted.
+type markup string
+
+// plain quotes a text that may be another party's.
+func plain(s string) markup { return markup(quote.Markdown(s)) }
+
+func code(s string) markup { return markup(quote.Code(s)) }
+
+// link leads to a file of ours beside the page.
+func link(file string) markup { return markup(fmt.Sprintf("[%s](%s)", file, file)) }
+
+func number[T int | uint64 | float64](format string, n T) markup {
+	return markup(fmt.Sprintf(format, n))
+}
+
 // page writes Markdown blocks. Its writer is a buffer, which never fails.
 type page struct{ w io.Writer }
 
-func (p page) text(format string, args ...any) { _, _ = fmt.Fprintf(p.w, format+"\n\n", args...) }
+// text writes a block. Arguments that are strings are quoted.
+func (p page) text(format string, args ...any) {
+	for i, arg := range args {
+		if s, ok := arg.(string); ok {
+			args[i] = plain(s)
+		}
+	}
+	_, _ = fmt.Fprintf(p.w, format+"\n\n", args...)
+}
 
-func (p page) table(header []string, rows [][]string) {
-	escape := strings.NewReplacer("|", `\|`, "\n", " ")
-	line := func(cells []string) {
+func (p page) table(header []markup, rows [][]markup) {
+	line := func(cells []markup) {
 		for _, cell := range cells {
-			_, _ = fmt.Fprintf(p.w, "| %s ", escape.Replace(cell))
+			_, _ = fmt.Fprintf(p.w, "| %s ", cell)
 		}
 		_, _ = fmt.Fprintln(p.w, "|")
 	}
@@ -158,27 +183,44 @@ func (p page) table(header []string, rows [][]string) {
 	_, _ = fmt.Fprintln(p.w)
 }
 
-func code(s string) string { return "`" + s + "`" }
-
 // percent formats a share, a dash when it is not known.
-func percent(share *float64) string {
+func percent(share *float64) markup {
 	if share == nil {
 		return "–"
 	}
-	return fmt.Sprintf("%.2f %%", 100**share)
+	return number("%.2f %%", 100**share)
 }
 
-// ShellLine joins a program and its arguments to a line that a POSIX shell
-// takes apart again.
+// ShellLine joins a program and its arguments to one line that a POSIX shell takes
+// apart again. An argument that cannot be shown as it is is written in the shell's
+// own escapes ($'…').
 func ShellLine(args []string) string {
 	quoted := make([]string, len(args))
 	for i, arg := range args {
 		quoted[i] = arg
-		if arg == "" || strings.ContainsFunc(arg, special) {
+		if !quote.Printable(arg) {
+			quoted[i] = escaped(arg)
+		} else if arg == "" || strings.ContainsFunc(arg, special) {
 			quoted[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 		}
 	}
 	return strings.Join(quoted, " ")
+}
+
+// escaped writes every byte that is not printable ASCII in octal.
+func escaped(arg string) string {
+	var b strings.Builder
+	for _, c := range []byte(arg) {
+		switch {
+		case c == '\'' || c == '\\':
+			b.WriteString(`\` + string(c))
+		case c < ' ' || c >= 0x7f:
+			fmt.Fprintf(&b, `\%03o`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "$'" + b.String() + "'"
 }
 
 // special tells whether r may mean something to a shell.

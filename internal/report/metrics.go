@@ -27,44 +27,91 @@ type Round struct {
 	Model        string   `json:"model_digest"`
 }
 
-// Metrics appends to a metrics.jsonl.
-type Metrics struct{ file *os.File }
+// Metrics appends to a metrics.jsonl. Methods must not be called concurrently.
+type Metrics struct {
+	file *os.File
+	last line // the file's last one
+	end  int64
+}
+
+// line is where a line of the file begins and what round it is about.
+type line struct {
+	start int64
+	round int
+	any   bool // there is such a line
+}
 
 // OpenMetrics opens the file at path to append to it, and makes it when it is
-// not there. The rest of a line that a crash cut short is removed first.
+// not there. The rest of a line that a crash cut short is removed first. Only the
+// end of the file is read.
 func OpenMetrics(path string) (*Metrics, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	if err := seekPastLastLine(f); err != nil {
+	m := &Metrics{file: f}
+	if err := m.seekEnd(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open metrics %s: %w", path, err), f.Close())
 	}
-	return &Metrics{file: f}, nil
+	return m, nil
 }
 
-// seekPastLastLine cuts f after its last newline and goes there.
-func seekPastLastLine(f *os.File) error {
-	data, err := io.ReadAll(f)
+// tailBytes is how much of a file's end is looked at first: some lines.
+const tailBytes = 4096
+
+// seekEnd cuts the file after its last newline, and finds the line that it ends.
+func (m *Metrics) seekEnd() error {
+	info, err := m.file.Stat()
 	if err != nil {
 		return err
 	}
-	end := int64(bytes.LastIndexByte(data, '\n') + 1)
-	if err := f.Truncate(end); err != nil {
-		return err
+	size := info.Size()
+	for length := min(int64(tailBytes), size); ; length = min(2*length, size) {
+		tail := make([]byte, length)
+		if _, err := m.file.ReadAt(tail, size-length); err != nil {
+			return err
+		}
+		whole := tail[:bytes.LastIndexByte(tail, '\n')+1]
+		start := bytes.LastIndexByte(whole[:max(0, len(whole)-1)], '\n') + 1
+		if start == 0 && length < size { // the line may begin before
+			continue
+		}
+		m.end = size - length + int64(len(whole))
+		if len(whole) > 0 {
+			m.remember(m.end-int64(len(whole)-start), whole[start:])
+		}
+		return m.file.Truncate(m.end)
 	}
-	_, err = f.Seek(end, io.SeekStart)
-	return err
 }
 
-// Append writes a line.
+// remember notes the last line. One that is not of metrics is nobody's to replace.
+func (m *Metrics) remember(start int64, text []byte) {
+	var r Round
+	m.last = line{start: start, any: json.Unmarshal(text, &r) == nil, round: r.Round}
+}
+
+// Append writes a line. When the last line is about the same round, as after a
+// crash between two publications of it, it is replaced; other lines stay.
 func (m *Metrics) Append(r Round) error {
-	line, err := json.Marshal(r)
+	text, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("append metrics of round %d: %w", r.Round, err)
 	}
-	_, err = m.file.Write(append(line, '\n'))
-	return err
+	start := m.end
+	if m.last.any && m.last.round == r.Round {
+		// A crash before the write loses the line, not what it said: a round is
+		// appended again only when that was not acknowledged.
+		start = m.last.start
+		if err := m.file.Truncate(start); err != nil {
+			return fmt.Errorf("append metrics of round %d: %w", r.Round, err)
+		}
+	}
+	n, err := m.file.WriteAt(append(text, '\n'), start)
+	if err != nil {
+		return fmt.Errorf("append metrics of round %d: %w", r.Round, err)
+	}
+	m.last, m.end = line{start: start, round: r.Round, any: true}, start+int64(n)
+	return nil
 }
 
 // Close makes the lines durable and closes the file.

@@ -1,6 +1,9 @@
 package report
 
 import (
+	"errors"
+
+	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/model/train"
 )
@@ -29,6 +32,22 @@ type Lineage struct {
 	Code    string   `json:"code_version"`
 	Dataset string   `json:"dataset_digest,omitempty"` // of the training data, where all of it was at hand
 	Parent  string   `json:"parent,omitempty"`         // digest of the model that the round, or the training, started from
+}
+
+// checkTexts refuses names that no program of ours has written.
+func (m *Model) checkTexts() error {
+	l := m.Lineage
+	err := errors.Join(
+		quote.Check("digest", m.Digest), quote.Check("lineage.run", l.Run), quote.Check("lineage.kernel", l.Kernel),
+		quote.Check("lineage.code_version", l.Code), quote.Check("lineage.dataset_digest", l.Dataset), quote.Check("lineage.parent", l.Parent),
+	)
+	for _, name := range m.ClassNames {
+		err = errors.Join(err, quote.Check("class name", name))
+	}
+	for _, digest := range l.Updates {
+		err = errors.Join(err, quote.Check("lineage.updates", digest))
+	}
+	return err
 }
 
 // Measure fills in what an evaluation on the test set found; nil clears it.

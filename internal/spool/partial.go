@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -54,9 +55,9 @@ type Partial struct {
 	hash  *digester
 
 	mu     sync.Mutex
-	file   *os.File // nil once it has ended
-	gone   bool     // and nothing of the partial is left
-	ended  error    // what Write says then
+	file   disk.File // nil once it has ended
+	gone   bool      // and nothing of the partial is left
+	ended  error     // what Write says then
 	at     int64
 	synced int64      // up to where a sync was asked for
 	sync   chan error // the sync under way; nil when there is none
@@ -220,7 +221,7 @@ func (p *Partial) Finish() error {
 	defer p.spool.forget(p)
 	digest, all := p.hash.end()
 	if p.at != p.size || digest != p.want {
-		err := errors.Join(p.close(os.ErrClosed), os.Remove(p.path()))
+		err := errors.Join(p.close(os.ErrClosed), p.spool.disk.Remove(p.path()))
 		p.gone = err == nil
 		return errors.Join(fmt.Errorf("finish %.12s: %w", p.want, ErrDigest), err)
 	}

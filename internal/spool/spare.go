@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/accord-fl/accord/internal/atomicfile"
+	"github.com/accord-fl/accord/internal/disk"
 )
 
 // The bounds on files that wait for another blob.
@@ -48,7 +48,7 @@ func (s *Spool) clean() error {
 			}
 		}
 		if left {
-			if err := os.Remove(path); err != nil {
+			if err := s.disk.Remove(path); err != nil {
 				return err
 			}
 		}
@@ -79,14 +79,14 @@ func (s *Spool) spoilt(digest string) (_ bool, err error) {
 
 // temporary opens a file of a name that nothing else has. What is in it means
 // nothing.
-func (s *Spool) temporary() (*os.File, error) {
+func (s *Spool) temporary() (disk.File, error) {
 	if path, ok := s.takeSpare(); ok {
-		return os.OpenFile(path, os.O_RDWR, 0)
+		return s.disk.OpenFile(path, os.O_RDWR, 0)
 	}
 	s.mu.Lock()
 	path := s.temporaryPath()
 	s.mu.Unlock()
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return s.disk.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 // temporaryPath is a new one each time. mu is held.
@@ -109,8 +109,8 @@ func (s *Spool) takeSpare() (path string, ok bool) {
 
 // openPartial opens the partial blob at path, with what is there of it, or an
 // empty one.
-func (s *Spool) openPartial(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+func (s *Spool) openPartial(path string) (disk.File, error) {
+	f, err := s.disk.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.newPartial(path)
 	}
@@ -118,13 +118,13 @@ func (s *Spool) openPartial(path string) (*os.File, error) {
 }
 
 // newPartial makes the file of a partial blob of which nothing is there.
-func (s *Spool) newPartial(path string) (*os.File, error) {
+func (s *Spool) newPartial(path string) (disk.File, error) {
 	if spare, ok := s.takeSpare(); ok {
-		if err := os.Rename(spare, path); err != nil {
+		if err := s.disk.Rename(spare, path); err != nil {
 			return nil, err
 		}
 	}
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	return s.disk.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 }
 
 // retire takes a blob away. Its file becomes a spare unless somebody reads it.
@@ -138,10 +138,10 @@ func (s *Spool) retire(digest string) error {
 	delete(s.sums, digest)
 	if s.open[digest] > 0 || info.Size() > maxSpareBytes || len(s.spares.ready)+len(s.spares.freed) >= maxSpares {
 		defer s.mu.Unlock()
-		return os.Remove(path)
+		return s.disk.Remove(path)
 	}
 	spare := s.temporaryPath()
-	err = os.Rename(path, spare)
+	err = s.disk.Rename(path, spare)
 	s.mu.Unlock()
 	if err != nil {
 		return err
@@ -153,13 +153,22 @@ func (s *Spool) retire(digest string) error {
 		return nil
 	}
 	// Others' updates do not stay for longer than they are needed.
-	if err := os.Truncate(spare, 0); err != nil {
-		return errors.Join(err, os.Remove(spare))
+	if err := s.empty(spare); err != nil {
+		return errors.Join(err, s.disk.Remove(spare))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.spares.freed = append(s.spares.freed, spare)
 	return nil
+}
+
+// empty takes everything out of the file at path.
+func (s *Spool) empty(path string) error {
+	f, err := s.disk.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(0), f.Close())
 }
 
 // folder makes the names of a spool's files durable.
@@ -205,7 +214,7 @@ func (s *Spool) syncNow() error {
 	s.mu.Lock()
 	before := len(s.spares.freed) // only the one sync under way takes some away
 	s.mu.Unlock()
-	if err := atomicfile.SyncDir(s.dir); err != nil {
+	if err := s.disk.SyncDir(s.dir); err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -35,12 +36,15 @@ type Options struct {
 	// Sync makes a blob durable before PutFunc or Finish returns. Without it a
 	// power cut may take recent blobs, and Open reads all of them to find those.
 	Sync bool
+	// Disk is what the spool writes through; nil: the operating system's.
+	Disk disk.Disk
 }
 
 // Spool is a folder of blobs.
 type Spool struct {
 	dir    string
 	sync   bool
+	disk   disk.Disk
 	folder folder
 
 	mu       sync.Mutex
@@ -48,6 +52,7 @@ type Spool struct {
 	idle     map[string]time.Time // partials that nobody writes: when that last happened
 	open     map[string]int       // how often each blob is open
 	sums     map[string]*sums     // of the blobs that this process has written or read
+	doubtful map[string]bool      // blobs that could not be made durable
 	spares   spares
 
 	learning singleflight.Group // of sums, by digest
@@ -60,7 +65,13 @@ func Open(dir string, o Options) (*Spool, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	s := &Spool{dir: dir, sync: o.Sync, partials: map[string]*Partial{}, idle: map[string]time.Time{}, open: map[string]int{}, sums: map[string]*sums{}}
+	if o.Disk == nil {
+		o.Disk = disk.OS()
+	}
+	s := &Spool{
+		dir: dir, sync: o.Sync, disk: o.Disk, partials: map[string]*Partial{}, idle: map[string]time.Time{},
+		open: map[string]int{}, sums: map[string]*sums{}, doubtful: map[string]bool{},
+	}
 	if err := errors.Join(s.clean(), s.findPartials()); err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", dir, err)
 	}
@@ -95,7 +106,7 @@ func (s *Spool) store(want string, write func(io.Writer) error) (digest string, 
 	}
 	// After a successful rename both calls fail harmlessly, since no temporary
 	// name comes twice.
-	defer func() { _ = f.Close(); _ = os.Remove(f.Name()) }()
+	defer func() { _ = f.Close(); _ = s.disk.Remove(f.Name()) }()
 
 	d := newDigester()
 	if err := write(io.MultiWriter(f, d)); err != nil {
@@ -126,7 +137,7 @@ func (s *Spool) store(want string, write func(io.Writer) error) (digest string, 
 func (s *Spool) file(path, digest string, all *sums) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := os.Rename(path, s.path(digest)); err != nil {
+	if err := s.disk.Rename(path, s.path(digest)); err != nil {
 		return err
 	}
 	s.sums[digest] = all

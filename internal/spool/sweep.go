@@ -93,6 +93,13 @@ func owner(name string) string {
 	return rest[:max(0, strings.LastIndexByte(rest, '.'))]
 }
 
+// IdlePartials is how many partial blobs there are that nobody writes.
+func (s *Spool) IdlePartials() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.idle)
+}
+
 // SweepPartials removes every partial blob that nobody writes but those of
 // the owners and tasks of keep, whatever their digests.
 func (s *Spool) SweepPartials(keep []Key) error {
@@ -121,7 +128,7 @@ func purpose(name string) string {
 
 // removePartial removes one that nobody writes. mu is held.
 func (s *Spool) removePartial(name string) error {
-	err := os.Remove(filepath.Join(s.partialDir(), name))
+	err := s.disk.Remove(filepath.Join(s.partialDir(), name))
 	if err == nil || errors.Is(err, fs.ErrNotExist) { // filed a moment ago
 		delete(s.idle, name)
 		return nil

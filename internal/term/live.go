@@ -11,6 +11,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // frame is how often a live display is drawn anew.
@@ -54,6 +56,7 @@ func (d *live) Update(s Snapshot) {
 }
 
 func (d *live) Line(text string) {
+	text = quote.Text(text)
 	select {
 	case <-d.ended:
 		_, _ = fmt.Fprintln(d.w, text)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // quiet is how long a plain display says nothing inside a round.
@@ -60,6 +62,7 @@ func (p *plain) Update(s Snapshot) {
 }
 
 func (p *plain) Line(text string) {
+	text = quote.Text(text)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.print(text)

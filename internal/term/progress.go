@@ -1,6 +1,10 @@
 package term
 
-import "io"
+import (
+	"io"
+
+	"github.com/accord-fl/accord/internal/quote"
+)
 
 // Progress shows how work is going. Its methods may be called from several
 // goroutines.
@@ -8,14 +12,15 @@ type Progress interface {
 	// Update replaces what is known. It never waits for the terminal, so it
 	// may be called as often as something changes.
 	Update(s Snapshot)
-	// Line writes a line that stays, such as a warning.
+	// Line writes a line that stays, such as a warning. The text is quoted.
 	Line(text string)
 	// Close writes the last state and ends the display. Calls after the first
 	// do nothing. Defer it: results must not be printed before.
 	Close()
 }
 
-// Options describe the work.
+// Options describe the work. Its texts, and those of a Snapshot, may be other
+// parties': they are quoted.
 type Options struct {
 	Title string // what is being done, in a few words
 	Unit  string // what a round is called; "" means "round"
@@ -41,11 +46,13 @@ type Snapshot struct {
 
 // New returns a display for work on w: a live one when w is a terminal, plain
 // lines otherwise.
-func New(w io.Writer, o Options) Progress {
+func New(w io.Writer, o Options) Progress { return newProgress(w, o, lookOf(w)) }
+
+func newProgress(w io.Writer, o Options, look look) Progress {
 	if o.Unit == "" {
 		o.Unit = "round"
 	}
-	look := lookOf(w)
+	o.Title, o.Unit, o.Parts = quote.Text(o.Title), quote.Text(o.Unit), quote.Text(o.Parts)
 	if look.live {
 		return newLive(w, o, look)
 	}

@@ -10,9 +10,15 @@ import (
 
 	"charm.land/lipgloss/v2"
 	"charm.land/lipgloss/v2/table"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
-// Table is a result with rows and columns.
+// maxCell bounds, in bytes, what a cell shows.
+const maxCell = 256
+
+// Table is a result with rows and columns. Titles and cells may be other parties'
+// texts: each is quoted, so it is a part of one line and ends there.
 type Table struct {
 	Title   string
 	Columns []Column
@@ -39,7 +45,7 @@ const barWidth = 24
 // columns elsewhere.
 func (t Table) Print(w io.Writer) error {
 	look := lookOf(w)
-	text, title := t.render(look), t.Title
+	text, title := t.render(look), quote.Text(t.Title)
 	if look.terminal {
 		title = bold.Render(title)
 	} else {
@@ -59,7 +65,7 @@ func (t Table) Print(w io.Writer) error {
 func (t Table) render(l look) string {
 	header := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
-		header[i] = c.Title
+		header[i] = quote.Cut(c.Title, maxCell)
 	}
 	out := table.New().
 		Headers(header...).
@@ -134,7 +140,9 @@ func (t Table) style(row, column int, l look) lipgloss.Style {
 // cells returns the texts of a row, with bars drawn.
 func (t Table) cells(row Row, l look) []string {
 	cells := make([]string, len(t.Columns))
-	copy(cells, row.Cells)
+	for i, cell := range row.Cells[:min(len(row.Cells), len(cells))] {
+		cells[i] = quote.Cut(cell, maxCell)
+	}
 	for i, c := range t.Columns {
 		if share, err := strconv.ParseFloat(cells[i], 64); c.Bar && err == nil {
 			cells[i] = bar(share, l.unicode)

@@ -1,6 +1,10 @@
 package term
 
-import "time"
+import (
+	"time"
+
+	"github.com/accord-fl/accord/internal/quote"
+)
 
 // tracker keeps what a snapshot does not say: when the work began and the
 // accuracies so far. The caller gives it the time and guards it.
@@ -14,6 +18,7 @@ type tracker struct {
 
 // update takes in s and tells whether it brings a new accuracy.
 func (t *tracker) update(s Snapshot) bool {
+	s.Phase = quote.Text(s.Phase)
 	measured := s.Measured > t.last.Measured
 	if measured {
 		t.accuracy = append(t.accuracy, s.Accuracy)

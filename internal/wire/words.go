@@ -7,11 +7,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // answered finds what a proxy said in gRPC's account of it.
@@ -60,18 +62,44 @@ var causes = []struct {
 	{regexp.MustCompile("context deadline exceeded"), "no answer in time: a firewall may be in the way"},
 }
 
+// untimely finds in an error of TLS that the peer's certificate is out of its
+// time: this machine's clock, the side, and the limit.
+var untimely = regexp.MustCompile(`x509: certificate has expired or is not yet valid: current time (\S+) is (before|after) (\S+)`)
+
+// untimelyText says that the coordinator's certificate is out of its time by
+// this machine's clock.
+func untimelyText(now, side, limit string) string {
+	verb := "ended"
+	if side == "before" {
+		verb = "begins"
+	}
+	by := ""
+	at, err := time.Parse(time.RFC3339, now)
+	end, wrong := time.Parse(time.RFC3339, limit)
+	if err == nil && wrong == nil {
+		by = ", " + Span(at.Sub(end)) + " " + side + " that"
+	}
+	return fmt.Sprintf("its certificate %s at %s, and this machine's clock says %s%s: is one of the two clocks wrong? "+
+		"If neither is, those who run the coordinator must renew its certificate", verb, limit, now, by)
+}
+
+// Untimely reports whether a call failed because the coordinator's certificate
+// is out of its time by this machine's clock: the coordinator runs.
+func Untimely(s *status.Status) bool { return untimely.MatchString(s.Message()) }
+
 // PlainStatus is Plain for what gRPC itself says of a connection; what a server
-// answered has its own words.
+// answered has its own words, which are quoted.
 func PlainStatus(s *status.Status) string {
 	switch s.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Unknown, codes.Internal:
 		return Plain(s.Message())
 	default:
-		return s.Message()
+		return quote.Text(s.Message())
 	}
 }
 
-// Plain says in one clear line what a message of gRPC about a connection means.
+// Plain says in one clear line what a message of gRPC about a connection means. What
+// the other side or a proxy chose of it is quoted.
 func Plain(message string) string {
 	if _, quoted, found := strings.Cut(message, "connection error: desc = "); found {
 		if cause, err := strconv.Unquote(quoted); err == nil {
@@ -87,10 +115,13 @@ func Plain(message string) string {
 	if m := answered.FindStringSubmatch(message); m != nil {
 		return "the proxy that HTTPS_PROXY names answers " + m[1]
 	}
+	if m := untimely.FindStringSubmatch(message); m != nil {
+		return untimelyText(m[1], m[2], m[3])
+	}
 	for _, c := range causes {
 		if c.pattern.MatchString(message) {
 			return c.means
 		}
 	}
-	return message
+	return quote.Text(message)
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // header is a parsed header; offsets and shapes are not yet checked against
@@ -99,6 +101,9 @@ func (p headerParser) object(value func(key string) error) error {
 	for p.dec.More() {
 		key, err := p.string()
 		if err != nil {
+			return err
+		}
+		if err := quote.Check("the name", key); err != nil {
 			return err
 		}
 		if seen[key] {

@@ -7,6 +7,14 @@ import (
 	"github.com/accord-fl/accord/model/optim"
 )
 
+// The bounds of a plan that comes from elsewhere: beyond anything that is trained,
+// and far from overflow.
+const (
+	MaxEpochs = 1 << 20
+	MaxSteps  = 1 << 32
+	MaxBatch  = 1 << 24
+)
+
 // Plan is how to train on one set of samples.
 type Plan struct {
 	// Epochs is how often each sample is used.
@@ -26,10 +34,16 @@ func (p Plan) Validate() error {
 	switch {
 	case p.Epochs < 1:
 		return fault.Inputf("epochs: %d is below 1", p.Epochs)
+	case p.Epochs > MaxEpochs:
+		return fault.Inputf("epochs: %d is above %d", p.Epochs, MaxEpochs)
 	case p.Steps < 0:
 		return fault.Inputf("steps: %d is negative", p.Steps)
+	case p.Steps > MaxSteps:
+		return fault.Inputf("steps: %d is above %d", p.Steps, MaxSteps)
 	case p.Batch < 0:
 		return fault.Inputf("batch: %d is negative", p.Batch)
+	case p.Batch > MaxBatch:
+		return fault.Inputf("batch: %d is above %d", p.Batch, MaxBatch)
 	}
 	if err := p.Optimizer.Validate(); err != nil {
 		return fmt.Errorf("optimizer: %w", err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/atomicfile"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -54,7 +55,15 @@ type Offer struct {
 // may read and write them at the same time: each record is a file of its own
 // and is replaced whole.
 type Records struct {
-	Dir string // the participant's folder
+	Dir  string    // the participant's folder
+	Disk disk.Disk // what they are written through; nil: the operating system's
+}
+
+func (r Records) disk() disk.Disk {
+	if r.Disk == nil {
+		return disk.OS()
+	}
+	return r.Disk
 }
 
 // maxBy bounds the name of who approves, in bytes.
@@ -80,14 +89,14 @@ func (r Records) Approve(run, digest, by string, now time.Time) (Approval, error
 		return *given, nil
 	}
 	a := Approval{By: by, At: now, Digest: o.Digest, Facts: o.Facts}
-	return a, write(r.approvals(), run, a)
+	return a, r.write(r.approvals(), run, a)
 }
 
 // Revoke withdraws an approval. A training under way goes on; the next task
 // is not allowed.
 func (r Records) Revoke(run string) error {
 	if !exchange.ValidName(run) {
-		return fault.Inputf("%.80q can not name a run", run)
+		return fault.Inputf("%.80q cannot name a run", run)
 	}
 	err := os.Remove(file(r.approvals(), run))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -96,7 +105,7 @@ func (r Records) Revoke(run string) error {
 	if err != nil {
 		return fmt.Errorf("revoke: %w", err)
 	}
-	return atomicfile.SyncDir(r.approvals())
+	return r.disk().SyncDir(r.approvals())
 }
 
 // Approval returns that of a run, or nil when there is none.
@@ -138,20 +147,26 @@ func (r Records) approvals() string { return filepath.Join(r.Dir, "approvals") }
 
 func file(dir, run string) string { return filepath.Join(dir, run+".json") }
 
-func write(dir, run string, record any) error {
-	data, err := json.MarshalIndent(record, "", "  ")
+// maxIndented is up to how many bytes a record is written for people to read.
+const maxIndented = 64 << 10
+
+func (r Records) write(dir, run string, record any) error {
+	data, err := json.Marshal(record)
+	if err == nil && len(data) <= maxIndented {
+		data, err = json.MarshalIndent(record, "", "  ")
+	}
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	return atomicfile.WriteBytes(file(dir, run), append(data, '\n'))
+	return atomicfile.On(r.Disk).WriteBytes(file(dir, run), append(data, '\n'))
 }
 
 func read[T any](dir, run string) (record T, err error) {
 	if !exchange.ValidName(run) {
-		return record, fault.Inputf("%.80q can not name a run", run)
+		return record, fault.Inputf("%.80q cannot name a run", run)
 	}
 	data, err := os.ReadFile(file(dir, run))
 	if err != nil {

@@ -1,14 +1,16 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // The files of decisions, in the participant's folder. The older one is what
@@ -21,8 +23,8 @@ const (
 // maxDecisions bounds, in bytes, a file of decisions.
 const maxDecisions = 8 << 20
 
-// line is a decision as it is written down.
-type line struct {
+// Noted is a decision as it is written down.
+type Noted struct {
 	At       time.Time `json:"at"`
 	Run      string    `json:"run"`
 	Round    int       `json:"round"`
@@ -34,47 +36,49 @@ type line struct {
 	Facts    string    `json:"facts"` // digest
 }
 
-// appendLine writes l at the end of the decisions in dir. It survives the end
-// of the process at once, and a power cut when the system has written it out.
-func appendLine(dir string, l line) (err error) {
-	data, err := json.Marshal(l)
+// note writes n at the end of the decisions.
+func (r Records) note(n Noted) error {
+	data, err := json.Marshal(n)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, DecisionsFile)
+	data = quote.Escaped(data) // people look at it with the tools of the system
+	path := filepath.Join(r.Dir, DecisionsFile)
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.Size()+int64(len(data)) > maxDecisions:
-		err = os.Rename(path, filepath.Join(dir, DecisionsOldFile))
+		err = r.disk().Rename(path, filepath.Join(r.Dir, DecisionsOldFile))
 	case errors.Is(err, fs.ErrNotExist):
 		err = nil
 	}
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	torn, err := isTorn(f)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	if torn {
-		data = append([]byte{'\n'}, data...)
-	}
-	_, err = f.Write(append(data, '\n'))
-	return err
+	return appendTo(r.disk(), path, append(data, '\n'))
 }
 
-// isTorn tells whether a crash has left a line without its end.
-func isTorn(f *os.File) (bool, error) {
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil || size == 0 {
-		return false, err
+// NotAllowed returns the last decisions, at most limit, by which tasks of a run
+// were not allowed, the newest last, and whether the last task was allowed.
+func (r Records) NotAllowed(run string, limit int) (noted []Noted, allowed bool, err error) {
+	noted = []Noted{} // in JSON a list, also when it is empty
+	for _, name := range []string{DecisionsOldFile, DecisionsFile} {
+		data, err := os.ReadFile(filepath.Join(r.Dir, name)) // at most maxDecisions
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("read decisions: %w", err)
+		}
+		for line := range bytes.Lines(data) {
+			var n Noted
+			if json.Unmarshal(line, &n) != nil || n.Run != run {
+				continue // a line that is not whole was cut short by a crash
+			}
+			if allowed = n.Verdict == Allow; !allowed {
+				noted = append(noted, n)
+			}
+		}
+		noted = noted[max(0, len(noted)-limit):]
 	}
-	var last [1]byte
-	_, err = f.ReadAt(last[:], size-1)
-	return last[0] != '\n', err
+	return noted, allowed, nil
 }

@@ -33,7 +33,8 @@ func FactsOf(t exchange.Task, trainer string) Facts {
 }
 
 // Digest returns the SHA-256 of the facts' JSON, in hexadecimal, without the
-// learning rate, which may differ from round to round.
+// learning rate, which may differ from round to round: that of the facts that
+// were approved is the largest that an approval covers.
 func (f Facts) Digest() string {
 	f.Plan.Optimizer.LR = 0
 	data, err := json.Marshal(f)

@@ -147,7 +147,7 @@ func TestDecisionsAreBounded(t *testing.T) {
 	if err := os.WriteFile(path, []byte(`{"at":`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := appendLine(dir, line{Run: "a"}); err != nil {
+	if err := (Records{Dir: dir}).note(Noted{Run: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
@@ -157,7 +157,7 @@ func TestDecisionsAreBounded(t *testing.T) {
 	if err := os.Truncate(path, maxDecisions); err != nil {
 		t.Fatal(err)
 	}
-	if err := appendLine(dir, line{Run: "b"}); err != nil {
+	if err := (Records{Dir: dir}).note(Noted{Run: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	old, err := os.Stat(filepath.Join(dir, DecisionsOldFile))

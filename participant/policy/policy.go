@@ -17,6 +17,8 @@ type Policy struct {
 	Datasets      []string // that a run may ask for by name
 	MaxEpochs     int      // in a round; 0: no limit
 	MaxParameters int      // of the model; 0: no limit
+	MaxModel      int64    // bytes of the model's tensors; 0: no limit
+	MaxRepeats    int      // further answers to a round after the coordinator was restored
 	MinCohort     int      // fewest participants whose updates become a model together
 	ShareSamples  bool     // the number of samples may leave, where a run weighs by it
 	ShareMetrics  bool     // the trainer's metrics may leave
@@ -24,9 +26,16 @@ type Policy struct {
 	Manual        bool // a person must approve each run
 }
 
+// DefaultMaxRepeats is how often a round may be answered again after restores
+// unless a site says otherwise: a coordinator that is restored from the copy of
+// yesterday asks for the rounds of today once more.
+const DefaultMaxRepeats = 3
+
 // Default returns the policy of a site that trains whatever it is asked to,
 // on the data that it trains on unless told otherwise.
-func Default() Policy { return Policy{ShareSamples: true, ShareMetrics: true} }
+func Default() Policy {
+	return Policy{ShareSamples: true, ShareMetrics: true, MaxRepeats: DefaultMaxRepeats}
+}
 
 // Verdict is what a site decides about a task.
 type Verdict string
@@ -44,6 +53,9 @@ const (
 	RuleDatasets      = "datasets"
 	RuleMaxEpochs     = "max_epochs"
 	RuleMaxParameters = "max_parameters"
+	RuleMaxModel      = "max_model"
+	RuleMaxRepeats    = "max_repeats"
+	RuleDiskReserve   = "disk_reserve"
 	RuleMinCohort     = "min_cohort"
 	RuleShareSamples  = "share_samples"
 	RuleHours         = "hours"
@@ -89,6 +101,10 @@ func (p Policy) forbids(f Facts, together int) (rule, reason string) {
 		return RuleMaxEpochs, fmt.Sprintf("%d epochs a round, the site allows %d", f.Plan.Epochs, p.MaxEpochs)
 	case p.MaxParameters > 0 && f.Parameters > p.MaxParameters:
 		return RuleMaxParameters, fmt.Sprintf("a model of %d parameters, the site allows %d", f.Parameters, p.MaxParameters)
+	case p.MaxModel > 0 && 4*int64(f.Parameters) > p.MaxModel:
+		return RuleMaxModel, fmt.Sprintf("a model of %d bytes, the site allows %d", 4*int64(f.Parameters), p.MaxModel)
+	case p.Manual && f.Rounds == 0:
+		return RuleApprove, "the coordinator does not say how many rounds the run has, so nobody can approve them: upgrade it"
 	case p.MinCohort > 0 && together == 0:
 		return RuleMinCohort, "the coordinator does not tell how many updates are enough: upgrade it"
 	case together < p.MinCohort:

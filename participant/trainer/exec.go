@@ -32,25 +32,36 @@ const (
 type Exec struct {
 	Command []string // program and arguments
 	Env     []string // more environment, "KEY=value"
-	Dir     string   // where the task folders are made; "" for the system's place
+	Dir     string   // where the task folders are made, made when needed; "" for the system's place
 	Limit   time.Duration
 }
 
 // Train has the program train and passes its weights to done. What the program
 // gives is checked like any input: an error names the file and what is wrong.
-// The model is never in memory.
+// The model is never in memory. When the disk does not take the task's files the
+// error wraps ErrDisk.
 func (e *Exec) Train(ctx context.Context, t exchange.Task, global *model.File, done func(model.Vector) error) (result Result, err error) {
 	p := program.Program{Command: e.Command, Env: e.Env, Limit: e.Limit, FolderVar: TaskDirVar}
+	begun := false
+	if e.Dir != "" {
+		if err := os.MkdirAll(e.Dir, 0o755); err != nil {
+			return Result{}, onDisk(fmt.Errorf("make the folder of tasks: %w", err))
+		}
+	}
 	err = program.Folder(e.Dir, "task-", func(dir string) error {
 		if err := writeInputs(dir, t, global); err != nil {
 			return fmt.Errorf("write the task's files: %w", err)
 		}
+		begun = true
 		if err := p.Run(ctx, dir); err != nil {
 			return err
 		}
 		result, err = readOutputs(p, dir, t.Contract, done)
 		return err
 	})
+	if !begun {
+		err = onDisk(err)
+	}
 	return result, err
 }
 

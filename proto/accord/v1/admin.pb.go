@@ -300,9 +300,18 @@ func (x *SubmitRunResponse) GetNote() string {
 	return ""
 }
 
-// ListRunsRequest asks for all runs.
+// ListRunsRequest asks for a page of the runs, the newest first: without any
+// field set, for the first page.
 type ListRunsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page holds runs that were submitted before the one of this number; 0:
+	// it is the first page.
+	Before uint64 `protobuf:"varint,1,opt,name=before,proto3" json:"before,omitempty"`
+	// Runs in the page at most; 0: as many as a message holds. A page may hold
+	// fewer.
+	Limit int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Only runs that have not ended.
+	Active        bool `protobuf:"varint,3,opt,name=active,proto3" json:"active,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -337,13 +346,37 @@ func (*ListRunsRequest) Descriptor() ([]byte, []int) {
 	return file_accord_v1_admin_proto_rawDescGZIP(), []int{3}
 }
 
-// ListRunsResponse tells how all runs stand.
+func (x *ListRunsRequest) GetBefore() uint64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *ListRunsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListRunsRequest) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+// ListRunsResponse is a page of the runs.
 type ListRunsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In order of submission.
+	// In order of submission, the newest last. Each has the newest of its versions
+	// only, and no cohort.
 	Runs []*Run `protobuf:"bytes,1,rep,name=runs,proto3" json:"runs,omitempty"`
-	// Names of the participants that attend, sorted.
-	Attending     []string `protobuf:"bytes,2,rep,name=attending,proto3" json:"attending,omitempty"`
+	// Names of the participants that attend, sorted; on the first page.
+	Attending []string `protobuf:"bytes,2,rep,name=attending,proto3" json:"attending,omitempty"`
+	// The next page is the one before this number; 0: there is none.
+	Next          uint64 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -392,6 +425,13 @@ func (x *ListRunsResponse) GetAttending() []string {
 	return nil
 }
 
+func (x *ListRunsResponse) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
 // GetRunRequest asks for a run.
 type GetRunRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -438,10 +478,10 @@ func (x *GetRunRequest) GetName() string {
 	return ""
 }
 
-// GetRunResponse tells how a run stands.
+// GetRunResponse is how a run stands.
 type GetRunResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The run.
+	// The run, with the newest of its versions.
 	Run           *Run `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -484,18 +524,141 @@ func (x *GetRunResponse) GetRun() *Run {
 	return nil
 }
 
-// WatchRunRequest asks to hear of a run.
+// ListVersionsRequest asks for versions of a run.
+type ListVersionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run's name.
+	Run string `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	// The page begins after so many of the run's versions.
+	After int32 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	// Versions in the page at most; 0: as many as the coordinator puts into one. A
+	// page may hold fewer.
+	Limit         int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVersionsRequest) Reset() {
+	*x = ListVersionsRequest{}
+	mi := &file_accord_v1_admin_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVersionsRequest) ProtoMessage() {}
+
+func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
+func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListVersionsRequest) GetRun() string {
+	if x != nil {
+		return x.Run
+	}
+	return ""
+}
+
+func (x *ListVersionsRequest) GetAfter() int32 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *ListVersionsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// ListVersionsResponse is a page of a run's versions.
+type ListVersionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In order.
+	Versions []*Version `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"`
+	// There are more after these.
+	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVersionsResponse) Reset() {
+	*x = ListVersionsResponse{}
+	mi := &file_accord_v1_admin_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVersionsResponse) ProtoMessage() {}
+
+func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
+func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListVersionsResponse) GetVersions() []*Version {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *ListVersionsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// WatchRunRequest asks to be sent a run's changes.
 type WatchRunRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The run's name.
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// So many of the run's versions the caller knows, and wants those after them
+	// only. Absent: the caller wants the newest of them with each change.
+	Since         *int32 `protobuf:"varint,2,opt,name=since,proto3,oneof" json:"since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WatchRunRequest) Reset() {
 	*x = WatchRunRequest{}
-	mi := &file_accord_v1_admin_proto_msgTypes[7]
+	mi := &file_accord_v1_admin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +670,7 @@ func (x *WatchRunRequest) String() string {
 func (*WatchRunRequest) ProtoMessage() {}
 
 func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[7]
+	mi := &file_accord_v1_admin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +683,7 @@ func (x *WatchRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunRequest.ProtoReflect.Descriptor instead.
 func (*WatchRunRequest) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{7}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WatchRunRequest) GetName() string {
@@ -530,18 +693,32 @@ func (x *WatchRunRequest) GetName() string {
 	return ""
 }
 
-// WatchRunResponse tells how a run stands.
+func (x *WatchRunRequest) GetSince() int32 {
+	if x != nil && x.Since != nil {
+		return *x.Since
+	}
+	return 0
+}
+
+// WatchRunResponse is how a run stands, or a part of its history.
 type WatchRunResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The run.
-	Run           *Run `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// The run. To a caller that said since, its published are those that were not
+	// sent before, and at least the newest; its cohort is left out where
+	// cohort_unchanged is set.
+	Run *Run `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	// Instead of the run: versions that were not sent before, in order. More of
+	// them follow, and then the run.
+	Earlier []*Version `protobuf:"bytes,2,rep,name=earlier,proto3" json:"earlier,omitempty"`
+	// The cohort is the one that was sent last.
+	CohortUnchanged bool `protobuf:"varint,3,opt,name=cohort_unchanged,json=cohortUnchanged,proto3" json:"cohort_unchanged,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *WatchRunResponse) Reset() {
 	*x = WatchRunResponse{}
-	mi := &file_accord_v1_admin_proto_msgTypes[8]
+	mi := &file_accord_v1_admin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -553,7 +730,7 @@ func (x *WatchRunResponse) String() string {
 func (*WatchRunResponse) ProtoMessage() {}
 
 func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[8]
+	mi := &file_accord_v1_admin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -566,7 +743,7 @@ func (x *WatchRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRunResponse.ProtoReflect.Descriptor instead.
 func (*WatchRunResponse) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{8}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *WatchRunResponse) GetRun() *Run {
@@ -574,6 +751,20 @@ func (x *WatchRunResponse) GetRun() *Run {
 		return x.Run
 	}
 	return nil
+}
+
+func (x *WatchRunResponse) GetEarlier() []*Version {
+	if x != nil {
+		return x.Earlier
+	}
+	return nil
+}
+
+func (x *WatchRunResponse) GetCohortUnchanged() bool {
+	if x != nil {
+		return x.CohortUnchanged
+	}
+	return false
 }
 
 // StopRunRequest asks to end a run.
@@ -589,7 +780,7 @@ type StopRunRequest struct {
 
 func (x *StopRunRequest) Reset() {
 	*x = StopRunRequest{}
-	mi := &file_accord_v1_admin_proto_msgTypes[9]
+	mi := &file_accord_v1_admin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +792,7 @@ func (x *StopRunRequest) String() string {
 func (*StopRunRequest) ProtoMessage() {}
 
 func (x *StopRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[9]
+	mi := &file_accord_v1_admin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +805,7 @@ func (x *StopRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRunRequest.ProtoReflect.Descriptor instead.
 func (*StopRunRequest) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{9}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StopRunRequest) GetName() string {
@@ -640,7 +831,7 @@ type StopRunResponse struct {
 
 func (x *StopRunResponse) Reset() {
 	*x = StopRunResponse{}
-	mi := &file_accord_v1_admin_proto_msgTypes[10]
+	mi := &file_accord_v1_admin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -652,7 +843,7 @@ func (x *StopRunResponse) String() string {
 func (*StopRunResponse) ProtoMessage() {}
 
 func (x *StopRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[10]
+	mi := &file_accord_v1_admin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -665,7 +856,109 @@ func (x *StopRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopRunResponse.ProtoReflect.Descriptor instead.
 func (*StopRunResponse) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{10}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{12}
+}
+
+// RemoveRunRequest asks to remove a run that has ended.
+type RemoveRunRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The folder in which the run was published goes, too.
+	Files         bool `protobuf:"varint,2,opt,name=files,proto3" json:"files,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveRunRequest) Reset() {
+	*x = RemoveRunRequest{}
+	mi := &file_accord_v1_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveRunRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveRunRequest) ProtoMessage() {}
+
+func (x *RemoveRunRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveRunRequest.ProtoReflect.Descriptor instead.
+func (*RemoveRunRequest) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RemoveRunRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RemoveRunRequest) GetFiles() bool {
+	if x != nil {
+		return x.Files
+	}
+	return false
+}
+
+// RemoveRunResponse confirms that a run is removed.
+type RemoveRunResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The folder in which the run was published is still there. Until it is
+	// gone, no other run can have the name.
+	Kept          bool `protobuf:"varint,1,opt,name=kept,proto3" json:"kept,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveRunResponse) Reset() {
+	*x = RemoveRunResponse{}
+	mi := &file_accord_v1_admin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveRunResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveRunResponse) ProtoMessage() {}
+
+func (x *RemoveRunResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveRunResponse.ProtoReflect.Descriptor instead.
+func (*RemoveRunResponse) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RemoveRunResponse) GetKept() bool {
+	if x != nil {
+		return x.Kept
+	}
+	return false
 }
 
 // Run is how a run stands.
@@ -687,19 +980,25 @@ type Run struct {
 	Accepted int32 `protobuf:"varint,7,opt,name=accepted,proto3" json:"accepted,omitempty"`
 	// Digest of the global model.
 	Model string `protobuf:"bytes,8,opt,name=model,proto3" json:"model,omitempty"`
-	// Every version published, in order.
+	// The last of the versions published, in order: at least the newest, and how
+	// many more is said where a run is sent. A coordinator that does not set
+	// versions sends all.
 	Published []*Version `protobuf:"bytes,9,rep,name=published,proto3" json:"published,omitempty"`
 	// How many answers ended how, over the whole run.
 	Counts *Counts `protobuf:"bytes,10,opt,name=counts,proto3" json:"counts,omitempty"`
 	// Why the last attempt, or the run, failed or stopped.
-	Reason        string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How many versions were published.
+	Versions int32 `protobuf:"varint,12,opt,name=versions,proto3" json:"versions,omitempty"`
+	// The version to hand out, where it is not the newest.
+	Candidate     *Version `protobuf:"bytes,13,opt,name=candidate,proto3" json:"candidate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_accord_v1_admin_proto_msgTypes[11]
+	mi := &file_accord_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +1010,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[11]
+	mi := &file_accord_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +1023,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{11}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Run) GetName() string {
@@ -804,6 +1103,20 @@ func (x *Run) GetReason() string {
 	return ""
 }
 
+func (x *Run) GetVersions() int32 {
+	if x != nil {
+		return x.Versions
+	}
+	return 0
+}
+
+func (x *Run) GetCandidate() *Version {
+	if x != nil {
+		return x.Candidate
+	}
+	return nil
+}
+
 // Version is a published global model.
 type Version struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -823,7 +1136,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_accord_v1_admin_proto_msgTypes[12]
+	mi := &file_accord_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -835,7 +1148,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[12]
+	mi := &file_accord_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -848,7 +1161,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Version) GetRound() int32 {
@@ -905,7 +1218,7 @@ type Counts struct {
 
 func (x *Counts) Reset() {
 	*x = Counts{}
-	mi := &file_accord_v1_admin_proto_msgTypes[13]
+	mi := &file_accord_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +1230,7 @@ func (x *Counts) String() string {
 func (*Counts) ProtoMessage() {}
 
 func (x *Counts) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[13]
+	mi := &file_accord_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +1243,7 @@ func (x *Counts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Counts.ProtoReflect.Descriptor instead.
 func (*Counts) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Counts) GetAccepted() int32 {
@@ -983,7 +1296,7 @@ type InviteRequest struct {
 
 func (x *InviteRequest) Reset() {
 	*x = InviteRequest{}
-	mi := &file_accord_v1_admin_proto_msgTypes[14]
+	mi := &file_accord_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -995,7 +1308,7 @@ func (x *InviteRequest) String() string {
 func (*InviteRequest) ProtoMessage() {}
 
 func (x *InviteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[14]
+	mi := &file_accord_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1008,7 +1321,7 @@ func (x *InviteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteRequest.ProtoReflect.Descriptor instead.
 func (*InviteRequest) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *InviteRequest) GetSite() string {
@@ -1043,7 +1356,7 @@ type InviteResponse struct {
 
 func (x *InviteResponse) Reset() {
 	*x = InviteResponse{}
-	mi := &file_accord_v1_admin_proto_msgTypes[15]
+	mi := &file_accord_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1368,7 @@ func (x *InviteResponse) String() string {
 func (*InviteResponse) ProtoMessage() {}
 
 func (x *InviteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[15]
+	mi := &file_accord_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1381,7 @@ func (x *InviteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InviteResponse.ProtoReflect.Descriptor instead.
 func (*InviteResponse) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *InviteResponse) GetFederation() string {
@@ -1092,7 +1405,7 @@ type TrustRequest struct {
 
 func (x *TrustRequest) Reset() {
 	*x = TrustRequest{}
-	mi := &file_accord_v1_admin_proto_msgTypes[16]
+	mi := &file_accord_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1104,7 +1417,7 @@ func (x *TrustRequest) String() string {
 func (*TrustRequest) ProtoMessage() {}
 
 func (x *TrustRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[16]
+	mi := &file_accord_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1117,7 +1430,7 @@ func (x *TrustRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrustRequest.ProtoReflect.Descriptor instead.
 func (*TrustRequest) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TrustRequest) GetSite() string {
@@ -1143,7 +1456,7 @@ type TrustResponse struct {
 
 func (x *TrustResponse) Reset() {
 	*x = TrustResponse{}
-	mi := &file_accord_v1_admin_proto_msgTypes[17]
+	mi := &file_accord_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1468,7 @@ func (x *TrustResponse) String() string {
 func (*TrustResponse) ProtoMessage() {}
 
 func (x *TrustResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[17]
+	mi := &file_accord_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1481,7 @@ func (x *TrustResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrustResponse.ProtoReflect.Descriptor instead.
 func (*TrustResponse) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 // RevokeRequest ends somebody's access.
@@ -1186,7 +1499,7 @@ type RevokeRequest struct {
 
 func (x *RevokeRequest) Reset() {
 	*x = RevokeRequest{}
-	mi := &file_accord_v1_admin_proto_msgTypes[18]
+	mi := &file_accord_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1198,7 +1511,7 @@ func (x *RevokeRequest) String() string {
 func (*RevokeRequest) ProtoMessage() {}
 
 func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[18]
+	mi := &file_accord_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1211,7 +1524,7 @@ func (x *RevokeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeRequest.ProtoReflect.Descriptor instead.
 func (*RevokeRequest) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RevokeRequest) GetName() string {
@@ -1244,7 +1557,7 @@ type RevokeResponse struct {
 
 func (x *RevokeResponse) Reset() {
 	*x = RevokeResponse{}
-	mi := &file_accord_v1_admin_proto_msgTypes[19]
+	mi := &file_accord_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1256,7 +1569,7 @@ func (x *RevokeResponse) String() string {
 func (*RevokeResponse) ProtoMessage() {}
 
 func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[19]
+	mi := &file_accord_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1269,7 +1582,7 @@ func (x *RevokeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeResponse.ProtoReflect.Descriptor instead.
 func (*RevokeResponse) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 // ListRefusalsRequest asks who was refused.
@@ -1281,7 +1594,7 @@ type ListRefusalsRequest struct {
 
 func (x *ListRefusalsRequest) Reset() {
 	*x = ListRefusalsRequest{}
-	mi := &file_accord_v1_admin_proto_msgTypes[20]
+	mi := &file_accord_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1293,7 +1606,7 @@ func (x *ListRefusalsRequest) String() string {
 func (*ListRefusalsRequest) ProtoMessage() {}
 
 func (x *ListRefusalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[20]
+	mi := &file_accord_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1306,7 +1619,7 @@ func (x *ListRefusalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefusalsRequest.ProtoReflect.Descriptor instead.
 func (*ListRefusalsRequest) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 // ListRefusalsResponse tells who was refused.
@@ -1320,7 +1633,7 @@ type ListRefusalsResponse struct {
 
 func (x *ListRefusalsResponse) Reset() {
 	*x = ListRefusalsResponse{}
-	mi := &file_accord_v1_admin_proto_msgTypes[21]
+	mi := &file_accord_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1332,7 +1645,7 @@ func (x *ListRefusalsResponse) String() string {
 func (*ListRefusalsResponse) ProtoMessage() {}
 
 func (x *ListRefusalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[21]
+	mi := &file_accord_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1345,7 +1658,7 @@ func (x *ListRefusalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefusalsResponse.ProtoReflect.Descriptor instead.
 func (*ListRefusalsResponse) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListRefusalsResponse) GetRefusals() []*Refusal {
@@ -1372,7 +1685,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_accord_v1_admin_proto_msgTypes[22]
+	mi := &file_accord_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1384,7 +1697,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[22]
+	mi := &file_accord_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1397,7 +1710,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Refusal) GetMinute() *timestamppb.Timestamp {
@@ -1441,7 +1754,7 @@ type ListMembersRequest struct {
 
 func (x *ListMembersRequest) Reset() {
 	*x = ListMembersRequest{}
-	mi := &file_accord_v1_admin_proto_msgTypes[23]
+	mi := &file_accord_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1453,7 +1766,7 @@ func (x *ListMembersRequest) String() string {
 func (*ListMembersRequest) ProtoMessage() {}
 
 func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[23]
+	mi := &file_accord_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1466,7 +1779,7 @@ func (x *ListMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersRequest.ProtoReflect.Descriptor instead.
 func (*ListMembersRequest) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListMembersRequest) GetAfterRole() string {
@@ -1496,7 +1809,7 @@ type ListMembersResponse struct {
 
 func (x *ListMembersResponse) Reset() {
 	*x = ListMembersResponse{}
-	mi := &file_accord_v1_admin_proto_msgTypes[24]
+	mi := &file_accord_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1508,7 +1821,7 @@ func (x *ListMembersResponse) String() string {
 func (*ListMembersResponse) ProtoMessage() {}
 
 func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[24]
+	mi := &file_accord_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1521,7 +1834,7 @@ func (x *ListMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMembersResponse.ProtoReflect.Descriptor instead.
 func (*ListMembersResponse) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListMembersResponse) GetMembers() []*Member {
@@ -1547,7 +1860,7 @@ type WatchMembersRequest struct {
 
 func (x *WatchMembersRequest) Reset() {
 	*x = WatchMembersRequest{}
-	mi := &file_accord_v1_admin_proto_msgTypes[25]
+	mi := &file_accord_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1872,7 @@ func (x *WatchMembersRequest) String() string {
 func (*WatchMembersRequest) ProtoMessage() {}
 
 func (x *WatchMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[25]
+	mi := &file_accord_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1885,7 @@ func (x *WatchMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMembersRequest.ProtoReflect.Descriptor instead.
 func (*WatchMembersRequest) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 // WatchMembersResponse tells of members.
@@ -1590,7 +1903,7 @@ type WatchMembersResponse struct {
 
 func (x *WatchMembersResponse) Reset() {
 	*x = WatchMembersResponse{}
-	mi := &file_accord_v1_admin_proto_msgTypes[26]
+	mi := &file_accord_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1602,7 +1915,7 @@ func (x *WatchMembersResponse) String() string {
 func (*WatchMembersResponse) ProtoMessage() {}
 
 func (x *WatchMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[26]
+	mi := &file_accord_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1615,7 +1928,7 @@ func (x *WatchMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMembersResponse.ProtoReflect.Descriptor instead.
 func (*WatchMembersResponse) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchMembersResponse) GetMembers() []*Member {
@@ -1674,14 +1987,30 @@ type Member struct {
 	// When it was last heard, which renewed its lease.
 	Heard *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=heard,proto3" json:"heard,omitempty"`
 	// "builtin" or "exec".
-	Trainer       string `protobuf:"bytes,15,opt,name=trainer,proto3" json:"trainer,omitempty"`
+	Trainer string `protobuf:"bytes,15,opt,name=trainer,proto3" json:"trainer,omitempty"`
+	// By how many seconds its clock was ahead of the coordinator's when it came;
+	// absent: not known.
+	ClockSeconds *float64 `protobuf:"fixed64,20,opt,name=clock_seconds,json=clockSeconds,proto3,oneof" json:"clock_seconds,omitempty"`
+	// The fingerprints of the roots that it trusts, while it attends; empty: not
+	// known.
+	Roots []string `protobuf:"bytes,21,rep,name=roots,proto3" json:"roots,omitempty"`
+	// The fingerprint of the root above its certificate, while it attends; empty:
+	// an institution's own authority, or not known.
+	Certified string `protobuf:"bytes,22,opt,name=certified,proto3" json:"certified,omitempty"`
+	// The address that it attends from.
+	From string `protobuf:"bytes,16,opt,name=from,proto3" json:"from,omitempty"`
+	// What its process calls itself, hexadecimal; empty from one that does not
+	// know of this.
+	Process string `protobuf:"bytes,17,opt,name=process,proto3" json:"process,omitempty"`
+	// Another process that would attend as this member, and is refused.
+	Rival         *Rival `protobuf:"bytes,18,opt,name=rival,proto3" json:"rival,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_accord_v1_admin_proto_msgTypes[27]
+	mi := &file_accord_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1693,7 +2022,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_accord_v1_admin_proto_msgTypes[27]
+	mi := &file_accord_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1706,7 +2035,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_accord_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Member) GetName() string {
@@ -1814,6 +2143,214 @@ func (x *Member) GetTrainer() string {
 	return ""
 }
 
+func (x *Member) GetClockSeconds() float64 {
+	if x != nil && x.ClockSeconds != nil {
+		return *x.ClockSeconds
+	}
+	return 0
+}
+
+func (x *Member) GetRoots() []string {
+	if x != nil {
+		return x.Roots
+	}
+	return nil
+}
+
+func (x *Member) GetCertified() string {
+	if x != nil {
+		return x.Certified
+	}
+	return ""
+}
+
+func (x *Member) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Member) GetProcess() string {
+	if x != nil {
+		return x.Process
+	}
+	return ""
+}
+
+func (x *Member) GetRival() *Rival {
+	if x != nil {
+		return x.Rival
+	}
+	return nil
+}
+
+// Rival is a process that is refused because another has the place.
+type Rival struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it calls itself, hexadecimal; empty from one that does not know of
+	// this.
+	Process string `protobuf:"bytes,1,opt,name=process,proto3" json:"process,omitempty"`
+	// Its address.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// When it asked first.
+	First *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=first,proto3" json:"first,omitempty"`
+	// When it asked last.
+	Last          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rival) Reset() {
+	*x = Rival{}
+	mi := &file_accord_v1_admin_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rival) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rival) ProtoMessage() {}
+
+func (x *Rival) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rival.ProtoReflect.Descriptor instead.
+func (*Rival) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Rival) GetProcess() string {
+	if x != nil {
+		return x.Process
+	}
+	return ""
+}
+
+func (x *Rival) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Rival) GetFirst() *timestamppb.Timestamp {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *Rival) GetLast() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+// ReleaseSiteRequest gives a site's place away.
+type ReleaseSiteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The site's name.
+	Site          string `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseSiteRequest) Reset() {
+	*x = ReleaseSiteRequest{}
+	mi := &file_accord_v1_admin_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseSiteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseSiteRequest) ProtoMessage() {}
+
+func (x *ReleaseSiteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseSiteRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseSiteRequest) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ReleaseSiteRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+// ReleaseSiteResponse tells who had the place.
+type ReleaseSiteResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The process that attended.
+	Released      *Rival `protobuf:"bytes,1,opt,name=released,proto3" json:"released,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseSiteResponse) Reset() {
+	*x = ReleaseSiteResponse{}
+	mi := &file_accord_v1_admin_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseSiteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseSiteResponse) ProtoMessage() {}
+
+func (x *ReleaseSiteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseSiteResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseSiteResponse) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ReleaseSiteResponse) GetReleased() *Rival {
+	if x != nil {
+		return x.Released
+	}
+	return nil
+}
+
 var File_accord_v1_admin_proto protoreflect.FileDescriptor
 
 const file_accord_v1_admin_proto_rawDesc = "" +
@@ -1827,23 +2364,43 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x03run\x18\x01 \x01(\fR\x03run\";\n" +
 	"\x11SubmitRunResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04note\x18\x02 \x01(\tR\x04note\"\x11\n" +
-	"\x0fListRunsRequest\"T\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\"W\n" +
+	"\x0fListRunsRequest\x12\x16\n" +
+	"\x06before\x18\x01 \x01(\x04R\x06before\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x16\n" +
+	"\x06active\x18\x03 \x01(\bR\x06active\"h\n" +
 	"\x10ListRunsResponse\x12\"\n" +
 	"\x04runs\x18\x01 \x03(\v2\x0e.accord.v1.RunR\x04runs\x12\x1c\n" +
-	"\tattending\x18\x02 \x03(\tR\tattending\"#\n" +
+	"\tattending\x18\x02 \x03(\tR\tattending\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\x04R\x04next\"#\n" +
 	"\rGetRunRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"2\n" +
 	"\x0eGetRunResponse\x12 \n" +
-	"\x03run\x18\x01 \x01(\v2\x0e.accord.v1.RunR\x03run\"%\n" +
+	"\x03run\x18\x01 \x01(\v2\x0e.accord.v1.RunR\x03run\"S\n" +
+	"\x13ListVersionsRequest\x12\x10\n" +
+	"\x03run\x18\x01 \x01(\tR\x03run\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x05R\x05after\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\x05R\x05limit\"Z\n" +
+	"\x14ListVersionsResponse\x12.\n" +
+	"\bversions\x18\x01 \x03(\v2\x12.accord.v1.VersionR\bversions\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"J\n" +
 	"\x0fWatchRunRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"4\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
+	"\x05since\x18\x02 \x01(\x05H\x00R\x05since\x88\x01\x01B\b\n" +
+	"\x06_since\"\x8d\x01\n" +
 	"\x10WatchRunResponse\x12 \n" +
-	"\x03run\x18\x01 \x01(\v2\x0e.accord.v1.RunR\x03run\"<\n" +
+	"\x03run\x18\x01 \x01(\v2\x0e.accord.v1.RunR\x03run\x12,\n" +
+	"\aearlier\x18\x02 \x03(\v2\x12.accord.v1.VersionR\aearlier\x12)\n" +
+	"\x10cohort_unchanged\x18\x03 \x01(\bR\x0fcohortUnchanged\"<\n" +
 	"\x0eStopRunRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x11\n" +
-	"\x0fStopRunResponse\"\xc8\x02\n" +
+	"\x0fStopRunResponse\"<\n" +
+	"\x10RemoveRunRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05files\x18\x02 \x01(\bR\x05files\"'\n" +
+	"\x11RemoveRunResponse\x12\x12\n" +
+	"\x04kept\x18\x01 \x01(\bR\x04kept\"\x96\x03\n" +
 	"\x03Run\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12&\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x10.accord.v1.PhaseR\x05phase\x12\x14\n" +
@@ -1856,7 +2413,9 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\tpublished\x18\t \x03(\v2\x12.accord.v1.VersionR\tpublished\x12)\n" +
 	"\x06counts\x18\n" +
 	" \x01(\v2\x11.accord.v1.CountsR\x06counts\x12\x16\n" +
-	"\x06reason\x18\v \x01(\tR\x06reason\"\xb9\x01\n" +
+	"\x06reason\x18\v \x01(\tR\x06reason\x12\x1a\n" +
+	"\bversions\x18\f \x01(\x05R\bversions\x120\n" +
+	"\tcandidate\x18\r \x01(\v2\x12.accord.v1.VersionR\tcandidate\"\xb9\x01\n" +
 	"\aVersion\x12\x14\n" +
 	"\x05round\x18\x01 \x01(\x05R\x05round\x12\x14\n" +
 	"\x05model\x18\x02 \x01(\tR\x05model\x12\x1f\n" +
@@ -1912,7 +2471,7 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x14WatchMembersResponse\x12+\n" +
 	"\amembers\x18\x01 \x03(\v2\x11.accord.v1.MemberR\amembers\x12+\n" +
 	"\aremoved\x18\x02 \x03(\v2\x11.accord.v1.MemberR\aremoved\x12\x18\n" +
-	"\asettled\x18\x03 \x01(\bR\asettled\"\xaa\x03\n" +
+	"\asettled\x18\x03 \x01(\bR\asettled\"\xf0\x04\n" +
 	"\x06Member\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\x12\x14\n" +
@@ -1929,7 +2488,23 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x12samples_per_second\x18\f \x01(\x01R\x10samplesPerSecond\x12\x1a\n" +
 	"\bdatasets\x18\r \x03(\tR\bdatasets\x120\n" +
 	"\x05heard\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x05heard\x12\x18\n" +
-	"\atrainer\x18\x0f \x01(\tR\atrainer*\xee\x01\n" +
+	"\atrainer\x18\x0f \x01(\tR\atrainer\x12(\n" +
+	"\rclock_seconds\x18\x14 \x01(\x01H\x00R\fclockSeconds\x88\x01\x01\x12\x14\n" +
+	"\x05roots\x18\x15 \x03(\tR\x05roots\x12\x1c\n" +
+	"\tcertified\x18\x16 \x01(\tR\tcertified\x12\x12\n" +
+	"\x04from\x18\x10 \x01(\tR\x04from\x12\x18\n" +
+	"\aprocess\x18\x11 \x01(\tR\aprocess\x12&\n" +
+	"\x05rival\x18\x12 \x01(\v2\x10.accord.v1.RivalR\x05rivalB\x10\n" +
+	"\x0e_clock_seconds\"\x97\x01\n" +
+	"\x05Rival\x12\x18\n" +
+	"\aprocess\x18\x01 \x01(\tR\aprocess\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x120\n" +
+	"\x05first\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05first\x12.\n" +
+	"\x04last\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04last\"(\n" +
+	"\x12ReleaseSiteRequest\x12\x12\n" +
+	"\x04site\x18\x01 \x01(\tR\x04site\"C\n" +
+	"\x13ReleaseSiteResponse\x12,\n" +
+	"\breleased\x18\x01 \x01(\v2\x10.accord.v1.RivalR\breleased*\xee\x01\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fPHASE_SELECTING\x10\x01\x12\x14\n" +
@@ -1942,19 +2517,22 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\fPHASE_FAILED\x10\b\x12\x11\n" +
 	"\rPHASE_STOPPED\x10\t\x12\x12\n" +
 	"\x0ePHASE_DIVERGED\x10\n" +
-	"2\x91\x06\n" +
+	"2\xf8\a\n" +
 	"\fAdminService\x12H\n" +
 	"\tSubmitRun\x12\x1b.accord.v1.SubmitRunRequest\x1a\x1c.accord.v1.SubmitRunResponse(\x01\x12C\n" +
 	"\bListRuns\x12\x1a.accord.v1.ListRunsRequest\x1a\x1b.accord.v1.ListRunsResponse\x12=\n" +
-	"\x06GetRun\x12\x18.accord.v1.GetRunRequest\x1a\x19.accord.v1.GetRunResponse\x12E\n" +
+	"\x06GetRun\x12\x18.accord.v1.GetRunRequest\x1a\x19.accord.v1.GetRunResponse\x12O\n" +
+	"\fListVersions\x12\x1e.accord.v1.ListVersionsRequest\x1a\x1f.accord.v1.ListVersionsResponse\x12E\n" +
 	"\bWatchRun\x12\x1a.accord.v1.WatchRunRequest\x1a\x1b.accord.v1.WatchRunResponse0\x01\x12@\n" +
-	"\aStopRun\x12\x19.accord.v1.StopRunRequest\x1a\x1a.accord.v1.StopRunResponse\x12=\n" +
+	"\aStopRun\x12\x19.accord.v1.StopRunRequest\x1a\x1a.accord.v1.StopRunResponse\x12F\n" +
+	"\tRemoveRun\x12\x1b.accord.v1.RemoveRunRequest\x1a\x1c.accord.v1.RemoveRunResponse\x12=\n" +
 	"\x06Invite\x12\x18.accord.v1.InviteRequest\x1a\x19.accord.v1.InviteResponse\x12:\n" +
 	"\x05Trust\x12\x17.accord.v1.TrustRequest\x1a\x18.accord.v1.TrustResponse\x12=\n" +
 	"\x06Revoke\x12\x18.accord.v1.RevokeRequest\x1a\x19.accord.v1.RevokeResponse\x12O\n" +
 	"\fListRefusals\x12\x1e.accord.v1.ListRefusalsRequest\x1a\x1f.accord.v1.ListRefusalsResponse\x12L\n" +
 	"\vListMembers\x12\x1d.accord.v1.ListMembersRequest\x1a\x1e.accord.v1.ListMembersResponse\x12Q\n" +
-	"\fWatchMembers\x12\x1e.accord.v1.WatchMembersRequest\x1a\x1f.accord.v1.WatchMembersResponse0\x01B6Z4github.com/accord-fl/accord/proto/accord/v1;accordv1b\x06proto3"
+	"\fWatchMembers\x12\x1e.accord.v1.WatchMembersRequest\x1a\x1f.accord.v1.WatchMembersResponse0\x01\x12L\n" +
+	"\vReleaseSite\x12\x1d.accord.v1.ReleaseSiteRequest\x1a\x1e.accord.v1.ReleaseSiteResponseB6Z4github.com/accord-fl/accord/proto/accord/v1;accordv1b\x06proto3"
 
 var (
 	file_accord_v1_admin_proto_rawDescOnce sync.Once
@@ -1969,7 +2547,7 @@ func file_accord_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_accord_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_accord_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_accord_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_accord_v1_admin_proto_goTypes = []any{
 	(Phase)(0),                    // 0: accord.v1.Phase
 	(*SubmitRunRequest)(nil),      // 1: accord.v1.SubmitRunRequest
@@ -1979,72 +2557,92 @@ var file_accord_v1_admin_proto_goTypes = []any{
 	(*ListRunsResponse)(nil),      // 5: accord.v1.ListRunsResponse
 	(*GetRunRequest)(nil),         // 6: accord.v1.GetRunRequest
 	(*GetRunResponse)(nil),        // 7: accord.v1.GetRunResponse
-	(*WatchRunRequest)(nil),       // 8: accord.v1.WatchRunRequest
-	(*WatchRunResponse)(nil),      // 9: accord.v1.WatchRunResponse
-	(*StopRunRequest)(nil),        // 10: accord.v1.StopRunRequest
-	(*StopRunResponse)(nil),       // 11: accord.v1.StopRunResponse
-	(*Run)(nil),                   // 12: accord.v1.Run
-	(*Version)(nil),               // 13: accord.v1.Version
-	(*Counts)(nil),                // 14: accord.v1.Counts
-	(*InviteRequest)(nil),         // 15: accord.v1.InviteRequest
-	(*InviteResponse)(nil),        // 16: accord.v1.InviteResponse
-	(*TrustRequest)(nil),          // 17: accord.v1.TrustRequest
-	(*TrustResponse)(nil),         // 18: accord.v1.TrustResponse
-	(*RevokeRequest)(nil),         // 19: accord.v1.RevokeRequest
-	(*RevokeResponse)(nil),        // 20: accord.v1.RevokeResponse
-	(*ListRefusalsRequest)(nil),   // 21: accord.v1.ListRefusalsRequest
-	(*ListRefusalsResponse)(nil),  // 22: accord.v1.ListRefusalsResponse
-	(*Refusal)(nil),               // 23: accord.v1.Refusal
-	(*ListMembersRequest)(nil),    // 24: accord.v1.ListMembersRequest
-	(*ListMembersResponse)(nil),   // 25: accord.v1.ListMembersResponse
-	(*WatchMembersRequest)(nil),   // 26: accord.v1.WatchMembersRequest
-	(*WatchMembersResponse)(nil),  // 27: accord.v1.WatchMembersResponse
-	(*Member)(nil),                // 28: accord.v1.Member
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(*ListVersionsRequest)(nil),   // 8: accord.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),  // 9: accord.v1.ListVersionsResponse
+	(*WatchRunRequest)(nil),       // 10: accord.v1.WatchRunRequest
+	(*WatchRunResponse)(nil),      // 11: accord.v1.WatchRunResponse
+	(*StopRunRequest)(nil),        // 12: accord.v1.StopRunRequest
+	(*StopRunResponse)(nil),       // 13: accord.v1.StopRunResponse
+	(*RemoveRunRequest)(nil),      // 14: accord.v1.RemoveRunRequest
+	(*RemoveRunResponse)(nil),     // 15: accord.v1.RemoveRunResponse
+	(*Run)(nil),                   // 16: accord.v1.Run
+	(*Version)(nil),               // 17: accord.v1.Version
+	(*Counts)(nil),                // 18: accord.v1.Counts
+	(*InviteRequest)(nil),         // 19: accord.v1.InviteRequest
+	(*InviteResponse)(nil),        // 20: accord.v1.InviteResponse
+	(*TrustRequest)(nil),          // 21: accord.v1.TrustRequest
+	(*TrustResponse)(nil),         // 22: accord.v1.TrustResponse
+	(*RevokeRequest)(nil),         // 23: accord.v1.RevokeRequest
+	(*RevokeResponse)(nil),        // 24: accord.v1.RevokeResponse
+	(*ListRefusalsRequest)(nil),   // 25: accord.v1.ListRefusalsRequest
+	(*ListRefusalsResponse)(nil),  // 26: accord.v1.ListRefusalsResponse
+	(*Refusal)(nil),               // 27: accord.v1.Refusal
+	(*ListMembersRequest)(nil),    // 28: accord.v1.ListMembersRequest
+	(*ListMembersResponse)(nil),   // 29: accord.v1.ListMembersResponse
+	(*WatchMembersRequest)(nil),   // 30: accord.v1.WatchMembersRequest
+	(*WatchMembersResponse)(nil),  // 31: accord.v1.WatchMembersResponse
+	(*Member)(nil),                // 32: accord.v1.Member
+	(*Rival)(nil),                 // 33: accord.v1.Rival
+	(*ReleaseSiteRequest)(nil),    // 34: accord.v1.ReleaseSiteRequest
+	(*ReleaseSiteResponse)(nil),   // 35: accord.v1.ReleaseSiteResponse
+	(*timestamppb.Timestamp)(nil), // 36: google.protobuf.Timestamp
 }
 var file_accord_v1_admin_proto_depIdxs = []int32{
 	2,  // 0: accord.v1.SubmitRunRequest.header:type_name -> accord.v1.SubmitRunHeader
-	12, // 1: accord.v1.ListRunsResponse.runs:type_name -> accord.v1.Run
-	12, // 2: accord.v1.GetRunResponse.run:type_name -> accord.v1.Run
-	12, // 3: accord.v1.WatchRunResponse.run:type_name -> accord.v1.Run
-	0,  // 4: accord.v1.Run.phase:type_name -> accord.v1.Phase
-	13, // 5: accord.v1.Run.published:type_name -> accord.v1.Version
-	14, // 6: accord.v1.Run.counts:type_name -> accord.v1.Counts
-	29, // 7: accord.v1.InviteRequest.expires:type_name -> google.protobuf.Timestamp
-	23, // 8: accord.v1.ListRefusalsResponse.refusals:type_name -> accord.v1.Refusal
-	29, // 9: accord.v1.Refusal.minute:type_name -> google.protobuf.Timestamp
-	28, // 10: accord.v1.ListMembersResponse.members:type_name -> accord.v1.Member
-	28, // 11: accord.v1.WatchMembersResponse.members:type_name -> accord.v1.Member
-	28, // 12: accord.v1.WatchMembersResponse.removed:type_name -> accord.v1.Member
-	29, // 13: accord.v1.Member.since:type_name -> google.protobuf.Timestamp
-	29, // 14: accord.v1.Member.heard:type_name -> google.protobuf.Timestamp
-	1,  // 15: accord.v1.AdminService.SubmitRun:input_type -> accord.v1.SubmitRunRequest
-	4,  // 16: accord.v1.AdminService.ListRuns:input_type -> accord.v1.ListRunsRequest
-	6,  // 17: accord.v1.AdminService.GetRun:input_type -> accord.v1.GetRunRequest
-	8,  // 18: accord.v1.AdminService.WatchRun:input_type -> accord.v1.WatchRunRequest
-	10, // 19: accord.v1.AdminService.StopRun:input_type -> accord.v1.StopRunRequest
-	15, // 20: accord.v1.AdminService.Invite:input_type -> accord.v1.InviteRequest
-	17, // 21: accord.v1.AdminService.Trust:input_type -> accord.v1.TrustRequest
-	19, // 22: accord.v1.AdminService.Revoke:input_type -> accord.v1.RevokeRequest
-	21, // 23: accord.v1.AdminService.ListRefusals:input_type -> accord.v1.ListRefusalsRequest
-	24, // 24: accord.v1.AdminService.ListMembers:input_type -> accord.v1.ListMembersRequest
-	26, // 25: accord.v1.AdminService.WatchMembers:input_type -> accord.v1.WatchMembersRequest
-	3,  // 26: accord.v1.AdminService.SubmitRun:output_type -> accord.v1.SubmitRunResponse
-	5,  // 27: accord.v1.AdminService.ListRuns:output_type -> accord.v1.ListRunsResponse
-	7,  // 28: accord.v1.AdminService.GetRun:output_type -> accord.v1.GetRunResponse
-	9,  // 29: accord.v1.AdminService.WatchRun:output_type -> accord.v1.WatchRunResponse
-	11, // 30: accord.v1.AdminService.StopRun:output_type -> accord.v1.StopRunResponse
-	16, // 31: accord.v1.AdminService.Invite:output_type -> accord.v1.InviteResponse
-	18, // 32: accord.v1.AdminService.Trust:output_type -> accord.v1.TrustResponse
-	20, // 33: accord.v1.AdminService.Revoke:output_type -> accord.v1.RevokeResponse
-	22, // 34: accord.v1.AdminService.ListRefusals:output_type -> accord.v1.ListRefusalsResponse
-	25, // 35: accord.v1.AdminService.ListMembers:output_type -> accord.v1.ListMembersResponse
-	27, // 36: accord.v1.AdminService.WatchMembers:output_type -> accord.v1.WatchMembersResponse
-	26, // [26:37] is the sub-list for method output_type
-	15, // [15:26] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	16, // 1: accord.v1.ListRunsResponse.runs:type_name -> accord.v1.Run
+	16, // 2: accord.v1.GetRunResponse.run:type_name -> accord.v1.Run
+	17, // 3: accord.v1.ListVersionsResponse.versions:type_name -> accord.v1.Version
+	16, // 4: accord.v1.WatchRunResponse.run:type_name -> accord.v1.Run
+	17, // 5: accord.v1.WatchRunResponse.earlier:type_name -> accord.v1.Version
+	0,  // 6: accord.v1.Run.phase:type_name -> accord.v1.Phase
+	17, // 7: accord.v1.Run.published:type_name -> accord.v1.Version
+	18, // 8: accord.v1.Run.counts:type_name -> accord.v1.Counts
+	17, // 9: accord.v1.Run.candidate:type_name -> accord.v1.Version
+	36, // 10: accord.v1.InviteRequest.expires:type_name -> google.protobuf.Timestamp
+	27, // 11: accord.v1.ListRefusalsResponse.refusals:type_name -> accord.v1.Refusal
+	36, // 12: accord.v1.Refusal.minute:type_name -> google.protobuf.Timestamp
+	32, // 13: accord.v1.ListMembersResponse.members:type_name -> accord.v1.Member
+	32, // 14: accord.v1.WatchMembersResponse.members:type_name -> accord.v1.Member
+	32, // 15: accord.v1.WatchMembersResponse.removed:type_name -> accord.v1.Member
+	36, // 16: accord.v1.Member.since:type_name -> google.protobuf.Timestamp
+	36, // 17: accord.v1.Member.heard:type_name -> google.protobuf.Timestamp
+	33, // 18: accord.v1.Member.rival:type_name -> accord.v1.Rival
+	36, // 19: accord.v1.Rival.first:type_name -> google.protobuf.Timestamp
+	36, // 20: accord.v1.Rival.last:type_name -> google.protobuf.Timestamp
+	33, // 21: accord.v1.ReleaseSiteResponse.released:type_name -> accord.v1.Rival
+	1,  // 22: accord.v1.AdminService.SubmitRun:input_type -> accord.v1.SubmitRunRequest
+	4,  // 23: accord.v1.AdminService.ListRuns:input_type -> accord.v1.ListRunsRequest
+	6,  // 24: accord.v1.AdminService.GetRun:input_type -> accord.v1.GetRunRequest
+	8,  // 25: accord.v1.AdminService.ListVersions:input_type -> accord.v1.ListVersionsRequest
+	10, // 26: accord.v1.AdminService.WatchRun:input_type -> accord.v1.WatchRunRequest
+	12, // 27: accord.v1.AdminService.StopRun:input_type -> accord.v1.StopRunRequest
+	14, // 28: accord.v1.AdminService.RemoveRun:input_type -> accord.v1.RemoveRunRequest
+	19, // 29: accord.v1.AdminService.Invite:input_type -> accord.v1.InviteRequest
+	21, // 30: accord.v1.AdminService.Trust:input_type -> accord.v1.TrustRequest
+	23, // 31: accord.v1.AdminService.Revoke:input_type -> accord.v1.RevokeRequest
+	25, // 32: accord.v1.AdminService.ListRefusals:input_type -> accord.v1.ListRefusalsRequest
+	28, // 33: accord.v1.AdminService.ListMembers:input_type -> accord.v1.ListMembersRequest
+	30, // 34: accord.v1.AdminService.WatchMembers:input_type -> accord.v1.WatchMembersRequest
+	34, // 35: accord.v1.AdminService.ReleaseSite:input_type -> accord.v1.ReleaseSiteRequest
+	3,  // 36: accord.v1.AdminService.SubmitRun:output_type -> accord.v1.SubmitRunResponse
+	5,  // 37: accord.v1.AdminService.ListRuns:output_type -> accord.v1.ListRunsResponse
+	7,  // 38: accord.v1.AdminService.GetRun:output_type -> accord.v1.GetRunResponse
+	9,  // 39: accord.v1.AdminService.ListVersions:output_type -> accord.v1.ListVersionsResponse
+	11, // 40: accord.v1.AdminService.WatchRun:output_type -> accord.v1.WatchRunResponse
+	13, // 41: accord.v1.AdminService.StopRun:output_type -> accord.v1.StopRunResponse
+	15, // 42: accord.v1.AdminService.RemoveRun:output_type -> accord.v1.RemoveRunResponse
+	20, // 43: accord.v1.AdminService.Invite:output_type -> accord.v1.InviteResponse
+	22, // 44: accord.v1.AdminService.Trust:output_type -> accord.v1.TrustResponse
+	24, // 45: accord.v1.AdminService.Revoke:output_type -> accord.v1.RevokeResponse
+	26, // 46: accord.v1.AdminService.ListRefusals:output_type -> accord.v1.ListRefusalsResponse
+	29, // 47: accord.v1.AdminService.ListMembers:output_type -> accord.v1.ListMembersResponse
+	31, // 48: accord.v1.AdminService.WatchMembers:output_type -> accord.v1.WatchMembersResponse
+	35, // 49: accord.v1.AdminService.ReleaseSite:output_type -> accord.v1.ReleaseSiteResponse
+	36, // [36:50] is the sub-list for method output_type
+	22, // [22:36] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_accord_v1_admin_proto_init() }
@@ -2056,14 +2654,16 @@ func file_accord_v1_admin_proto_init() {
 		(*SubmitRunRequest_Header)(nil),
 		(*SubmitRunRequest_Chunk)(nil),
 	}
-	file_accord_v1_admin_proto_msgTypes[12].OneofWrappers = []any{}
+	file_accord_v1_admin_proto_msgTypes[9].OneofWrappers = []any{}
+	file_accord_v1_admin_proto_msgTypes[16].OneofWrappers = []any{}
+	file_accord_v1_admin_proto_msgTypes[31].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_accord_v1_admin_proto_rawDesc), len(file_accord_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   28,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

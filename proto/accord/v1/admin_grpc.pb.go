@@ -24,14 +24,17 @@ const (
 	AdminService_SubmitRun_FullMethodName    = "/accord.v1.AdminService/SubmitRun"
 	AdminService_ListRuns_FullMethodName     = "/accord.v1.AdminService/ListRuns"
 	AdminService_GetRun_FullMethodName       = "/accord.v1.AdminService/GetRun"
+	AdminService_ListVersions_FullMethodName = "/accord.v1.AdminService/ListVersions"
 	AdminService_WatchRun_FullMethodName     = "/accord.v1.AdminService/WatchRun"
 	AdminService_StopRun_FullMethodName      = "/accord.v1.AdminService/StopRun"
+	AdminService_RemoveRun_FullMethodName    = "/accord.v1.AdminService/RemoveRun"
 	AdminService_Invite_FullMethodName       = "/accord.v1.AdminService/Invite"
 	AdminService_Trust_FullMethodName        = "/accord.v1.AdminService/Trust"
 	AdminService_Revoke_FullMethodName       = "/accord.v1.AdminService/Revoke"
 	AdminService_ListRefusals_FullMethodName = "/accord.v1.AdminService/ListRefusals"
 	AdminService_ListMembers_FullMethodName  = "/accord.v1.AdminService/ListMembers"
 	AdminService_WatchMembers_FullMethodName = "/accord.v1.AdminService/WatchMembers"
+	AdminService_ReleaseSite_FullMethodName  = "/accord.v1.AdminService/ReleaseSite"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -42,15 +45,20 @@ const (
 type AdminServiceClient interface {
 	// SubmitRun queues a run. When it returns, the run is durable.
 	SubmitRun(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[SubmitRunRequest, SubmitRunResponse], error)
-	// ListRuns tells how all runs stand, in order of submission.
+	// ListRuns returns how runs stand, without their histories, a page at a time.
 	ListRuns(ctx context.Context, in *ListRunsRequest, opts ...grpc.CallOption) (*ListRunsResponse, error)
-	// GetRun tells how one run stands.
+	// GetRun returns how one run stands.
 	GetRun(ctx context.Context, in *GetRunRequest, opts ...grpc.CallOption) (*GetRunResponse, error)
-	// WatchRun tells how a run stands now and after each change, until it has
-	// ended. A slow reader misses intermediate states, never the last.
+	// ListVersions returns what a run has published, a page at a time.
+	ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error)
+	// WatchRun sends how a run stands now and after each change, until it has
+	// ended. A slow reader misses intermediate states, never the last, and never
+	// a version.
 	WatchRun(ctx context.Context, in *WatchRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRunResponse], error)
 	// StopRun ends a run where it is. What was published stays.
 	StopRun(ctx context.Context, in *StopRunRequest, opts ...grpc.CallOption) (*StopRunResponse, error)
+	// RemoveRun removes a run that has ended.
+	RemoveRun(ctx context.Context, in *RemoveRunRequest, opts ...grpc.CallOption) (*RemoveRunResponse, error)
 	// Invite opens an invitation for a site, in place of an earlier one.
 	Invite(ctx context.Context, in *InviteRequest, opts ...grpc.CallOption) (*InviteResponse, error)
 	// Trust admits a site by certificates of its institution's own authority.
@@ -65,6 +73,9 @@ type AdminServiceClient interface {
 	// WatchMembers tells of all members, and then of changes, until the caller
 	// has enough.
 	WatchMembers(ctx context.Context, in *WatchMembersRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchMembersResponse], error)
+	// ReleaseSite ends the attendance of a site and keeps that process from
+	// attending for a while, so that another one that wants to gets its place.
+	ReleaseSite(ctx context.Context, in *ReleaseSiteRequest, opts ...grpc.CallOption) (*ReleaseSiteResponse, error)
 }
 
 type adminServiceClient struct {
@@ -108,6 +119,16 @@ func (c *adminServiceClient) GetRun(ctx context.Context, in *GetRunRequest, opts
 	return out, nil
 }
 
+func (c *adminServiceClient) ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListVersionsResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) WatchRun(ctx context.Context, in *WatchRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRunResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[1], AdminService_WatchRun_FullMethodName, cOpts...)
@@ -131,6 +152,16 @@ func (c *adminServiceClient) StopRun(ctx context.Context, in *StopRunRequest, op
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StopRunResponse)
 	err := c.cc.Invoke(ctx, AdminService_StopRun_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) RemoveRun(ctx context.Context, in *RemoveRunRequest, opts ...grpc.CallOption) (*RemoveRunResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemoveRunResponse)
+	err := c.cc.Invoke(ctx, AdminService_RemoveRun_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -206,6 +237,16 @@ func (c *adminServiceClient) WatchMembers(ctx context.Context, in *WatchMembersR
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_WatchMembersClient = grpc.ServerStreamingClient[WatchMembersResponse]
 
+func (c *adminServiceClient) ReleaseSite(ctx context.Context, in *ReleaseSiteRequest, opts ...grpc.CallOption) (*ReleaseSiteResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReleaseSiteResponse)
+	err := c.cc.Invoke(ctx, AdminService_ReleaseSite_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -214,15 +255,20 @@ type AdminService_WatchMembersClient = grpc.ServerStreamingClient[WatchMembersRe
 type AdminServiceServer interface {
 	// SubmitRun queues a run. When it returns, the run is durable.
 	SubmitRun(grpc.ClientStreamingServer[SubmitRunRequest, SubmitRunResponse]) error
-	// ListRuns tells how all runs stand, in order of submission.
+	// ListRuns returns how runs stand, without their histories, a page at a time.
 	ListRuns(context.Context, *ListRunsRequest) (*ListRunsResponse, error)
-	// GetRun tells how one run stands.
+	// GetRun returns how one run stands.
 	GetRun(context.Context, *GetRunRequest) (*GetRunResponse, error)
-	// WatchRun tells how a run stands now and after each change, until it has
-	// ended. A slow reader misses intermediate states, never the last.
+	// ListVersions returns what a run has published, a page at a time.
+	ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error)
+	// WatchRun sends how a run stands now and after each change, until it has
+	// ended. A slow reader misses intermediate states, never the last, and never
+	// a version.
 	WatchRun(*WatchRunRequest, grpc.ServerStreamingServer[WatchRunResponse]) error
 	// StopRun ends a run where it is. What was published stays.
 	StopRun(context.Context, *StopRunRequest) (*StopRunResponse, error)
+	// RemoveRun removes a run that has ended.
+	RemoveRun(context.Context, *RemoveRunRequest) (*RemoveRunResponse, error)
 	// Invite opens an invitation for a site, in place of an earlier one.
 	Invite(context.Context, *InviteRequest) (*InviteResponse, error)
 	// Trust admits a site by certificates of its institution's own authority.
@@ -237,6 +283,9 @@ type AdminServiceServer interface {
 	// WatchMembers tells of all members, and then of changes, until the caller
 	// has enough.
 	WatchMembers(*WatchMembersRequest, grpc.ServerStreamingServer[WatchMembersResponse]) error
+	// ReleaseSite ends the attendance of a site and keeps that process from
+	// attending for a while, so that another one that wants to gets its place.
+	ReleaseSite(context.Context, *ReleaseSiteRequest) (*ReleaseSiteResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -256,11 +305,17 @@ func (UnimplementedAdminServiceServer) ListRuns(context.Context, *ListRunsReques
 func (UnimplementedAdminServiceServer) GetRun(context.Context, *GetRunRequest) (*GetRunResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetRun not implemented")
 }
+func (UnimplementedAdminServiceServer) ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListVersions not implemented")
+}
 func (UnimplementedAdminServiceServer) WatchRun(*WatchRunRequest, grpc.ServerStreamingServer[WatchRunResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchRun not implemented")
 }
 func (UnimplementedAdminServiceServer) StopRun(context.Context, *StopRunRequest) (*StopRunResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method StopRun not implemented")
+}
+func (UnimplementedAdminServiceServer) RemoveRun(context.Context, *RemoveRunRequest) (*RemoveRunResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveRun not implemented")
 }
 func (UnimplementedAdminServiceServer) Invite(context.Context, *InviteRequest) (*InviteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Invite not implemented")
@@ -279,6 +334,9 @@ func (UnimplementedAdminServiceServer) ListMembers(context.Context, *ListMembers
 }
 func (UnimplementedAdminServiceServer) WatchMembers(*WatchMembersRequest, grpc.ServerStreamingServer[WatchMembersResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchMembers not implemented")
+}
+func (UnimplementedAdminServiceServer) ReleaseSite(context.Context, *ReleaseSiteRequest) (*ReleaseSiteResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReleaseSite not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -344,6 +402,24 @@ func _AdminService_GetRun_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_ListVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListVersionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListVersions(ctx, req.(*ListVersionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_WatchRun_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchRunRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -369,6 +445,24 @@ func _AdminService_StopRun_Handler(srv interface{}, ctx context.Context, dec fun
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AdminServiceServer).StopRun(ctx, req.(*StopRunRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_RemoveRun_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveRunRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).RemoveRun(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_RemoveRun_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).RemoveRun(ctx, req.(*RemoveRunRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -474,6 +568,24 @@ func _AdminService_WatchMembers_Handler(srv interface{}, stream grpc.ServerStrea
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_WatchMembersServer = grpc.ServerStreamingServer[WatchMembersResponse]
 
+func _AdminService_ReleaseSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReleaseSiteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ReleaseSite(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ReleaseSite_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ReleaseSite(ctx, req.(*ReleaseSiteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -490,8 +602,16 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AdminService_GetRun_Handler,
 		},
 		{
+			MethodName: "ListVersions",
+			Handler:    _AdminService_ListVersions_Handler,
+		},
+		{
 			MethodName: "StopRun",
 			Handler:    _AdminService_StopRun_Handler,
+		},
+		{
+			MethodName: "RemoveRun",
+			Handler:    _AdminService_RemoveRun_Handler,
 		},
 		{
 			MethodName: "Invite",
@@ -512,6 +632,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListMembers",
 			Handler:    _AdminService_ListMembers_Handler,
+		},
+		{
+			MethodName: "ReleaseSite",
+			Handler:    _AdminService_ReleaseSite_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -85,7 +85,11 @@ type EnrollResponse struct {
 	// The certificate and the chain above it, PEM.
 	Chain []byte `protobuf:"bytes,1,opt,name=chain,proto3" json:"chain,omitempty"`
 	// The roots to trust, PEM.
-	Roots         []byte `protobuf:"bytes,2,opt,name=roots,proto3" json:"roots,omitempty"`
+	Roots []byte `protobuf:"bytes,2,opt,name=roots,proto3" json:"roots,omitempty"`
+	// The coordinator's clock.
+	Now *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=now,proto3" json:"now,omitempty"`
+	// Certificates, PEM, by which roots vouch for the keys of other roots.
+	Endorsements  []byte `protobuf:"bytes,4,opt,name=endorsements,proto3" json:"endorsements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -130,6 +134,20 @@ func (x *EnrollResponse) GetChain() []byte {
 func (x *EnrollResponse) GetRoots() []byte {
 	if x != nil {
 		return x.Roots
+	}
+	return nil
+}
+
+func (x *EnrollResponse) GetNow() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Now
+	}
+	return nil
+}
+
+func (x *EnrollResponse) GetEndorsements() []byte {
+	if x != nil {
+		return x.Endorsements
 	}
 	return nil
 }
@@ -189,7 +207,9 @@ type RenewResponse struct {
 	// The roots to trust, PEM.
 	Roots []byte `protobuf:"bytes,2,opt,name=roots,proto3" json:"roots,omitempty"`
 	// The coordinator's clock.
-	Now           *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=now,proto3" json:"now,omitempty"`
+	Now *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=now,proto3" json:"now,omitempty"`
+	// Certificates, PEM, by which roots vouch for the keys of other roots.
+	Endorsements  []byte `protobuf:"bytes,4,opt,name=endorsements,proto3" json:"endorsements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,6 +261,13 @@ func (x *RenewResponse) GetRoots() []byte {
 func (x *RenewResponse) GetNow() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Now
+	}
+	return nil
+}
+
+func (x *RenewResponse) GetEndorsements() []byte {
+	if x != nil {
+		return x.Endorsements
 	}
 	return nil
 }
@@ -335,17 +362,20 @@ const file_accord_v1_enrollment_proto_rawDesc = "" +
 	"\x1aaccord/v1/enrollment.proto\x12\taccord.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"P\n" +
 	"\rEnrollRequest\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\x12'\n" +
-	"\x0fsigning_request\x18\x02 \x01(\fR\x0esigningRequest\"<\n" +
+	"\x0fsigning_request\x18\x02 \x01(\fR\x0esigningRequest\"\x8e\x01\n" +
 	"\x0eEnrollResponse\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\fR\x05chain\x12\x14\n" +
-	"\x05roots\x18\x02 \x01(\fR\x05roots\"-\n" +
+	"\x05roots\x18\x02 \x01(\fR\x05roots\x12,\n" +
+	"\x03now\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12\"\n" +
+	"\fendorsements\x18\x04 \x01(\fR\fendorsements\"-\n" +
 	"\fRenewRequest\x12\x1d\n" +
 	"\n" +
-	"roots_only\x18\x01 \x01(\bR\trootsOnly\"i\n" +
+	"roots_only\x18\x01 \x01(\bR\trootsOnly\"\x8d\x01\n" +
 	"\rRenewResponse\x12\x14\n" +
 	"\x05chain\x18\x01 \x01(\fR\x05chain\x12\x14\n" +
 	"\x05roots\x18\x02 \x01(\fR\x05roots\x12,\n" +
-	"\x03now\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\"&\n" +
+	"\x03now\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12\"\n" +
+	"\fendorsements\x18\x04 \x01(\fR\fendorsements\"&\n" +
 	"\fLeaveRequest\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x0f\n" +
 	"\rLeaveResponse2\xca\x01\n" +
@@ -377,18 +407,19 @@ var file_accord_v1_enrollment_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_accord_v1_enrollment_proto_depIdxs = []int32{
-	6, // 0: accord.v1.RenewResponse.now:type_name -> google.protobuf.Timestamp
-	0, // 1: accord.v1.EnrollmentService.Enroll:input_type -> accord.v1.EnrollRequest
-	2, // 2: accord.v1.EnrollmentService.Renew:input_type -> accord.v1.RenewRequest
-	4, // 3: accord.v1.EnrollmentService.Leave:input_type -> accord.v1.LeaveRequest
-	1, // 4: accord.v1.EnrollmentService.Enroll:output_type -> accord.v1.EnrollResponse
-	3, // 5: accord.v1.EnrollmentService.Renew:output_type -> accord.v1.RenewResponse
-	5, // 6: accord.v1.EnrollmentService.Leave:output_type -> accord.v1.LeaveResponse
-	4, // [4:7] is the sub-list for method output_type
-	1, // [1:4] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	6, // 0: accord.v1.EnrollResponse.now:type_name -> google.protobuf.Timestamp
+	6, // 1: accord.v1.RenewResponse.now:type_name -> google.protobuf.Timestamp
+	0, // 2: accord.v1.EnrollmentService.Enroll:input_type -> accord.v1.EnrollRequest
+	2, // 3: accord.v1.EnrollmentService.Renew:input_type -> accord.v1.RenewRequest
+	4, // 4: accord.v1.EnrollmentService.Leave:input_type -> accord.v1.LeaveRequest
+	1, // 5: accord.v1.EnrollmentService.Enroll:output_type -> accord.v1.EnrollResponse
+	3, // 6: accord.v1.EnrollmentService.Renew:output_type -> accord.v1.RenewResponse
+	5, // 7: accord.v1.EnrollmentService.Leave:output_type -> accord.v1.LeaveResponse
+	5, // [5:8] is the sub-list for method output_type
+	2, // [2:5] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_accord_v1_enrollment_proto_init() }

@@ -215,7 +215,8 @@ type AttendRequest_Farewell struct {
 }
 
 type AttendRequest_Trust struct {
-	// After the participant has changed the roots that it trusts.
+	// After the participant has changed the roots that it trusts, or its
+	// certificate.
 	Trust *Trust `protobuf:"bytes,5,opt,name=trust,proto3,oneof"`
 }
 
@@ -369,8 +370,9 @@ type AttendResponse_Keyring struct {
 }
 
 type AttendResponse_Roots struct {
-	// The roots that sites should trust, whenever they change, when both sides
-	// have the feature "roots".
+	// The roots that sites should trust, after the welcome where the participant
+	// lacks one, and whenever they or the signer change, when both sides have the
+	// feature "roots".
 	Roots *Roots `protobuf:"bytes,6,opt,name=roots,proto3,oneof"`
 }
 
@@ -819,7 +821,9 @@ type Offer struct {
 	// Which exchange: "train".
 	Exchange string `protobuf:"bytes,2,opt,name=exchange,proto3" json:"exchange,omitempty"`
 	// The task's document, JSON.
-	Payload       []byte `protobuf:"bytes,3,opt,name=payload,proto3" json:"payload,omitempty"`
+	Payload []byte `protobuf:"bytes,3,opt,name=payload,proto3" json:"payload,omitempty"`
+	// The coordinator's clock, by which the task's deadline is meant.
+	Now           *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=now,proto3" json:"now,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -871,6 +875,13 @@ func (x *Offer) GetExchange() string {
 func (x *Offer) GetPayload() []byte {
 	if x != nil {
 		return x.Payload
+	}
+	return nil
+}
+
+func (x *Offer) GetNow() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Now
 	}
 	return nil
 }
@@ -1073,7 +1084,10 @@ func (x *Receipt) GetCheckpoint() []byte {
 type Trust struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Fingerprints.
-	Roots         []string `protobuf:"bytes,1,rep,name=roots,proto3" json:"roots,omitempty"`
+	Roots []string `protobuf:"bytes,1,rep,name=roots,proto3" json:"roots,omitempty"`
+	// The fingerprint of the root above the certificate that it presents from
+	// now on.
+	Certified     string `protobuf:"bytes,2,opt,name=certified,proto3" json:"certified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1115,6 +1129,13 @@ func (x *Trust) GetRoots() []string {
 	return nil
 }
 
+func (x *Trust) GetCertified() string {
+	if x != nil {
+		return x.Certified
+	}
+	return ""
+}
+
 // Roots are what sites should trust.
 type Roots struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1122,7 +1143,10 @@ type Roots struct {
 	Roots []byte `protobuf:"bytes,1,opt,name=roots,proto3" json:"roots,omitempty"`
 	// Certificates, PEM, by which roots that were trusted before vouch for the
 	// keys of new ones.
-	Endorsements  []byte `protobuf:"bytes,2,opt,name=endorsements,proto3" json:"endorsements,omitempty"`
+	Endorsements []byte `protobuf:"bytes,2,opt,name=endorsements,proto3" json:"endorsements,omitempty"`
+	// The fingerprint of the root below which certificates are signed now; a
+	// participant with a certificate below another one renews it at once.
+	Signer        string `protobuf:"bytes,3,opt,name=signer,proto3" json:"signer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1169,6 +1193,13 @@ func (x *Roots) GetEndorsements() []byte {
 		return x.Endorsements
 	}
 	return nil
+}
+
+func (x *Roots) GetSigner() string {
+	if x != nil {
+		return x.Signer
+	}
+	return ""
 }
 
 // DownloadRequest asks for an artefact.
@@ -1678,11 +1709,12 @@ const file_accord_v1_federation_proto_rawDesc = "" +
 	"\aRenewal\x12\x12\n" +
 	"\x04load\x18\x01 \x01(\x05R\x04load\"\"\n" +
 	"\bFarewell\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"Q\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"\x7f\n" +
 	"\x05Offer\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x1a\n" +
 	"\bexchange\x18\x02 \x01(\tR\bexchange\x12\x18\n" +
-	"\apayload\x18\x03 \x01(\fR\apayload\"4\n" +
+	"\apayload\x18\x03 \x01(\fR\apayload\x12,\n" +
+	"\x03now\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\"4\n" +
 	"\x06Cancel\x12\x12\n" +
 	"\x04task\x18\x01 \x01(\tR\x04task\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"X\n" +
@@ -1696,12 +1728,14 @@ const file_accord_v1_federation_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1e\n" +
 	"\n" +
 	"checkpoint\x18\x04 \x01(\fR\n" +
-	"checkpoint\"\x1d\n" +
+	"checkpoint\";\n" +
 	"\x05Trust\x12\x14\n" +
-	"\x05roots\x18\x01 \x03(\tR\x05roots\"A\n" +
+	"\x05roots\x18\x01 \x03(\tR\x05roots\x12\x1c\n" +
+	"\tcertified\x18\x02 \x01(\tR\tcertified\"Y\n" +
 	"\x05Roots\x12\x14\n" +
 	"\x05roots\x18\x01 \x01(\fR\x05roots\x12\"\n" +
-	"\fendorsements\x18\x02 \x01(\fR\fendorsements\"A\n" +
+	"\fendorsements\x18\x02 \x01(\fR\fendorsements\x12\x16\n" +
+	"\x06signer\x18\x03 \x01(\tR\x06signer\"A\n" +
 	"\x0fDownloadRequest\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\"(\n" +
@@ -1793,22 +1827,23 @@ var file_accord_v1_federation_proto_depIdxs = []int32{
 	22, // 12: accord.v1.Hello.now:type_name -> google.protobuf.Timestamp
 	23, // 13: accord.v1.Welcome.lease:type_name -> google.protobuf.Duration
 	22, // 14: accord.v1.Welcome.now:type_name -> google.protobuf.Timestamp
-	0,  // 15: accord.v1.Receipt.verdict:type_name -> accord.v1.Verdict
-	17, // 16: accord.v1.UploadRequest.header:type_name -> accord.v1.UploadHeader
-	17, // 17: accord.v1.ResumeUploadRequest.header:type_name -> accord.v1.UploadHeader
-	1,  // 18: accord.v1.FederationService.Attend:input_type -> accord.v1.AttendRequest
-	14, // 19: accord.v1.FederationService.Download:input_type -> accord.v1.DownloadRequest
-	16, // 20: accord.v1.FederationService.Upload:input_type -> accord.v1.UploadRequest
-	20, // 21: accord.v1.FederationService.ResumeUpload:input_type -> accord.v1.ResumeUploadRequest
-	2,  // 22: accord.v1.FederationService.Attend:output_type -> accord.v1.AttendResponse
-	15, // 23: accord.v1.FederationService.Download:output_type -> accord.v1.DownloadResponse
-	18, // 24: accord.v1.FederationService.Upload:output_type -> accord.v1.UploadResponse
-	21, // 25: accord.v1.FederationService.ResumeUpload:output_type -> accord.v1.ResumeUploadResponse
-	22, // [22:26] is the sub-list for method output_type
-	18, // [18:22] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	22, // 15: accord.v1.Offer.now:type_name -> google.protobuf.Timestamp
+	0,  // 16: accord.v1.Receipt.verdict:type_name -> accord.v1.Verdict
+	17, // 17: accord.v1.UploadRequest.header:type_name -> accord.v1.UploadHeader
+	17, // 18: accord.v1.ResumeUploadRequest.header:type_name -> accord.v1.UploadHeader
+	1,  // 19: accord.v1.FederationService.Attend:input_type -> accord.v1.AttendRequest
+	14, // 20: accord.v1.FederationService.Download:input_type -> accord.v1.DownloadRequest
+	16, // 21: accord.v1.FederationService.Upload:input_type -> accord.v1.UploadRequest
+	20, // 22: accord.v1.FederationService.ResumeUpload:input_type -> accord.v1.ResumeUploadRequest
+	2,  // 23: accord.v1.FederationService.Attend:output_type -> accord.v1.AttendResponse
+	15, // 24: accord.v1.FederationService.Download:output_type -> accord.v1.DownloadResponse
+	18, // 25: accord.v1.FederationService.Upload:output_type -> accord.v1.UploadResponse
+	21, // 26: accord.v1.FederationService.ResumeUpload:output_type -> accord.v1.ResumeUploadResponse
+	23, // [23:27] is the sub-list for method output_type
+	19, // [19:23] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_accord_v1_federation_proto_init() }

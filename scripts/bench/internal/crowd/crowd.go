@@ -57,7 +57,8 @@ func join(ctx context.Context, token pki.Token, identity string, places chan str
 	select {
 	case places <- struct{}{}:
 		defer func() { <-places }()
-		return participant.Join(ctx, token, identity)
+		_, err := participant.Join(ctx, token, identity)
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}

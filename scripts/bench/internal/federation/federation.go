@@ -8,6 +8,7 @@ package federation
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ func Start(ctx context.Context, binary *accord.Binary) (_ *Federation, err error
 // coordinate starts the coordinator on its folder.
 func (f *Federation) coordinate() (err error) {
 	file := filepath.Join(f.heart(), "coordinator", "coordinator.yaml")
-	if f.Coordinator, err = start(exec.CommandContext(f.ctx, f.binary.Path, "coordinator", "-f", file)); err != nil {
+	if f.Coordinator, err = Launch(exec.CommandContext(f.ctx, f.binary.Path, "coordinator", "-f", file)); err != nil {
 		return err
 	}
 	if _, err := f.Coordinator.Await(f.ctx, "coordinator ready", 0); err != nil {
@@ -70,7 +71,7 @@ func (f *Federation) coordinate() (err error) {
 // Restart kills the coordinator and starts it again, at the same address and on
 // the same folder.
 func (f *Federation) Restart() error {
-	if err := f.Coordinator.close(); err != nil {
+	if err := f.Coordinator.Close(); err != nil {
 		return err
 	}
 	return f.coordinate()
@@ -161,7 +162,7 @@ func (f *Federation) JoinMany(process string, count int) error {
 	if err != nil {
 		return err
 	}
-	p, err := start(exec.CommandContext(f.ctx, self, Verb, string(document)))
+	p, err := Launch(exec.CommandContext(f.ctx, self, Verb, string(document)))
 	if err != nil {
 		return err
 	}
@@ -181,9 +182,29 @@ func (f *Federation) Stranger() (credentials.TransportCredentials, error) {
 	return credentials.NewTLS(config), nil
 }
 
+// Hostile is how two dial the coordinator who mean it no good: somebody without a
+// certificate, and a site that has joined under the name.
+func (f *Federation) Hostile(name string) (stranger, member *tls.Config, err error) {
+	token, err := f.invite(name, f.Address)
+	if err != nil {
+		return nil, nil, err
+	}
+	dir := filepath.Join(f.dir, name)
+	if _, _, err := f.binary.Run(f.ctx, nil, "participant", "join", token.String(), "--dir", dir, "--dataset", "digits"); err != nil {
+		return nil, nil, err
+	}
+	site, err := pki.OpenCredential(filepath.Join(dir, "identity"))
+	if err != nil {
+		return nil, nil, err
+	}
+	stranger, member = site.ClientTLS(), site.ClientTLS()
+	stranger.GetClientCertificate = nil
+	return stranger, member, nil
+}
+
 // attend starts a site.
 func (f *Federation) attend(name string, cmd *exec.Cmd) error {
-	p, err := start(cmd)
+	p, err := Launch(cmd)
 	if err != nil {
 		return err
 	}
@@ -195,7 +216,7 @@ func (f *Federation) attend(name string, cmd *exec.Cmd) error {
 // Rejoin kills a site and starts it again, on the same folder.
 func (f *Federation) Rejoin(name string) error {
 	old := f.Sites[name]
-	if err := old.close(); err != nil {
+	if err := old.Close(); err != nil {
 		return err
 	}
 	return f.attend(name, exec.CommandContext(f.ctx, old.cmd.Path, old.cmd.Args[1:]...))
@@ -249,9 +270,9 @@ type Counts struct {
 
 // Close ends all processes.
 func (f *Federation) Close() error {
-	errs := []error{f.Coordinator.close()}
+	errs := []error{f.Coordinator.Close()}
 	for _, p := range f.Sites {
-		errs = append(errs, p.close())
+		errs = append(errs, p.Close())
 	}
 	return errors.Join(append(errs, os.RemoveAll(f.dir))...)
 }

@@ -25,6 +25,7 @@ type Entry struct {
 	Participant string    `json:"participant"`
 	Count       int       `json:"count"`
 	Reason      string    `json:"reason"`
+	Task        string    `json:"task"`
 }
 
 // Process is a running one. Its log is JSON, a line an entry, on its stderr.
@@ -38,7 +39,8 @@ type Process struct {
 	more    chan struct{}   // closed and replaced when there is more of either
 }
 
-func start(cmd *exec.Cmd) (*Process, error) {
+// Launch starts a process and reads its log.
+func Launch(cmd *exec.Cmd) (*Process, error) {
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -115,6 +117,11 @@ func (p *Process) Memory() (int64, error) { return p.status("VmRSS:") }
 // Peak is the most that the process has had in RAM, in bytes.
 func (p *Process) Peak() (int64, error) { return p.status("VmHWM:") }
 
+// ForgetPeak has Peak tell of what comes from now on.
+func (p *Process) ForgetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0) // proc(5)
+}
+
 // Processor is how long the process has computed, on all processors together.
 func (p *Process) Processor() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
@@ -152,8 +159,21 @@ func (p *Process) status(key string) (int64, error) {
 	return 0, fmt.Errorf("process %d does not tell its memory", p.cmd.Process.Pid)
 }
 
-// close ends the process and waits for it. How it ended says nothing.
-func (p *Process) close() error {
+// Ended reports whether the process has ended by itself, and what it said that
+// was no entry of a log.
+func (p *Process) Ended() (said string, ended bool) {
+	select {
+	case <-p.read:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.text.String(), true
+	default:
+		return "", false
+	}
+}
+
+// Close ends the process and waits for it. How it ended says nothing.
+func (p *Process) Close() error {
 	if err := p.cmd.Process.Kill(); err != nil && p.cmd.ProcessState == nil {
 		return err
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/heap"
 	"github.com/accord-fl/accord/internal/pki"
-	"github.com/accord-fl/accord/internal/rng"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/participant"
 	"github.com/accord-fl/accord/participant/trainer"
@@ -87,7 +86,7 @@ func (s site) attend(ctx context.Context, log *zap.Logger) error {
 	o.Name, o.Coordinator, o.Dir = token.Site, token.Coordinator, filepath.Join(s.Dir, "state")
 	identity := filepath.Join(s.Dir, "identity")
 	if _, err := os.Stat(identity); errors.Is(err, fs.ErrNotExist) {
-		if err := participant.Join(ctx, token, identity); err != nil {
+		if _, err := participant.Join(ctx, token, identity); err != nil {
 			return err
 		}
 	}
@@ -98,7 +97,7 @@ func (s site) attend(ctx context.Context, log *zap.Logger) error {
 }
 
 // Train implements participant.Trainer: after a time it has moved one weight, or
-// each, a little, another way for each task.
+// each, a little, another way for each site and round.
 func (s site) Train(ctx context.Context, t exchange.Task, global *model.File, done func(model.Vector) error) (trainer.Result, error) {
 	if s.Takes > 0 {
 		select {
@@ -108,9 +107,9 @@ func (s site) Train(ctx context.Context, t exchange.Task, global *model.File, do
 		}
 	}
 	if s.Perturb {
-		return trainer.Result{Samples: 1, Steps: 1}, done(&perturbed{of: global, by: Noise(rng.New(t.Seed, t.ID).Uint32())})
+		return trainer.Result{Samples: 1, Steps: 1}, done(&perturbed{of: global, by: Noise(t.Rand().Uint32())})
 	}
 	// Far enough that no two updates are equal, which the coordinator stores once:
 	// a weight of a tenth is rounded to 7e-9.
-	return trainer.Result{Samples: 1, Steps: 1}, done(nudged{of: global, by: 1e-2 * rng.New(t.Seed, t.ID).Float32()})
+	return trainer.Result{Samples: 1, Steps: 1}, done(nudged{of: global, by: 1e-2 * t.Rand().Float32()})
 }

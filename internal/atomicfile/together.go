@@ -1,0 +1,87 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/accord-fl/accord/internal/disk"
+)
+
+// Replacement is a file to write, of mode 0o644 unless Mode says otherwise.
+type Replacement struct {
+	Path  string
+	Mode  os.FileMode
+	Write func(io.Writer) error
+}
+
+// WriteTogether replaces files of one folder: the first is renamed once all are
+// durable, and the last rename comes last, so that a file which describes the
+// others belongs after them. It asks the disk for less than as many calls of
+// Write. When it fails, some of the files may be new; temporary ones are removed.
+func (f Files) WriteTogether(files ...Replacement) (err error) {
+	written := make([]temporary, len(files))
+	var each sync.WaitGroup
+	for i, file := range files {
+		each.Go(func() { written[i] = f.prepare(file) })
+	}
+	each.Wait()
+	defer func() {
+		for _, t := range written {
+			if t.path != "" && !t.renamed {
+				_ = f.disk.Remove(t.path) // the error that matters is the one that left it
+			}
+		}
+	}()
+	for i, t := range written {
+		if t.err != nil {
+			return fmt.Errorf("write %s: %w", files[i].Path, t.err)
+		}
+	}
+	for i := range written {
+		if err := f.disk.Rename(written[i].path, files[i].Path); err != nil {
+			return fmt.Errorf("write %s: %w", files[i].Path, err)
+		}
+		written[i].renamed = true
+	}
+	dir := filepath.Dir(files[0].Path)
+	if err := f.disk.SyncDir(dir); err != nil {
+		return fmt.Errorf("write to %s: %w", dir, err)
+	}
+	return nil
+}
+
+// temporary is a file that is durable under another name than it is to have.
+type temporary struct {
+	path    string // "" when it was not made
+	err     error
+	renamed bool
+}
+
+// prepare writes a file under a temporary name in its folder.
+func (f Files) prepare(r Replacement) (t temporary) {
+	mode := r.Mode
+	if mode == 0 {
+		mode = 0o644
+	}
+	name := filepath.Join(filepath.Dir(r.Path), "."+filepath.Base(r.Path)+"."+strconv.FormatUint(rand.Uint64(), 36)+".tmp")
+	file, err := f.disk.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return temporary{err: err}
+	}
+	return temporary{path: name, err: fill(file, mode, r.Write)}
+}
+
+// fill writes a new file, makes it durable and closes it.
+func fill(file disk.File, mode os.FileMode, write func(io.Writer) error) error {
+	err := write(file)
+	if err == nil {
+		err = errors.Join(file.Chmod(mode), file.Sync())
+	}
+	return errors.Join(err, file.Close())
+}
