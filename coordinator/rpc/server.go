@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -154,8 +155,8 @@ type servers struct {
 func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Options, log *zap.Logger) *servers {
 	refused := newRefusals()
 	s := &servers{each: map[kind]*grpc.Server{}, lobby: &lobby{
-		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(maxSilent()),
-		waiting: intake.NewQueue(maxWaiting), answered: intake.NewCrowd(maxAnswered),
+		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(within(maxSilent)),
+		waiting: intake.NewQueue(within(maxWaiting)), answered: intake.NewCrowd(within(maxAnswered)), turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 		refusals: refused, complaints: newComplaints(refused, o.Security != nil, log),
 	}}
 	kinds := []kind{everybody}
