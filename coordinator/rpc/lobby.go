@@ -67,7 +67,6 @@ func (l *lobby) run(ctx context.Context) error {
 			return fmt.Errorf("serve: %w", err)
 		}
 		pause = firstAcceptPause
-		setUserTimeout(raw, silentFor)
 		handshakes.Go(func() { l.receive(ctx, raw) })
 	}
 }
@@ -99,6 +98,7 @@ func (l *lobby) receive(ctx context.Context, raw net.Conn) {
 		_ = raw.Close() // identify has counted why
 		return
 	}
+	setUserTimeout(raw, silentFor)
 	l.halls[kindOf(conn.caller)].enter(ctx, conn)
 }
 

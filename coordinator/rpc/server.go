@@ -119,7 +119,9 @@ func ListenPlain(addr string, insecure bool) (net.Listener, error) {
 // Listen opens the address to serve at. One that can not be opened is an error
 // of class fault.Unavailable.
 func Listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	// The server's own pings find out who is gone; TCP's would cost four calls of the
+	// system for each connection, also of those who say nothing.
+	l, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fault.As(fault.Unavailable, fmt.Errorf("can not serve there (is another coordinator running?): %w", err))
 	}
