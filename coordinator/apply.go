@@ -31,6 +31,7 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 	var steps []stepped
 	var records []journal.Record
 	states := map[string]round.State{}
+	c.takeContests(batch)
 	for _, in := range batch {
 		if in.own != nil {
 			rec := *in.own
@@ -38,6 +39,10 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 			records = append(records, rec)
 		}
 		if in.event == nil {
+			continue
+		}
+		if in.answer == nil && c.contested.Load() {
+			c.pins.unpin(pinned(in.event)) // the effect is pending, and done again
 			continue
 		}
 		state, ok := states[in.run]
@@ -71,6 +76,9 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 	for _, in := range batch {
 		if in.own != nil {
 			in.tell(answer{})
+		}
+		if in.contest != nil && in.own != nil {
+			c.notifyAll(c.head)
 		}
 		c.attendance(in)
 		c.custody(ctx, in)

@@ -35,7 +35,10 @@ type runs struct {
 	initial   []byte
 	stopped   string
 	removed   string
+	held      string
 }
+
+func (r *runs) Held() string { return r.held }
 
 func (r *runs) Submit(_ context.Context, d coordinator.Definition, initial io.ReaderAt, size int64) error {
 	r.submitted = d

@@ -32,6 +32,10 @@ type Federation interface {
 	Answer(ctx context.Context, participant string, r exchange.Reply) (exchange.Receipt, error)
 	// Misunderstood is Answer for a reply that could not be read.
 	Misunderstood(ctx context.Context, participant, task string, why error) (exchange.Receipt, error)
+	// Checkpoint returns a signed checkpoint of the journal, which covers every
+	// verdict that was returned, and the key that verifies it; nil and "" where
+	// there is none. It is called for each welcome and each receipt.
+	Checkpoint() (signed []byte, verifier string)
 	// OfferAgain offers a task to its participant once more, if it is still
 	// open: for after a receipt that leaves it so.
 	OfferAgain(participant, task string)
@@ -63,6 +67,8 @@ type Runs interface {
 	// Since waits until the run's last change is another than seq.
 	Since(ctx context.Context, name string, seq uint64) (_ round.State, last uint64, err error)
 	Attending() []string
+	// Held returns why no run goes on, for people; "": they do.
+	Held() string
 	Members() []coordinator.Member // sorted by role and name
 	// Release gives the place of a participant away from the process that has it.
 	Release(ctx context.Context, name, by string) (coordinator.Rival, error)
