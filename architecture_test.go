@@ -98,6 +98,17 @@ func TestGeneratedTypesStayAtTheEdge(t *testing.T) {
 	}
 }
 
+// Tables and displays are package term's, which quotes what is in them.
+func TestTablesAreQuoted(t *testing.T) {
+	for path, imports := range goList(t) {
+		for _, imported := range imports {
+			if strings.HasPrefix(imported, "charm.land/") && path != "internal/term" {
+				t.Errorf("%s imports %s: print with internal/term, which quotes other parties' texts", path, imported)
+			}
+		}
+	}
+}
+
 func within(path, prefix string) bool {
 	return prefix == "" || path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/")
 }

@@ -65,7 +65,9 @@ func (r *roster) members() []Member {
 	defer r.mu.Unlock()
 	all := make([]Member, 0, len(r.links)+len(r.memory.gone))
 	for name, l := range r.links {
-		all = append(all, newMember(l.Hello(), l.Pulse(), Attending, r.memory.since[name]))
+		m := newMember(l.Hello(), l.Pulse(), Attending, r.memory.since[name])
+		m.From, m.Rival = r.places.from[name], r.places.rival(name)
+		all = append(all, m)
 	}
 	for _, a := range r.memory.gone {
 		all = append(all, newMember(a.hello, a.pulse, Away, a.since))

@@ -21,6 +21,17 @@ type active struct {
 	selection *round.Select // a cohort is wanted
 	since     time.Time     // it is wanted
 	told      int           // attending sites when last said that more are needed
+
+	spare spare
+}
+
+// spare are the sites that attend and were not asked in an attempt. It saves
+// looking for them again for each vacant seat.
+type spare struct {
+	round, attempt int
+	attending      []string // of whom it was made
+	asked          int      // how many had been
+	names          []string // sorted
 }
 
 // deactivate ends the run's effects that are under way, if any.
@@ -36,8 +47,12 @@ func (r *run) deactivate() {
 }
 
 // activate starts unfinished runs in order of submission until MaxRuns are
-// active, each from where its state says it is.
+// active, each from where its state says it is. While the journal is contested
+// none is.
 func (c *Coordinator) activate(ctx context.Context) {
+	if c.contested.Load() {
+		return
+	}
 	for _, r := range c.unfinished[:min(len(c.unfinished), c.o.MaxRuns)] {
 		if r.active != nil {
 			continue
@@ -83,7 +98,7 @@ func (c *Coordinator) attendance(in input) {
 // offerAgain hands a participant that has just attached what it was asked.
 func (c *Coordinator) offerAgain(r *run, participant string) {
 	if t, ok := r.state.TaskOf(participant); ok && awaited(t) {
-		c.offer(r, round.Offer{Round: r.state.Round, Model: r.state.Model, Deadline: r.state.Deadline, Task: t})
+		c.offer(r, r.state.OfferOf(t))
 	}
 }
 
@@ -115,9 +130,10 @@ func (c *Coordinator) trySelect(r *run) {
 	if sel == nil {
 		return
 	}
-	need, attending := sel.MinSites, c.roster.size()
+	names := c.roster.names()
+	need, attending := sel.MinSites, len(names)
 	if (sel.Round > 1 || sel.Attempt > 0) && time.Since(c.missedSince(r)) >= c.o.Grace {
-		need = max(1, sel.Minimum)
+		need = sel.Least
 	}
 	if attending < need {
 		if r.active.told != attending {
@@ -126,12 +142,9 @@ func (c *Coordinator) trySelect(r *run) {
 		}
 		return
 	}
-	cohort := draw(r.definition.Seed, r.state.Run, *sel, c.roster.names())
-	if len(cohort) == 0 {
-		return // the last one has left this moment
-	}
+	cohort := draw(r.definition.Seed, r.state.Run, *sel, names)
 	r.active.selection = nil
-	c.result(r.state.Run, round.CohortSelected{Round: sel.Round, Attempt: sel.Attempt, Cohort: cohort, At: now()})
+	c.result(r.state.Run, round.CohortSelected{Round: sel.Round, Attempt: sel.Attempt, Cohort: cohort, Nonce: c.o.Nonce(), At: now()})
 }
 
 // missedSince is when the run began to wait for sites, or, if that is earlier,
@@ -160,18 +173,31 @@ func draw(seed uint64, run string, sel round.Select, names []string) []string {
 // replace draws who takes a vacant seat from those who attend and were not
 // asked, keyed by (seed, run, round, attempt) and how many were asked.
 func (c *Coordinator) replace(r *run, e round.Replace) {
-	var free []string
-	for _, name := range c.roster.names() {
-		if _, asked := slices.BinarySearch(e.Asked, name); !asked {
-			free = append(free, name)
-		}
-	}
+	free := r.active.spares(e, c.roster.names())
 	done := round.Replaced{Round: e.Round, Attempt: e.Attempt, Exchange: e.Exchange, Seat: e.Seat, At: now()}
 	if len(free) > 0 {
 		random := rng.New(r.definition.Seed, "replace", r.state.Run, strconv.Itoa(e.Round), strconv.Itoa(e.Attempt), strconv.Itoa(len(e.Asked)))
-		done.Participant = free[random.IntN(len(free))]
+		i := random.IntN(len(free))
+		done.Participant = free[i]
+		r.active.spare.names = slices.Delete(free, i, i+1)
+		r.active.spare.asked++
 	}
 	c.result(r.state.Run, done)
+}
+
+// spares returns those of attending that e may draw from.
+func (a *active) spares(e round.Replace, attending []string) []string {
+	same := len(attending) > 0 && len(attending) == len(a.spare.attending) && &attending[0] == &a.spare.attending[0]
+	if s := a.spare; same && s.round == e.Round && s.attempt == e.Attempt && s.asked == len(e.Asked) {
+		return s.names
+	}
+	a.spare = spare{round: e.Round, attempt: e.Attempt, attending: attending, asked: len(e.Asked)}
+	for _, name := range attending {
+		if _, asked := slices.BinarySearch(e.Asked, name); !asked {
+			a.spare.names = append(a.spare.names, name)
+		}
+	}
+	return a.spare.names
 }
 
 // watchAbsence looks after d whether the participant is back, unless that is

@@ -31,8 +31,18 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 	var steps []stepped
 	var records []journal.Record
 	states := map[string]round.State{}
+	c.takeContests(batch)
 	for _, in := range batch {
+		if in.own != nil {
+			rec := *in.own
+			rec.Seq = c.head + 1 + uint64(len(records))
+			records = append(records, rec)
+		}
 		if in.event == nil {
+			continue
+		}
+		if in.answer == nil && c.contested.Load() {
+			c.pins.unpin(pinned(in.event)) // the effect is pending, and done again
 			continue
 		}
 		state, ok := states[in.run]
@@ -64,7 +74,14 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 		c.commit(ctx, s)
 	}
 	for _, in := range batch {
+		if in.own != nil {
+			in.tell(answer{})
+		}
+		if in.contest != nil && in.own != nil {
+			c.notifyAll(c.head)
+		}
 		c.attendance(in)
+		c.custody(ctx, in)
 	}
 	// Once for all of the batch: many come at the same time.
 	for _, r := range c.activeRuns() {

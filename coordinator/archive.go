@@ -3,8 +3,11 @@ package coordinator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"os"
+	"sync"
 
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
@@ -20,13 +23,18 @@ type Archive struct {
 	Code       string   // version of the binary
 	Dataset    string   // digest of the training data, where it is at hand
 	ClassNames []string // where classes are more than numbers
+
+	mu sync.Mutex // Folder may make one
 }
 
-var _ Publisher = (*Archive)(nil)
+var (
+	_ Publisher = (*Archive)(nil)
+	_ Copies    = (*Archive)(nil)
+)
 
 // Publish implements Publisher.
 func (a *Archive) Publish(_ context.Context, p Publication) error {
-	folder, err := a.Folder(p.Definition.Name)
+	folder, err := a.folder(p.Definition.Name)
 	if err != nil {
 		return err
 	}
@@ -39,11 +47,39 @@ func (a *Archive) Publish(_ context.Context, p Publication) error {
 			return err
 		}
 	}
-	metrics, err := report.OpenMetrics(folder.Path(report.MetricsFile))
+	metrics, err := folder.OpenMetrics()
 	if err != nil {
 		return err
 	}
 	return errors.Join(metrics.Append(line(p)), metrics.Close())
+}
+
+func (a *Archive) folder(run string) (report.Folder, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.Folder(run)
+}
+
+// Copy implements Copies.
+func (a *Archive) Copy(run, digest string, w io.Writer) (err error) {
+	folder, err := a.folder(run)
+	if err != nil {
+		return err
+	}
+	card, err := report.ReadModel(folder.Path(report.CardFile))
+	if err != nil {
+		return err
+	}
+	if card.Digest != digest {
+		return fmt.Errorf("published is model %s", card.Digest)
+	}
+	f, err := os.Open(folder.Path(report.ModelFile))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = io.Copy(w, f)
+	return err
 }
 
 // card says what the model is and where it comes from.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -18,17 +20,23 @@ type Coordinator struct {
 	o      Options
 	log    *zap.Logger
 	roster roster
+	visits *visits
 	pins   pins
 	// what open tasks have brought
 	uploads uploads
 	hints   hints
+	remarks remarks // on checkpoints
 	inbox   chan input
+	running chan struct{} // closed when Run has begun
 	done    chan struct{} // closed when Run has returned
 	work    sync.WaitGroup
 	head    uint64
 	names   chan struct{} // holds one token while a name is given out or made free
 	// how often states refer to artefacts; the loop's alone
 	references references
+	mending    map[string]*mending // by artefact; the loop's
+	// contested: a site has seen records that the journal lacks. The loop sets it.
+	contested atomic.Bool
 
 	// The loop alone writes what follows mu, and reads it without mu.
 	mu         sync.RWMutex
@@ -68,11 +76,17 @@ type input struct {
 	run    string
 	event  round.Event
 	update *exchange.Update // of a round.Answered
+	own    *journal.Record  // of the journal's own, in place of an event
 	answer chan<- answer    // who waits for what becomes of the event, if anybody
+
+	contest *contest // that a participant has brought
 
 	attached string // has just attached
 	gone     string // has been away for as long as is forgiven
 	deserted bool   // and was given more time, because nobody was there
+
+	lost   string  // artefact that somebody cannot read; answer is told when it can be
+	mended *mended // what became of that
 }
 
 type answer struct {
@@ -85,8 +99,8 @@ type answer struct {
 func New(ctx context.Context, o Options) (*Coordinator, error) {
 	o = o.withDefaults()
 	c := &Coordinator{
-		o: o, log: o.Log, roster: newRoster(), pins: newPins(), references: references{}, runs: map[string]*run{},
-		inbox: make(chan input, 64), done: make(chan struct{}), names: make(chan struct{}, 1),
+		o: o, log: o.Log, roster: newRoster(), visits: newVisits(), pins: newPins(), references: references{}, runs: map[string]*run{},
+		inbox: make(chan input, 64), running: make(chan struct{}), done: make(chan struct{}), names: make(chan struct{}, 1), mending: map[string]*mending{},
 	}
 	if err := c.recover(ctx); err != nil {
 		return nil, err
@@ -103,6 +117,7 @@ var ErrClosed = fault.As(fault.Unavailable, errors.New("the coordinator has stop
 // happened, and a new process goes on from there.
 func (c *Coordinator) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
+	close(c.running)
 	defer func() {
 		cancel()
 		for _, r := range c.activeRuns() {

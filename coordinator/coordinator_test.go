@@ -52,7 +52,7 @@ func params(values ...float32) *model.Params {
 
 // world is a coordinator on a folder, and what its tests need of it.
 type world struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	*Coordinator
 	close func() error
@@ -78,10 +78,19 @@ func start(t *testing.T, dir string, wrap func(journal.Store) journal.Store, cha
 	if change != nil {
 		change(&o)
 	}
-	c, err := New(t.Context(), o)
+	var c *Coordinator
+	observe := o.Observe
+	o.Observe = func(s round.State, e round.Event) {
+		checkReferences(t, c)
+		if observe != nil {
+			observe(s, e)
+		}
+	}
+	c, err = New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkReferences(t, c)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
@@ -133,7 +142,7 @@ func (w *world) site(name string, number float32) *site {
 
 func (s *site) Name() string       { return s.name }
 func (s *site) Cancel(_, _ string) {}
-func (s *site) Replaced()          {}
+func (s *site) HangUp(error)       {}
 
 func (s *site) Hello() exchange.Hello { return exchange.Hello{Name: s.name, Version: "test"} }
 func (s *site) Pulse() Pulse          { return Pulse{Heard: now(), Load: len(s.tasks)} }

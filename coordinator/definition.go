@@ -90,7 +90,7 @@ func (d Definition) config() round.Config {
 	return round.Config{
 		Rounds: d.Rounds, Fraction: d.Fraction, MinSites: d.MinSites,
 		Exchanges:  []round.Exchange{{Name: exchange.Training, Window: d.Window}},
-		MaxSamples: d.MaxSamples, Weighted: d.Weighted, StopAt: d.StopAt, Retries: d.Retries,
+		MaxSamples: d.MaxSamples, Weighted: d.Weighted, StopAt: d.StopAt, Retries: d.Retries, Quorum: round.Quorum,
 		FrozenCohort: d.FrozenCohort,
 	}
 }

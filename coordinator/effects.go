@@ -3,14 +3,11 @@ package coordinator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/accord-fl/accord/aggregation"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/spool"
@@ -30,6 +27,9 @@ type Evaluator interface {
 type Measurement struct {
 	Test       *train.Evaluation
 	Validation *train.Evaluation
+	// NoLoss says that nobody measured Test.Loss. Otherwise a loss that is not
+	// finite ends the run as diverged.
+	NoLoss bool
 }
 
 // Publisher makes versions visible outside the coordinator.
@@ -112,13 +112,12 @@ func (c *Coordinator) progress(r *run, e round.Effect) {
 		r.active.timer = c.after(wait, input{run: r.state.Run, event: round.DeadlinePassed(e)})
 	case round.Aggregate:
 		c.background(r, "aggregate", e.Round, e.Attempt, func(ctx context.Context) (round.Event, error) {
-			digest, err := c.putPinned(func() (string, error) { return c.aggregate(ctx, r.definition, e) })
-			return round.Aggregated{Round: e.Round, Attempt: e.Attempt, Model: digest}, err
+			return c.combine(ctx, r.definition, e)
 		})
 	case round.Evaluate:
 		c.background(r, "evaluate", e.Round, e.Attempt, func(ctx context.Context) (round.Event, error) {
 			m, err := c.measured(ctx, r, e.Model)
-			return evaluated(e, m), err
+			return evaluated(e, m, err)
 		})
 	case round.Publish:
 		c.publish(r, e)
@@ -143,6 +142,9 @@ func (c *Coordinator) background(r *run, name string, rnd, attempt int, work fun
 			c.pins.unpin(pinned(event))
 			return // the run or the coordinator ended; a restart does it again
 		}
+		if errors.Is(err, errReported) {
+			return
+		}
 		if err != nil {
 			c.log.Error("effect failed", zap.String("run", run), zap.Int("round", rnd), zap.String("effect", name), zap.Error(err))
 			event = round.EffectFailed{Round: rnd, Attempt: attempt, Effect: name, Reason: err.Error(), At: now()}
@@ -158,118 +160,12 @@ func (c *Coordinator) offer(r *run, o round.Offer) {
 		c.watchAbsence(o.Task.Participant, c.o.Away)
 		return
 	}
-	size, ok := c.o.Spool.Has(o.Model)
+	size, ok := c.o.Spool.Sound(o.Model)
 	if !ok {
-		c.log.Error("the global model is not in the spool", zap.String("model", o.Model))
+		c.want(o.Model) // all are offered once it is there
 		return
 	}
 	l.Offer(r.definition.task(o, r.state.Seats(), r.state.Minimum(), size))
-}
-
-// aggregate computes the next global model into the spool.
-func (c *Coordinator) aggregate(ctx context.Context, d Definition, e round.Aggregate) (digest string, err error) {
-	strategy, err := c.o.Strategy(d)
-	if err != nil {
-		return "", err
-	}
-	var open []*spool.Blob
-	defer func() {
-		for _, b := range open {
-			err = errors.Join(err, b.Close())
-		}
-	}()
-	read := func(digest string) (*model.File, error) {
-		b, err := c.o.Spool.Open(digest)
-		if err != nil {
-			return nil, err
-		}
-		open = append(open, b)
-		return model.OpenFile(b, b.Size(), d.Contract)
-	}
-	base, err := read(e.Base)
-	if err != nil {
-		return "", fmt.Errorf("open the global model: %w", err)
-	}
-	var updates []aggregation.Update
-	for _, t := range e.Updates {
-		v, err := read(t.Digest)
-		if err != nil {
-			return "", fmt.Errorf("open the update of %s: %w", t.Participant, err)
-		}
-		weight := 1.0
-		if d.Weighted {
-			weight = float64(t.Samples)
-		}
-		updates = append(updates, aggregation.Update{Participant: t.Participant, Task: t.ID, Weight: weight, Values: v})
-	}
-	digest, _, err = c.o.Spool.PutFunc(func(w io.Writer) error {
-		out, err := d.Contract.NewWriter(w)
-		if err != nil {
-			return err
-		}
-		if err := strategy.Aggregate(ctx, d.Contract.Size(), base, updates, out.WriteFloat32); err != nil {
-			return err
-		}
-		return out.Close()
-	})
-	return digest, err
-}
-
-// measured is measure with a memory of one: publishing needs again what
-// evaluating has just found.
-func (c *Coordinator) measured(ctx context.Context, r *run, digest string) (Measurement, error) {
-	c.mu.RLock()
-	last := r.measured
-	c.mu.RUnlock()
-	if last.model == digest {
-		return last.measurement, nil
-	}
-	m, err := c.measure(ctx, r.definition, digest)
-	if err != nil {
-		return Measurement{}, err
-	}
-	c.mu.Lock()
-	r.measured = measuredModel{model: digest, measurement: m}
-	c.mu.Unlock()
-	return m, nil
-}
-
-type measuredModel struct {
-	model       string
-	measurement Measurement
-}
-
-// measure evaluates a model of the spool, when there is a way to.
-func (c *Coordinator) measure(ctx context.Context, d Definition, digest string) (m Measurement, err error) {
-	if c.o.Evaluator == nil {
-		return Measurement{}, nil
-	}
-	b, err := c.o.Spool.Open(digest)
-	if err != nil {
-		return Measurement{}, err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	f, err := model.OpenFile(b, b.Size(), d.Contract)
-	if err != nil {
-		return Measurement{}, err
-	}
-	return c.o.Evaluator.Evaluate(ctx, d.Spec, f)
-}
-
-func evaluated(e round.Evaluate, m Measurement) round.Evaluated {
-	ev := round.Evaluated{Round: e.Round, Attempt: e.Attempt}
-	if m.Test != nil {
-		ev.Accuracy = &m.Test.Accuracy
-		// The loss of a model that diverged may be no number, which neither
-		// JSON nor a reader can use.
-		if loss := m.Test.Loss; !math.IsNaN(loss) && !math.IsInf(loss, 0) {
-			ev.Loss = &loss
-		}
-	}
-	if m.Validation != nil {
-		ev.Validation = &m.Validation.Accuracy
-	}
-	return ev
 }
 
 // publish hands a version to the publisher.
@@ -291,12 +187,9 @@ func (c *Coordinator) publish(r *run, e round.Publish) {
 		if p.Measurement, err = c.measured(ctx, r, e.Version.Model); err != nil {
 			return nil, err
 		}
-		b, err := c.o.Spool.Open(e.Version.Model)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, b.Close()) }()
-		p.Model, p.Bytes = b, b.Size()
-		return done, c.o.Publisher.Publish(ctx, p)
+		return done, c.reading(ctx, e.Version.Model, func(b *spool.Blob) error {
+			p.Model, p.Bytes = b, b.Size()
+			return c.o.Publisher.Publish(ctx, p)
+		})
 	})
 }

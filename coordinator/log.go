@@ -20,6 +20,8 @@ func (c *Coordinator) logTransition(s stepped) {
 		if t, ok := s.state.Task(e.Task); !ok || t.Status != round.Accepted {
 			log.Warn("answer not accepted", zap.String("participant", e.Participant), zap.String("task", e.Task), zap.String("reason", cmp.Or(t.Reason, e.Reason)))
 		}
+	case round.ArtefactLost:
+		log.Error("artefact lost", zap.Strings("artefacts", e.Artefacts), zap.String("reason", e.Reason))
 	case round.ParticipantLost:
 		log.Warn("participant lost", zap.String("participant", e.Participant))
 	case round.Replaced:
@@ -36,9 +38,13 @@ func (c *Coordinator) logTransition(s stepped) {
 	}
 	if s.state.Phase != s.before {
 		switch s.state.Phase {
+		case round.Aggregating:
+			if absent := s.state.Absent(); absent != "" && s.before == round.Exchanging {
+				log.Warn("window closed without some sites", zap.Int("updates", s.state.Count(round.Accepted)), zap.String("reason", absent))
+			}
 		case round.Retrying:
 			log.Warn("attempt failed, the round is tried again", zap.Int("attempt", s.state.Attempt), zap.String("reason", s.state.Reason))
-		case round.Completed, round.Failed, round.Stopped:
+		case round.Completed, round.Failed, round.Stopped, round.Diverged:
 			log.Info("run ended", zap.String("phase", string(s.state.Phase)), zap.String("reason", s.state.Reason))
 		}
 	}

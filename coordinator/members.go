@@ -43,6 +43,12 @@ type Member struct {
 	Gossip string    `json:"gossip,omitempty"` // what gossip makes of it; a hint
 	Heard  time.Time `json:"heard,omitzero"`   // when its lease was last renewed
 
+	From    string `json:"from,omitempty"`    // the address that it attends from
+	Process string `json:"process,omitempty"` // what its process calls itself
+	// Rival is another process that would attend as this participant, and may
+	// not: this one has the place.
+	Rival *Rival `json:"rival,omitempty"`
+
 	Version string `json:"version,omitempty"` // of its binary
 	Run     string `json:"run,omitempty"`     // that it works on
 	Round   int    `json:"round,omitempty"`
@@ -63,7 +69,7 @@ type Member struct {
 func newMember(h exchange.Hello, p Pulse, state Presence, since time.Time) Member {
 	return Member{
 		Name: h.Name, Role: RoleParticipant, State: state, Since: since, Heard: p.Heard,
-		Version: h.Version, Load: p.Load, Capabilities: h.Capabilities,
+		Version: h.Version, Process: h.Process, Load: p.Load, Capabilities: h.Capabilities,
 	}
 }
 

@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,6 +19,9 @@ type Options struct {
 	Journal journal.Store
 	Spool   *spool.Spool
 	Log     *zap.Logger
+	// Custody signs and judges checkpoints of Journal; nil: there are none, as in
+	// a simulation.
+	Custody Custody
 	// Evaluator measures published models; nil: nothing is measured.
 	Evaluator Evaluator
 	// Publisher makes versions visible outside; nil: they stay in the spool.
@@ -40,6 +45,10 @@ type Options struct {
 	// MaxRuns is how many runs go on at the same time; the others wait in the
 	// order of their submission. 0: DefaultMaxRuns.
 	MaxRuns int
+	// Nonce ends the ids of the tasks of an attempt, so that an answer from
+	// before an older copy of the journal was put back is to no task of today.
+	// The loop calls it for each attempt. nil: 16 random hexadecimal digits.
+	Nonce func() string
 	// KeepBest keeps the version to hand out in the spool, also once its run has
 	// ended. Without a Publisher it always stays there.
 	KeepBest bool
@@ -68,5 +77,14 @@ func (o Options) withDefaults() Options {
 	if o.MaxRuns == 0 {
 		o.MaxRuns = DefaultMaxRuns
 	}
+	if o.Nonce == nil {
+		o.Nonce = randomNonce
+	}
 	return o
+}
+
+func randomNonce() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return hex.EncodeToString(b[:])
 }

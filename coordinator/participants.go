@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
@@ -55,14 +53,20 @@ func awaited(t round.Task) bool { return t.Status == round.Open || t.Status == r
 
 // Attach makes l's participant one that attends, until detach is called.
 // Tasks of its that are open are offered to l. A link of the same name that
-// attended before is replaced.
+// attended before is replaced, whoever it is; Admit judges that.
 func (c *Coordinator) Attach(l Link) (detach func()) {
+	c.examine(l)
 	c.roster.put(l)
-	c.log.Info("participant attached", zap.String("participant", l.Name()))
+	return c.attached(l)
+}
+
+// attached has l's open tasks offered to it.
+func (c *Coordinator) attached(l Link) (detach func()) {
+	c.visits.note(c.log, "participant attached", l.Name())
 	_ = c.post(context.Background(), input{attached: l.Name()}) // a coordinator that has stopped needs no links
 	return func() {
 		if c.roster.remove(l) {
-			c.log.Info("participant detached", zap.String("participant", l.Name()))
+			c.visits.note(c.log, "participant detached", l.Name())
 			c.watchAbsence(l.Name(), c.o.Away)
 		}
 	}
@@ -106,12 +110,18 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 		event.Reason = wrong.Error() // nobody waits for a better one
 	case r == nil:
 		return exchange.Receipt{}, fault.Inputf("task %.80s: there is no run of that name", reply.Task)
+	case open && !c.answersOffer(reply, d, state, t):
+		event.Outcome, event.Reason = round.Stale, "it answers another offer of this task"
+		if reply.Update != nil {
+			event.Digest = reply.Update.Artefacts[exchange.Delta].Digest
+		}
 	case reply.Outcome != exchange.Done:
 		event.Outcome, event.Reason, event.Later = round.Refused, string(reply.Outcome)+": "+reply.Reason, reply.Later
+		event.Diverged = reply.Diverged
 	default:
 		event.Outcome, event.Digest, event.Samples = round.Valid, reply.Update.Artefacts[exchange.Delta].Digest, reply.Update.Samples
 	}
-	if event.Outcome == round.Valid {
+	if event.Digest != "" {
 		c.pins.pin(event.Digest)
 	}
 	if event.Outcome == round.Valid && open {
@@ -121,10 +131,41 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 			return exchange.Receipt{}, fault.Inputf("task %s: %w: store it before answering", reply.Task, err)
 		}
 		if err != nil {
-			event.Outcome, event.Reason = round.Invalid, err.Error()
+			event.Outcome, event.Reason, event.Diverged = round.Invalid, err.Error(), errors.Is(err, model.ErrNotFinite)
 		}
 	}
 	return c.record(ctx, input{run: name, event: event, update: reply.Update}, event)
+}
+
+// answersOffer reports whether a reply is to the document that the coordinator
+// offers for the task now, as far as that is known: a participant may not tell,
+// and a model may be missing.
+func (c *Coordinator) answersOffer(reply exchange.Reply, d Definition, s round.State, t round.Task) bool {
+	if reply.Offer == "" {
+		return true
+	}
+	size, ok := c.o.Spool.Has(s.Model)
+	if !ok {
+		return true
+	}
+	// All of it follows from the state, so it is what was offered before, also by
+	// another process.
+	offered := d.task(s.OfferOf(t), s.Seats(), s.Minimum(), size)
+	return reply.Offer == exchange.OfferDigest(offered.Document())
+}
+
+// OfferAgain offers a task to its participant once more, if it is still open:
+// for after a receipt that leaves it so, such as that of an answer to another
+// offer of it.
+func (c *Coordinator) OfferAgain(participant, task string) {
+	name, _, _ := strings.Cut(task, "/")
+	s, err := c.State(name)
+	if err != nil {
+		return
+	}
+	if t, ok := s.Task(task); ok && t.Participant == participant && awaited(t) {
+		_ = c.post(context.Background(), input{attached: participant}) // a coordinator that has stopped offers nothing
+	}
 }
 
 // record waits until an answer's verdict is durable.

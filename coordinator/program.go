@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/accord-fl/accord/internal/fault"
@@ -55,7 +56,7 @@ func (e *Program) Evaluate(ctx context.Context, _ *model.Spec, f *model.File) (m
 		if err != nil {
 			return err
 		}
-		if m.Test, err = parseResult(data); err != nil {
+		if m, err = parseResult(data); err != nil {
 			return fmt.Errorf("the program's %s: %w", ResultFile, err)
 		}
 		return nil
@@ -71,8 +72,15 @@ func writeModel(path string, f *model.File) error {
 	return errors.Join(f.Contract().Write(w, f), w.Close())
 }
 
-// parseResult reads {"accuracy": 0…1, "loss": number}.
-func parseResult(data []byte) (*train.Evaluation, error) {
+// notNumbers are what Python's json module writes for losses that JSON has no
+// word for.
+var notNumbers = regexp.MustCompile(`("loss"\s*:\s*)(NaN|-?Infinity)\b`)
+
+// parseResult reads {"accuracy": 0…1, "loss": number}. A loss of NaN, Infinity or
+// -Infinity says that the model diverged.
+func parseResult(data []byte) (m Measurement, err error) {
+	diverged := notNumbers.Match(data)
+	data = notNumbers.ReplaceAll(data, []byte("${1}0"))
 	var result struct {
 		Accuracy *float64 `json:"accuracy"`
 		Loss     *float64 `json:"loss"`
@@ -80,17 +88,20 @@ func parseResult(data []byte) (*train.Evaluation, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&result); err != nil {
-		return nil, fault.Inputf("want one JSON object with accuracy and loss: %w", err)
+		return m, fault.Inputf("want one JSON object with accuracy and loss: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fault.Inputf("want one JSON object and nothing after it")
+		return m, fault.Inputf("want one JSON object and nothing after it")
 	}
-	if result.Accuracy == nil || *result.Accuracy < 0 || *result.Accuracy > 1 {
-		return nil, fault.Inputf("accuracy: want a number from 0 to 1")
+	switch {
+	case diverged:
+		return Measurement{Test: &train.Evaluation{Loss: math.NaN()}}, nil
+	case result.Accuracy == nil || *result.Accuracy < 0 || *result.Accuracy > 1:
+		return m, fault.Inputf("accuracy: want a number from 0 to 1")
 	}
-	e := &train.Evaluation{Accuracy: *result.Accuracy, Loss: math.NaN()}
-	if result.Loss != nil {
-		e.Loss = *result.Loss
+	m.Test = &train.Evaluation{Accuracy: *result.Accuracy, Loss: math.NaN()}
+	if m.NoLoss = result.Loss == nil; !m.NoLoss {
+		m.Test.Loss = *result.Loss
 	}
-	return e, nil
+	return m, nil
 }

@@ -24,10 +24,10 @@ func TestParseResult(t *testing.T) {
 		{"nothing", ``, "want one JSON object"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			e, err := parseResult([]byte(tt.text))
+			m, err := parseResult([]byte(tt.text))
 			if tt.want == "" {
-				if err != nil || e.Accuracy < 0.5 {
-					t.Errorf("got %+v, %v", e, err)
+				if err != nil || m.Test.Accuracy < 0.5 || m.diverged() != "" {
+					t.Errorf("got %+v, %v", m, err)
 				}
 				return
 			}
@@ -43,12 +43,21 @@ func FuzzParseResult(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := parseResult(data)
+		m, err := parseResult(data)
 		if err != nil && !errors.Is(err, fault.Input) {
 			t.Fatalf("%v is not of class fault.Input", err)
 		}
-		if err == nil && (!(e.Accuracy >= 0 && e.Accuracy <= 1) || math.IsInf(e.Loss, 0)) {
-			t.Fatalf("got %+v", e)
+		if err == nil && (!(m.Test.Accuracy >= 0 && m.Test.Accuracy <= 1) || math.IsInf(m.Test.Loss, 0)) {
+			t.Fatalf("got %+v", m.Test)
 		}
 	})
+}
+
+// A loss that is no number is a result: the model diverged.
+func TestResultOfADivergedModel(t *testing.T) {
+	for _, text := range []string{`{"accuracy": 0.1, "loss": NaN}`, `{"loss":Infinity}`, `{"accuracy": 0.1, "loss": -Infinity}`} {
+		if m, err := parseResult([]byte(text)); err != nil || m.diverged() == "" {
+			t.Errorf("%s: got %+v, %v", text, m, err)
+		}
+	}
 }

@@ -40,6 +40,9 @@ func (c *Coordinator) models(s round.State) []string {
 	}
 	if s.Release != nil {
 		digests = append(digests, s.Release.Model, s.Release.Parent)
+		for _, t := range s.Release.Updates { // until it is out, it can be made of them again
+			digests = append(digests, t.Digest)
+		}
 	}
 	if best, ok := s.Candidate(); ok && (c.o.KeepBest || c.o.Publisher == nil) {
 		digests = append(digests, best.Model)

@@ -22,8 +22,9 @@ type Link interface {
 	Offer(exchange.Task)
 	// Cancel takes a task back that nobody waits for any more.
 	Cancel(task, reason string)
-	// Replaced tells that another link has attached under the same name.
-	Replaced()
+	// HangUp ends the link, for the reason given: ErrReplaced, or a
+	// *ReleasedError.
+	HangUp(why error)
 }
 
 // roster holds who attends, and who is looked out for.
@@ -35,41 +36,84 @@ type roster struct {
 	left  time.Time              // when the last one did
 
 	memory memory
+	places places
 }
 
 func newRoster() roster {
-	return roster{links: map[string]Link{}, away: map[string]*time.Timer{}, left: time.Now(), memory: newMemory()}
+	return roster{links: map[string]Link{}, away: map[string]*time.Timer{}, left: time.Now(), memory: newMemory(), places: newPlaces()}
 }
 
-// put adds l and tells a link of the same name that it is replaced.
+// put adds l, and hangs up on a link of the same name.
 func (r *roster) put(l Link) {
 	r.mu.Lock()
-	old := r.links[l.Name()]
+	old := r.seat(l, "")
+	r.mu.Unlock()
+	if old != nil {
+		old.HangUp(ErrReplaced)
+	}
+}
+
+// admit is put unless another process has the place of l, or l may not have it.
+func (r *roster) admit(l Link, from string) error {
+	r.mu.Lock()
+	err := r.places.refuse(l, r.links[l.Name()], from, r.memory.since[l.Name()])
+	var old Link
+	if err == nil {
+		old = r.seat(l, from)
+	}
+	r.mu.Unlock()
+	if old != nil {
+		old.HangUp(ErrReplaced)
+	}
+	return err
+}
+
+// seat makes l the link of its name, and returns what was. mu is held.
+func (r *roster) seat(l Link, from string) (old Link) {
+	old = r.links[l.Name()]
 	r.links[l.Name()] = l
 	if old == nil {
 		r.order = nil
 	}
 	r.memory.came(l.Name())
+	r.places.took(l, from)
 	if t := r.away[l.Name()]; t != nil {
 		t.Stop()
 		delete(r.away, l.Name())
 	}
-	r.mu.Unlock()
-	if old != nil {
-		old.Replaced()
-	}
+	return old
 }
 
-// remove takes l away unless it was replaced before; it tells whether it did.
+// remove takes l away unless it was replaced before; it reports whether it did.
 func (r *roster) remove(l Link) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.unseat(l)
+}
+
+// release takes the link of a name away, and keeps its process from coming back;
+// nil: there is none.
+func (r *roster) release(name, by string) (l Link, from string, why *ReleasedError) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l = r.links[name]
+	if l == nil {
+		return nil, "", nil
+	}
+	from, why = r.places.from[name], r.places.give(l, by)
+	r.unseat(l)
+	return l, from, why
+}
+
+// unseat is remove with mu held.
+func (r *roster) unseat(l Link) bool {
 	if r.links[l.Name()] != l {
 		return false
 	}
 	delete(r.links, l.Name())
 	r.order = nil
 	r.memory.left(l)
+	r.places.left(l.Name())
 	r.left = time.Now()
 	return true
 }

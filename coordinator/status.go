@@ -29,7 +29,7 @@ const StatusVersions = 1000
 func Summary(s round.State) RunStatus {
 	status := RunStatus{
 		Name: s.Run, Phase: s.Phase, Round: s.Round, Rounds: s.Config.Rounds, Attempt: s.Attempt,
-		Accepted: s.Count(round.Accepted), Model: s.Model, Versions: s.Published.Len(), Counts: s.Counts, Reason: s.Reason,
+		Accepted: s.Count(round.Accepted), Model: s.Model, Versions: s.Published.Len(), Counts: s.Counts, Reason: s.Remark(),
 	}
 	if newest, ok := s.Published.Newest(); ok {
 		status.Published = []round.Version{newest}

@@ -155,7 +155,7 @@ func (f *fetcher) fetch(ctx context.Context, file SourceFile) error {
 			failed[mirror], last = err, err
 		}
 	}
-	all := []error{fmt.Errorf("no mirror gave %s:", file.Name)}
+	all := []error{fmt.Errorf("no mirror gave %s", file.Name)}
 	for _, mirror := range f.mirrors {
 		all = append(all, failed[mirror])
 	}

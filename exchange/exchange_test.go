@@ -89,6 +89,9 @@ func TestTaskValidate(t *testing.T) {
 		"negative cohort":  func(t *Task) { t.Cohort = -1 },
 		"strategy":         func(t *Task) { t.Strategy = "fed avg" },
 		"data set a path":  func(t *Task) { t.Dataset = "../x" },
+		"id of two lines":  func(t *Task) { t.ID = "r/1\nr/2" },
+		"tensor redraws":   func(t *Task) { t.Spec, t.Contract.Tensors[0].Name = nil, "\x1b[2J" },
+		"tensor reversed":  func(t *Task) { t.Spec, t.Contract.Tensors[0].Name = nil, "a\u202eb" },
 	} {
 		task := task()
 		spoil(&task)
@@ -117,6 +120,9 @@ func TestReplyValidate(t *testing.T) {
 		"negative steps":      func(r *Reply) { r.Update.Steps = -1 },
 		"metric NaN":          func(r *Reply) { r.Update.Metrics["loss"] = math.NaN() },
 		"metric infinite":     func(r *Reply) { r.Update.Metrics["loss"] = math.Inf(1) },
+		"metric redraws":      func(r *Reply) { r.Update.Metrics["a\x1b[2J"] = 1 },
+		"metric unseen":       func(r *Reply) { r.Update.Metrics["loss\u200b"] = 1 },
+		"task of two lines":   func(r *Reply) { r.Task, r.Update.Task = "a\nb", "a\nb" },
 		"metric long name":    func(r *Reply) { r.Update.Metrics[strings.Repeat("x", 65)] = 1 },
 	} {
 		reply := reply()

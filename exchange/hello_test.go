@@ -30,6 +30,12 @@ func TestHelloValidate(t *testing.T) {
 	}{
 		{"a name that is none", func(h *Hello) { h.Name = "a b" }, "participant name"},
 		{"an endless version", func(h *Hello) { h.Version = strings.Repeat("x", 257) }, "version"},
+		{"a version that redraws the screen", func(h *Hello) { h.Version = "v1\x1b[2J" }, `version "v1\x1b[2J"`},
+		{"a version of two lines", func(h *Hello) { h.Version = "v1\nathens  participant" }, "version"},
+		{"a version that is reversed", func(h *Hello) { h.Version = "v1\u202e" }, `\u202e`},
+		{"a feature nobody sees", func(h *Hello) { h.Features = []string{"load\u200b"} }, "feature"},
+		{"a trainer with a control character", func(h *Hello) { h.Capabilities.Trainer = "\u009b31m" }, "trainer"},
+		{"a process id with a control character", func(h *Hello) { h.Process = "\x7f" }, "process id"},
 		{"too many features", func(h *Hello) { h.Features = slices.Repeat([]string{"x"}, 65) }, "features"},
 		{"an endless feature", func(h *Hello) { h.Features = []string{strings.Repeat("x", 65)} }, "features"},
 		{"an endless trainer", func(h *Hello) { h.Capabilities.Trainer = strings.Repeat("x", 65) }, "trainer"},

@@ -41,6 +41,12 @@ type Reply struct {
 	// Later, with Declined only, tells that the site may do such a task at
 	// another time: it waits for somebody's approval, or for its hours.
 	Later bool `json:"later,omitempty"`
+	// Diverged, with Failed only, tells that the training led to numbers that
+	// are not finite, and would again.
+	Diverged bool `json:"diverged,omitempty"`
+	// Offer is the OfferDigest of the offer that the reply answers; "" from a
+	// participant that does not tell. It travels beside the document.
+	Offer string `json:"-"`
 }
 
 // MaxReason bounds, in bytes, the reason that a reply may carry.
@@ -55,14 +61,17 @@ func (r Reply) Validate() error {
 	if !ValidTaskID(r.Task) {
 		return fault.Inputf("reply: task id %.80q is not printable ASCII of 1 to %d bytes", r.Task, MaxTaskID)
 	}
-	if err := quote.Check("reply: task id", r.Task); err != nil {
-		return err
-	}
 	if len(r.Reason) > MaxReason {
 		return fault.Inputf("reply to %s: a reason of %d bytes, at most %d", r.Task, len(r.Reason), MaxReason)
 	}
+	if r.Offer != "" && !spool.ValidDigest(r.Offer) {
+		return fault.Inputf("reply to %s: %.20q is not the digest of an offer", r.Task, r.Offer)
+	}
 	if r.Later && r.Outcome != Declined {
 		return fault.Inputf("reply to %s: %s, but for later", r.Task, r.Outcome)
+	}
+	if r.Diverged && r.Outcome != Failed {
+		return fault.Inputf("reply to %s: %s, but diverged", r.Task, r.Outcome)
 	}
 	switch r.Outcome {
 	case Done:

@@ -1,6 +1,9 @@
 package exchange
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
@@ -120,6 +123,23 @@ func (t Task) Validate() error {
 		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
 	return nil
+}
+
+// Document is the task as it travels, JSON: the same bytes for the same task, so
+// that their digest says which offer an answer is to.
+func (t Task) Document() []byte {
+	data, err := json.Marshal(t)
+	if err != nil {
+		panic("exchange: a task is always representable in JSON: " + err.Error())
+	}
+	return data
+}
+
+// OfferDigest names an offer by the document that it carried: SHA-256, lower-case
+// hexadecimal.
+func OfferDigest(document []byte) string {
+	sum := sha256.Sum256(document)
+	return hex.EncodeToString(sum[:])
 }
 
 // Rand returns the stream that all randomness of the task's training draws

@@ -16,6 +16,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/model"
+	"github.com/accord-fl/accord/participant"
 	"github.com/accord-fl/accord/participant/policy"
 	"github.com/accord-fl/accord/participant/trainer"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
@@ -258,7 +259,11 @@ func TestARoundIsAnsweredForOnePlan(t *testing.T) {
 				}
 				_, stop := f.start(o, trainerFunc(addHalf))
 				time.Sleep(time.Minute)
-				in, err := (policy.Records{Dir: o.Dir}).NotAllowed("run", asked)
+				in, _, err := (policy.Records{Dir: o.Dir}).NotAllowed("run", asked)
+				shown, errShown := participant.Inspect(o, g, "run")
+				if errShown != nil || shown.Verdict != policy.Decline || shown.Rule != policy.RuleMaxRepeats || shown.Answered != 1 || len(shown.NotAllowed) == 0 {
+					t.Errorf("inspect shows %+v, error %v, want that the last task was declined", shown, errShown)
+				}
 				if err := errors.Join(err, stop()); err != nil {
 					t.Error(err)
 				}

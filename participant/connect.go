@@ -46,7 +46,7 @@ func (o Options) connect() (*grpc.ClientConn, error) {
 // refused a call, and nil when it could not be reached.
 func refusal(err error) error {
 	switch status.Code(err) {
-	case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.Unauthenticated, codes.Aborted:
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.Unauthenticated:
 		return fault.Inputf("%s", plain(err))
 	case codes.Unimplemented:
 		return fault.Inputf("no Accord coordinator answers there: %s", plain(err))

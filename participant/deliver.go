@@ -50,20 +50,20 @@ func (s *session) deliver(streaming context.Context) error {
 // or damaged on the disk, its reply goes, and in the next session the coordinator
 // offers the task again.
 func (s *session) giveUp(e entry, err error) error {
-	var lost *lostUpdate
-	if spool.Gone(err) {
-		s.log.Error("update lost", zap.String("task", e.Task), zap.Error(err))
+	if errors.Is(err, spool.ErrNotFound) {
+		s.log.Error("update lost, it will be trained again", zap.String("task", e.Task), zap.Error(err))
 		return errors.Join(fmt.Errorf("the update for %s is lost: %w", e.Task, err), s.state.outbox.remove(e.Task))
 	}
-	if !errors.As(err, &lost) {
+	var refused *refusedUpdate
+	if !errors.As(err, &refused) {
 		return fmt.Errorf("upload the update for %s: %w", e.Task, err)
 	}
-	s.log.Error("update lost", zap.String("task", e.Task), zap.Error(err))
+	s.log.Error("update refused", zap.String("task", e.Task), zap.Error(err))
 	return s.state.outbox.put(exchange.Reply{Task: e.Task, Outcome: exchange.Failed, Reason: reason(err)}, e.Offer)
 }
 
-// lostUpdate is an update that no repetition brings to the coordinator.
-type lostUpdate struct{ err error }
+// refusedUpdate is an update that no repetition brings to the coordinator.
+type refusedUpdate struct{ err error }
 
-func (l *lostUpdate) Error() string { return "the update can not be uploaded: " + l.err.Error() }
-func (l *lostUpdate) Unwrap() error { return l.err }
+func (r *refusedUpdate) Error() string { return "the update can not be uploaded: " + r.err.Error() }
+func (r *refusedUpdate) Unwrap() error { return r.err }

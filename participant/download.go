@@ -31,11 +31,11 @@ var _ Blobs = (*blobs)(nil)
 // stays in memory, and comes again when its download breaks off.
 const smallest = 1 << 20
 
-// Fetch opens an artefact, downloading it first when needed. While the
-// coordinator can not be reached, or the disk fails, it waits; what came of a
-// download that broke off need not come again. When the disk has too little room,
-// for training too, the error is a *policy.Refusal for now. Of a download that
-// fails for good nothing stays.
+// Fetch opens an artefact, downloading it first when needed: when it is not there,
+// or no longer as it was. While the coordinator can not be reached, or the disk
+// fails, it waits; what came of a download that broke off need not come again. When
+// the disk has too little room, for training too, the error is a *policy.Refusal
+// for now. Of a download that fails for good nothing stays.
 func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (_ Blob, err error) {
 	defer func() {
 		if err != nil && ctx.Err() == nil {
@@ -48,7 +48,7 @@ func (b *blobs) Fetch(ctx context.Context, a exchange.Artefact) (_ Blob, err err
 			return nil, err
 		}
 		blob, err := b.open(ctx, a.Digest)
-		if err == nil || !spool.Gone(err) {
+		if err == nil || !errors.Is(err, spool.ErrNotFound) {
 			return blob, err
 		}
 		client, err := b.line.wait(ctx)

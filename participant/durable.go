@@ -67,7 +67,7 @@ func (s *state) sync(until time.Time) (more bool, err error) {
 func (s *state) syncOne(e entry) error {
 	if e.Update != nil {
 		for _, a := range e.Update.Artefacts {
-			if err := s.spool.Sync(a.Digest); err != nil && !spool.Gone(err) {
+			if err := s.spool.Sync(a.Digest); err != nil && !errors.Is(err, spool.ErrNotFound) {
 				return err
 			}
 		}

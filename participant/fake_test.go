@@ -45,6 +45,8 @@ type fake struct {
 	answer func(*talk) error
 	// gossip is the participant's part in it.
 	gossip *gossip.Options
+	// federation is the participant's.
+	federation string
 
 	mu        sync.Mutex
 	attended  int
@@ -288,7 +290,7 @@ func (f *fake) options(dir string) participant.Options {
 	o := participant.DefaultOptions()
 	o.Name, o.Coordinator, o.Insecure, o.Dir, o.Dial = "a", "127.0.0.1:7443", true, dir, f.dial
 	o.Reserve = policy.Reserve{} // tests know nothing of this machine's disk
-	o.Gossip = f.gossip
+	o.Gossip, o.Federation = f.gossip, f.federation
 	return o
 }
 

@@ -22,8 +22,8 @@ import (
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
-// large are weights that go through a file.
-func large() *model.Params {
+// ample are weights that go through a file.
+func ample() *model.Params {
 	p := model.NewParams(model.Contract{Tensors: []model.TensorSpec{{Name: "w", DType: "F32", Shape: []int{600, 600}}}})
 	for i := range p.Flat() {
 		p.Flat()[i] = float32(i)
@@ -54,7 +54,7 @@ func roundOnFullDisk(t *testing.T, step, n int) (result fullRound) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{}
 		f.attend = func(_ int, s *talk) error {
-			if err := s.offer(taskOf(f, large(), 1)); err != nil {
+			if err := s.offer(taskOf(f, ample(), 1)); err != nil {
 				return err
 			}
 			r, err := s.reply()
@@ -122,7 +122,7 @@ func TestATaskThatCannotWaitForTheDiskIsDeclinedForNow(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{}
 			f.attend = func(_ int, s *talk) error {
-				task := taskOf(f, large(), 1)
+				task := taskOf(f, ample(), 1)
 				task.Deadline = time.Now().Add(time.Minute)
 				if err := s.offerAt(task, time.Now()); err != nil {
 					return err
@@ -155,7 +155,7 @@ func TestATaskThatCannotWaitForTheDiskIsDeclinedForNow(t *testing.T) {
 // What a coordinator sends leaves the reserve of the disk free, and room for the
 // update.
 func TestTheReserveStaysFree(t *testing.T) {
-	size := large().Contract().Bytes()
+	size := ample().Contract().Bytes()
 	for _, c := range []struct {
 		name    string
 		free    int64 // beyond the reserve, before the download
@@ -171,7 +171,7 @@ func TestTheReserveStaysFree(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{}
 				f.attend = func(_ int, s *talk) error {
-					if err := s.offer(taskOf(f, large(), 1)); err != nil {
+					if err := s.offer(taskOf(f, ample(), 1)); err != nil {
 						return err
 					}
 					_, err := s.reply()
@@ -194,7 +194,7 @@ func TestTheReserveStaysFree(t *testing.T) {
 				if got.Later && (!strings.Contains(got.Reason, policy.RuleDiskReserve) || len(f.offsets) > 0) {
 					t.Errorf("got reason %q and %d downloads, want the rule and none", got.Reason, len(f.offsets))
 				}
-				noted, err := policy.Records{Dir: o.Dir}.NotAllowed("run", 10)
+				noted, _, err := policy.Records{Dir: o.Dir}.NotAllowed("run", 10)
 				if err != nil || got.Later != (len(noted) == 1) {
 					t.Errorf("noted %+v, error %v", noted, err)
 				}
@@ -247,14 +247,14 @@ func TestNothingStaysOfADownloadThatWasGivenUp(t *testing.T) {
 		after time.Duration
 	}{
 		"refused": {func(f *fake, s *talk) error {
-			task := taskOf(f, large(), 1)
+			task := taskOf(f, ample(), 1)
 			f.mu.Lock()
 			f.models[task.Model.Digest] = append(f.models[task.Model.Digest], 0)
 			f.mu.Unlock()
 			return s.offer(task)
 		}, time.Minute},
 		"withdrawn": {func(f *fake, s *talk) error {
-			task := taskOf(f, large(), 1)
+			task := taskOf(f, ample(), 1)
 			f.mu.Lock()
 			f.cut = 1 << 10
 			f.mu.Unlock()

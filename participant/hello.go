@@ -21,10 +21,13 @@ type welcome struct {
 	turns    bool      // it says when a large upload may begin
 	roots    bool      // it sends roots, and reads which the site trusts
 	now      time.Time // the coordinator's clock; zero: not told
+
+	checkpoint []byte // of its journal; nil: none
+	journalKey string // verifies it
 }
 
-func (o Options) helloMessage() *accordv1.AttendRequest {
-	h := o.hello()
+func (p *peer) helloMessage() *accordv1.AttendRequest {
+	h := p.options.hello()
 	return &accordv1.AttendRequest{Message: &accordv1.AttendRequest_Hello{Hello: &accordv1.Hello{
 		Name:           h.Name,
 		Version:        h.Version,
@@ -40,6 +43,9 @@ func (o Options) helloMessage() *accordv1.AttendRequest {
 			SamplesPerSecond: h.Capabilities.SamplesPerSecond,
 			Datasets:         h.Capabilities.Datasets,
 		},
+		Process:    p.process,
+		Federation: h.Federation,
+		Checkpoint: p.state.custody.shown(),
 	}}}
 }
 
@@ -69,7 +75,19 @@ func readWelcome(m *accordv1.AttendResponse) (welcome, error) {
 		turns: slices.Contains(w.GetFeatures(), exchange.FeatureTurns),
 		roots: slices.Contains(w.GetFeatures(), exchange.FeatureRoots),
 		now:   toTime(w.GetNow()),
+
+		checkpoint: w.GetCheckpoint(), journalKey: w.GetJournalKey(),
 	}, nil
+}
+
+// belongs returns an error when a coordinator without certificates serves another
+// federation than the site's.
+func (o Options) belongs(w *accordv1.Welcome) error {
+	if o.Credential != nil || o.Federation == "" || w.GetFederation() == "" || w.GetFederation() == o.Federation {
+		return nil
+	}
+	return elsewhere{fmt.Errorf("the coordinator at %s serves the federation %.64q, this site is of %s: "+
+		"is this the right address, or should federation in one of the two configurations be another?", o.Coordinator, w.GetFederation(), o.Federation)}
 }
 
 // leaseRenewal renews the lease, and tells the load to a coordinator that reads it.

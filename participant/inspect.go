@@ -23,7 +23,8 @@ type Inspection struct {
 	Digest   string           `json:"digest"`
 	Offered  time.Time        `json:"offered"`
 	Approval *policy.Approval `json:"approval,omitempty"`
-	// Verdict, Rule and Reason are what the site would decide now.
+	// Verdict, Rule and Reason are what the site would decide now about what was
+	// offered last.
 	Verdict policy.Verdict `json:"verdict"`
 	Rule    string         `json:"rule,omitempty"`
 	Reason  string         `json:"reason,omitempty"`
@@ -79,7 +80,7 @@ func Inspect(o Options, gate *policy.Gate, run string) (Inspection, error) {
 	if err != nil {
 		return Inspection{}, err
 	}
-	in := Inspection{Hello: o.hello(), Facts: offer.Facts, Digest: offer.Digest, Offered: offer.At}
+	in := Inspection{Hello: o.told(), Facts: offer.Facts, Digest: offer.Digest, Offered: offer.At}
 	if in.Approval, err = records.Approval(run); err != nil {
 		return Inspection{}, err
 	}
@@ -91,10 +92,17 @@ func Inspect(o Options, gate *policy.Gate, run string) (Inspection, error) {
 	if in.Answered, in.LastRound, err = records.Rounds(run); err != nil {
 		return Inspection{}, err
 	}
-	if in.NotAllowed, err = records.NotAllowed(run, maxNotAllowed); err != nil {
+	in.Verdict, in.Rule, in.Reason = d.Verdict, d.Rule, d.Reason
+	var allowed bool
+	if in.NotAllowed, allowed, err = records.NotAllowed(run, maxNotAllowed); err != nil {
 		return Inspection{}, err
 	}
-	in.Verdict, in.Rule, in.Reason = d.Verdict, d.Rule, d.Reason
+	// The offer that is kept is the one to approve, with the highest learning rate;
+	// what was asked last may be another.
+	if last := len(in.NotAllowed) - 1; d.Verdict == policy.Allow && !allowed && last >= 0 && in.NotAllowed[last].Rule == policy.RuleMaxRepeats {
+		n := in.NotAllowed[last]
+		in.Verdict, in.Rule, in.Reason = n.Verdict, n.Rule, n.Reason
+	}
 	if in.Update, err = contents(offer.Task, gate.Policy, o.Capabilities.Trainer); err != nil {
 		return Inspection{}, err
 	}

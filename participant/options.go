@@ -23,6 +23,9 @@ type Options struct {
 	// Insecure allows a connection without certificates, to a loopback
 	// address only.
 	Insecure bool
+	// Federation is where a site without a credential belongs; a coordinator of
+	// another is not attended. "": none.
+	Federation string
 	// Dir holds what must survive a restart: finished updates that the
 	// coordinator has not acknowledged. It has one owner at a time.
 	Dir          string
@@ -68,6 +71,15 @@ func (o Options) Validate() error {
 	return wire.CheckPlain(o.Coordinator, o.Insecure)
 }
 
+// told is the hello of a participant with what its folder adds to it.
+func (o Options) told() exchange.Hello {
+	h := o.hello()
+	if k, err := readKnown(o.Dir); err == nil && k != nil {
+		h.Checkpoint = k.signed
+	}
+	return h
+}
+
 func (o Options) hello() exchange.Hello {
 	features := exchange.Features()
 	if o.Gossip != nil {
@@ -80,6 +92,6 @@ func (o Options) hello() exchange.Hello {
 	}
 	return exchange.Hello{
 		Name: o.Name, Version: o.Version, Protocol: exchange.Protocol, Oldest: exchange.Oldest,
-		Features: features, Capabilities: o.Capabilities, Roots: roots,
+		Features: features, Capabilities: o.Capabilities, Roots: roots, Federation: o.Federation,
 	}
 }

@@ -2,6 +2,7 @@ package participant
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -41,7 +42,11 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 		state:   s,
 		line:    newLine(),
 		keys:    make(chan gossip.Keys, 1),
+		process: make([]byte, processBytes),
 		log:     log,
+	}
+	if _, err := rand.Read(p.process); err != nil {
+		return fmt.Errorf("participant %s: %w", o.Name, err)
 	}
 	site := &Site{
 		Name: o.Name, Trainer: t, Policy: o.Policy, Retry: s.patience.retry,
@@ -56,6 +61,7 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 	g, working := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.worker.run(working) })
 	g.Go(func() error { return s.keepSafe(working) })
+	g.Go(func() error { return s.custody.keep(working, s.patience) })
 	g.Go(func() error { return p.attendForever(working) })
 	if o.Gossip != nil {
 		g.Go(func() error { return p.gossip(working) })
@@ -73,7 +79,7 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 func (o Options) open(ctx context.Context, p *patience) (s *state, err error) {
 	var final error
 	err = p.retry(ctx, func() (err error) {
-		if s, err = openState(o.Dir, o.Disk, p); lasting(err) {
+		if s, err = openState(o.Dir, o.Disk, p); disk.Lasting(err) {
 			final, err = err, nil
 		}
 		return err
@@ -115,20 +121,8 @@ func Pauses() *backoff.ExponentialBackOff {
 	return retry
 }
 
-// The time between two tries when the coordinator refuses for what may pass: it
-// doubles from firstAgain to lastAgain, each time half as much more or less.
-const (
-	firstAgain = 10 * time.Second
-	lastAgain  = 4 * time.Minute
-)
-
-// pausesOfRefusal returns the times that Run lets pass after refusals that may
-// pass.
-func pausesOfRefusal() *backoff.ExponentialBackOff {
-	retry := backoff.NewExponentialBackOff()
-	retry.InitialInterval, retry.Multiplier, retry.MaxInterval = firstAgain, 2, lastAgain
-	return retry
-}
+// processBytes is how long a process id is.
+const processBytes = 16
 
 // peer is a participant while Run runs.
 type peer struct {
@@ -138,6 +132,7 @@ type peer struct {
 	line    *line
 	clock   *clock           // the coordinator's
 	keys    chan gossip.Keys // of gossip, from the coordinator
+	process []byte           // what tells this process from another of the same site
 	log     *zap.Logger
 
 	mu           sync.Mutex
@@ -147,24 +142,31 @@ type peer struct {
 // attendForever keeps attending until ctx ends, whose error it returns, or
 // until the coordinator refuses for good.
 func (p *peer) attendForever(ctx context.Context) error {
-	lost, refused := Pauses(), pausesOfRefusal()
+	lost, slow := Pauses(), slowPauses()
 	for {
 		event := "coordinator unreachable"
 		err := p.attend(ctx, func() {
 			event = "connection to the coordinator lost"
 			lost.Reset()
-			refused.Reset()
+			slow.Reset()
 		})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if err := p.state.lasting(p.state.custody.flush()); err != nil {
+			return err
+		}
 		var wait time.Duration
+		after, elsewhere := slowly(err)
 		switch no := refusal(err); {
+		case elsewhere:
+			wait = max(after, slow.NextBackOff()).Round(time.Second)
+			p.log.Warn("not let in for now", zap.Duration("next_try", wait), zap.String("reason", plain(err)))
 		case no == nil:
 			wait = lost.NextBackOff().Round(time.Millisecond)
 			p.log.Warn(event, zap.Duration("next_try", wait), zap.String("reason", plain(err)))
 		case passing(err):
-			wait = refused.NextBackOff().Round(time.Second)
+			wait = slow.NextBackOff().Round(time.Second)
 			p.log.Error("the coordinator refuses this site for now", append(p.clockOf(err), zap.Duration("next_try", wait), zap.String("reason", plain(err)))...)
 		default:
 			return fmt.Errorf("coordinator %s refuses participant %s: %w", p.options.Coordinator, p.options.Name, no)

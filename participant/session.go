@@ -98,6 +98,9 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 		return err
 	}
 	s.granted = welcome
+	if err := s.acquaint(ctx, streaming); err != nil {
+		return err
+	}
 	welcomed()
 	s.line.connect(s.client)
 	defer s.line.disconnect()
@@ -134,7 +137,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 // enter says hello and waits for the welcome.
 func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	began := time.Now()
-	if err := s.say(streaming, s.options.helloMessage()); err != nil {
+	if err := s.say(streaming, s.helloMessage()); err != nil {
 		return welcome{}, err
 	}
 	patience := time.NewTimer(welcomeWithin)
@@ -142,6 +145,9 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	select {
 	case m := <-s.incoming:
 		w, err := readWelcome(m)
+		if err == nil {
+			err = s.options.belongs(m.GetWelcome())
+		}
 		if err == nil {
 			s.clock.observe(w.now, began.Add(time.Since(began)/2)) // half of the way there and back
 			s.log.Info("attending", zap.String("participant", s.options.Name), zap.String("coordinator", s.options.Coordinator),
@@ -158,6 +164,20 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	case <-ctx.Done():
 		return welcome{}, ctx.Err()
 	}
+}
+
+// acquaint compares the coordinator's journal with what the site knows of it, and
+// lets the policy know which life of the coordinator's it is. Nothing was offered
+// yet.
+func (s *session) acquaint(ctx, streaming context.Context) error {
+	incarnation := s.state.custody.welcome(s.granted.checkpoint, s.granted.journalKey)
+	if incarnation == "" || s.options.Policy == nil {
+		return nil
+	}
+	either, cancel := context.WithCancel(streaming)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	return s.state.patience.retry(either, func() error { return s.options.Policy.Forked(incarnation) })
 }
 
 // say sends a message. When the stream has ended, only its receiver learns
@@ -189,6 +209,7 @@ func (s *session) handle(m *accordv1.AttendResponse) error {
 		if err != nil {
 			return err
 		}
+		s.state.custody.receipt(m.Receipt.GetCheckpoint())
 		return s.settle(receipt)
 	case *accordv1.AttendResponse_Keyring:
 		return s.offerKeys(m.Keyring.GetKeys())
@@ -209,6 +230,9 @@ func (s *session) accept(o *accordv1.Offer) error {
 
 // settle ends the story of a reply.
 func (s *session) settle(r exchange.Receipt) error {
+	if _, ok := s.state.outbox.find(r.Task); !ok {
+		return nil // nobody has asked, or it came before
+	}
 	fields := []zap.Field{zap.String("task", r.Task), zap.String("verdict", string(r.Verdict)), zap.String("reason", r.Reason)}
 	if r.Verdict == exchange.Rejected {
 		s.log.Warn("reply rejected", fields...)

@@ -123,7 +123,6 @@ func TestRefusalsAreFinal(t *testing.T) {
 		{"another protocol, told by the coordinator", refuse(codes.InvalidArgument, "upgrade the participant"), "upgrade the participant"},
 		{"an older coordinator", welcome(exchange.Protocol-1, lease), "upgrade the coordinator"},
 		{"a newer coordinator", welcome(exchange.Protocol+1, lease), "upgrade this participant"},
-		{"the name taken", refuse(codes.Aborted, "another participant attends"), "another participant attends"},
 		{"another service", refuse(codes.Unimplemented, "unknown service"), "no Accord coordinator answers there"},
 	}
 	for _, test := range tests {

@@ -47,7 +47,7 @@ type Blobs interface {
 	Store(ctx context.Context, write func(io.Writer) error) (exchange.Artefact, error)
 }
 
-// Policy is what a site allows. Site.Do calls it once for each task that makes
+// Policy is what a site allows. Site.Do calls Admit once for each task that makes
 // sense, before anything else is done for it, and concurrently if Do is.
 type Policy interface {
 	// Admit tells under what terms a task may be done. The error is a
@@ -56,6 +56,10 @@ type Policy interface {
 	// Stopped is called for a task that was admitted and not done for the reason
 	// r, and returns r once that is noted.
 	Stopped(t exchange.Task, r policy.Refusal) error
+	// Forked is told, before anything is offered, in which incarnation the
+	// coordinator's journal is: another one after each restore. Run calls it once
+	// for each connection.
+	Forked(incarnation string) error
 }
 
 var _ Policy = (*policy.Gate)(nil)
@@ -107,7 +111,7 @@ func (s *Site) Do(ctx context.Context, t exchange.Task) exchange.Reply {
 		s.Confide(t.ID, err)
 		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: "a file of the site's could not be read or written; the site's log says why"}
 	default:
-		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: reason(err)}
+		return exchange.Reply{Task: t.ID, Outcome: exchange.Failed, Reason: reason(err), Diverged: diverged(err)}
 	}
 }
 
@@ -139,9 +143,6 @@ func (s *Site) train(ctx context.Context, t exchange.Task) (_ *exchange.Update, 
 		defer stop()
 	}
 	delta, result, err := s.delta(open, t)
-	if spool.Gone(err) { // the global model was damaged on the disk: once more with another copy
-		delta, result, err = s.delta(open, t)
-	}
 	var refusal *policy.Refusal
 	switch {
 	case err == nil:
@@ -168,8 +169,24 @@ var errTermsEnded = errors.New("the policy's terms have ended")
 // errDeadline is why a training stops whose answer would come late.
 var errDeadline = errors.New("the deadline passed before the training had ended")
 
+// maxTrainings is how often a task is trained whose global model turns out to be
+// damaged on the site's own disk.
+const maxTrainings = 3
+
 // delta trains and stores what that added to the global model.
 func (s *Site) delta(ctx context.Context, t exchange.Task) (delta exchange.Artefact, result trainer.Result, err error) {
+	for try := 1; ; try++ {
+		delta, result, err = s.deltaOnce(ctx, t)
+		var damaged *spool.DamagedError
+		again := errors.As(err, &damaged) && damaged.Digest == t.Model.Digest && try < maxTrainings
+		if !again || ctx.Err() != nil {
+			return delta, result, err
+		}
+	}
+}
+
+// deltaOnce is delta without a second try.
+func (s *Site) deltaOnce(ctx context.Context, t exchange.Task) (delta exchange.Artefact, result trainer.Result, err error) {
 	blob, err := s.Blobs.Fetch(ctx, t.Model)
 	if err != nil {
 		return delta, result, fmt.Errorf("fetch the global model: %w", err)
@@ -196,10 +213,13 @@ func (s *Site) delta(ctx context.Context, t exchange.Task) (delta exchange.Artef
 
 // confide returns the error of a trainer as it may leave the site.
 func (s *Site) confide(ctx context.Context, t exchange.Task, err error) error {
-	if err == nil || s.Confide == nil || ctx.Err() != nil || errors.Is(err, trainer.ErrDeclined) || errors.Is(err, trainer.ErrDisk) || spool.Gone(err) {
+	if err == nil || s.Confide == nil || ctx.Err() != nil || errors.Is(err, trainer.ErrDeclined) || errors.Is(err, trainer.ErrDisk) || errors.Is(err, spool.ErrNotFound) {
 		return err
 	}
 	s.Confide(t.ID, err)
+	if diverged(err) {
+		return errDiverged
+	}
 	return errors.New("the training failed; the site's log tells why")
 }
 
@@ -219,26 +239,4 @@ func answer(t exchange.Task, terms policy.Terms, delta exchange.Artefact, r trai
 		u.Metrics = r.Metrics
 	}
 	return u
-}
-
-// difference is what training added to the global model, element by element.
-// One goroutine may read it.
-type difference struct {
-	of, base model.Vector
-	buffer   []float32
-}
-
-// ReadAt implements model.Vector.
-func (d *difference) ReadAt(dst []float32, off int) error {
-	if len(d.buffer) < len(dst) {
-		d.buffer = make([]float32, len(dst))
-	}
-	base := d.buffer[:len(dst)]
-	if err := errors.Join(d.of.ReadAt(dst, off), d.base.ReadAt(base, off)); err != nil {
-		return err
-	}
-	for i, b := range base {
-		dst[i] -= b
-	}
-	return nil
 }

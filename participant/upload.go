@@ -55,13 +55,16 @@ func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefac
 	retry := newRetry()
 	for try := 1; ; try++ {
 		err := s.tryUpload(ctx, header, blob, try > 1 || blob.Size() > exchange.TurnAbove)
+		if errors.Is(err, spool.ErrDamaged) {
+			return err
+		}
 		switch status.Code(err) {
 		case codes.FailedPrecondition, codes.NotFound:
 			return nil // nobody waits for it any more; the receipt will say so
 		case codes.InvalidArgument:
-			return &lostUpdate{errors.New(plain(err))}
+			return &refusedUpdate{errors.New(plain(err))}
 		}
-		if err == nil || ctx.Err() != nil || try == maxUploads || spool.Gone(err) {
+		if err == nil || ctx.Err() != nil || try == maxUploads || errors.Is(err, spool.ErrNotFound) {
 			return err
 		}
 		wait := retry.NextBackOff()

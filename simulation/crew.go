@@ -41,7 +41,7 @@ func (o *Options) hire(ctx context.Context, c *coordinator.Coordinator, blobs *s
 		if o.Progress != nil {
 			builtin.Progress = func(_ exchange.Task, p train.Progress) { o.Progress(s.Name, p) }
 		}
-		site := &participant.Site{Name: s.Name, Trainer: builtin, Blobs: shared{blobs}}
+		site := &participant.Site{Name: s.Name, Trainer: builtin, Blobs: shared{blobs, c}}
 		w.detach = append(w.detach, c.Attach(&link{site: site, crew: w}))
 	}
 	for range o.Threads {
@@ -138,16 +138,31 @@ func (l *link) Cancel(task, _ string) {
 }
 
 // Replaced implements coordinator.Link. No two virtual sites share a name.
-func (l *link) Replaced() {}
+func (l *link) HangUp(error) {}
 
 // shared lets sites fetch from and store in the coordinator's own spool.
-type shared struct{ spool *spool.Spool }
+type shared struct {
+	spool       *spool.Spool
+	coordinator *coordinator.Coordinator
+}
 
 var _ participant.Blobs = shared{}
 
-// Fetch implements participant.Blobs.
-func (s shared) Fetch(_ context.Context, a exchange.Artefact) (participant.Blob, error) {
-	return s.spool.Open(a.Digest)
+// Fetch implements participant.Blobs. A global model that cannot be read it has
+// repaired, as a download does.
+func (s shared) Fetch(ctx context.Context, a exchange.Artefact) (participant.Blob, error) {
+	for {
+		b, err := s.spool.Open(a.Digest)
+		if err == nil {
+			return b, nil
+		}
+		if !errors.Is(err, spool.ErrNotFound) {
+			return nil, err
+		}
+		if err := s.coordinator.Mend(ctx, a.Digest); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // Store implements participant.Blobs.

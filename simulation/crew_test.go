@@ -58,7 +58,7 @@ func TestUpdateThatIsGoneIsMadeAgain(t *testing.T) {
 	w := o.hire(ctx, c, blobs)
 	defer func() { cancel(); w.close() }()
 	o.Definition.Rounds = 1
-	lossy := &forgetful{shared: shared{blobs}}
+	lossy := &forgetful{shared: shared{blobs, c}}
 	site := &participant.Site{Name: "lossy", Trainer: &trainer.Builtin{Data: o.Sites[0].Data, Engines: w.engines}, Blobs: lossy}
 	defer c.Attach(&link{site: site, crew: w})()
 	o.Definition.MinSites = 2

@@ -223,8 +223,11 @@ func (o *Options) submit(ctx context.Context, c *coordinator.Coordinator) error 
 
 // result reads the version to hand out.
 func (o *Options) result(state round.State, blobs *spool.Spool) (_ Result, err error) {
-	if state.Phase == round.Failed {
+	switch state.Phase {
+	case round.Failed:
 		return Result{State: state}, fmt.Errorf("run %s failed in round %d: %s", state.Run, state.Round, state.Reason)
+	case round.Diverged:
+		return Result{State: state}, fault.As(fault.Diverged, fmt.Errorf("run %s diverged in round %d: %s", state.Run, state.Round, state.Reason))
 	}
 	best, ok := state.Candidate()
 	if !ok {

@@ -61,6 +61,7 @@ after a crash.`,
 	if err := cmd.MarkFlagRequired("file"); err != nil {
 		panic("accord: " + err.Error()) // the flag was added above
 	}
+	cmd.AddCommand(newCoordinatorRestoreCmd())
 	return cmd
 }
 
@@ -96,7 +97,7 @@ func coordinateAt(ctx context.Context, cfg config.Coordinator, listener net.List
 	}
 	options := rpc.DefaultOptions()
 	options.Version, options.Prepare, options.Security = version.Get().String(), tests.prepare, n.security
-	options.Keyring = members.shared(cfg)
+	options.Keyring, options.Federation = members.shared(cfg), cfg.PlainFederation()
 	if n.security != nil {
 		members.follow(n.security.Registry)
 	}
@@ -119,6 +120,7 @@ func coordinateAt(ctx context.Context, cfg config.Coordinator, listener net.List
 type node struct {
 	*coordinator.Coordinator
 	security *rpc.Security // nil without certificates
+	registry *journal.File // behind security
 	scratch  string        // folder of what is being submitted
 	files    []io.Closer
 }
@@ -152,15 +154,9 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 	if err := os.MkdirAll(cfg.Dir, 0o755); err != nil {
 		return nil, fault.As(fault.Input, err)
 	}
-	records, err := journal.OpenFile(filepath.Join(cfg.Dir, "journal.jsonl"))
+	records, err := n.open(ctx, cfg)
 	if err != nil {
 		return nil, err
-	}
-	n.files = append(n.files, records)
-	if cfg.Identity != "" {
-		if err := n.secure(ctx, cfg); err != nil {
-			return nil, err
-		}
 	}
 	n.scratch = filepath.Join(cfg.Dir, "submissions")
 	if err := errors.Join(os.RemoveAll(n.scratch), os.MkdirAll(n.scratch, 0o700)); err != nil { // what a crash left
@@ -172,15 +168,21 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 	}
 	folders := runFolders(filepath.Join(cfg.Dir, "runs"))
 	options := coordinator.Options{
-		Journal: records, Spool: blobs, Log: log.Named("coordinator"), Grace: coordinator.DefaultGrace, MaxRuns: cfg.MaxRuns,
+		Journal: records, Custody: records, Spool: blobs, Log: log.Named("coordinator"), Grace: coordinator.DefaultGrace, MaxRuns: cfg.MaxRuns,
 		Publisher: &coordinator.Archive{Folder: folders.open, Code: version.Get().String(), ClassNames: tests.names},
 		Results:   folders,
 	}
 	if options.Evaluator, err = evaluatorOf(cfg, tests); err != nil {
 		return nil, err
 	}
-	n.Coordinator, err = coordinator.New(ctx, options)
-	return n, err
+	if n.Coordinator, err = coordinator.New(ctx, options); err != nil {
+		return nil, err
+	}
+	if n.security != nil {
+		n.security.Registry.AnchorIn(n.Anchor)
+	}
+	n.describe(log, records)
+	return n, nil
 }
 
 // testSet is what versions are measured on, if on anything.

@@ -14,8 +14,9 @@ import (
 	"github.com/accord-fl/accord/internal/pki"
 )
 
-// secure opens what certificates are checked with and signed by.
-func (n *node) secure(ctx context.Context, cfg config.Coordinator) error {
+// secure opens what certificates are checked with and signed by. records is the
+// journal of the registry.
+func (n *node) secure(ctx context.Context, cfg config.Coordinator, records *journal.File) error {
 	credential, err := pki.OpenCredential(cfg.Identity)
 	if err != nil {
 		return err
@@ -26,11 +27,6 @@ func (n *node) secure(ctx context.Context, cfg config.Coordinator) error {
 	if _, err := issuer(); err != nil {
 		return err
 	}
-	records, err := journal.OpenFile(filepath.Join(cfg.Dir, "registry.jsonl"))
-	if err != nil {
-		return err
-	}
-	n.files = append(n.files, records)
 	members, err := registry.Open(ctx, records)
 	if err != nil {
 		return err

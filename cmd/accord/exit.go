@@ -15,6 +15,7 @@ const (
 	exitInput       = 3
 	exitUnavailable = 4
 	exitExists      = 5
+	exitDiverged    = 6
 	exitInterrupted = 130 // 128 + SIGINT, as shells count
 )
 
@@ -25,6 +26,7 @@ const exitHelp = `Exit codes:
   3    a file, a configuration or a value is wrong; nothing was changed
   4    a peer can not be reached, or an address is in use
   5    what would be written is already there; nothing was changed
+  6    the run diverged: its numbers were no longer finite; what was published stays
   130  interrupted by Ctrl-C or SIGTERM; what was published stays`
 
 // exitCode sorts an error by its class.
@@ -38,6 +40,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, fault.Exists):
 		return exitExists
+	case errors.Is(err, fault.Diverged):
+		return exitDiverged
 	case errors.Is(err, fault.Unavailable):
 		return exitUnavailable
 	case errors.Is(err, fault.Input):

@@ -34,7 +34,8 @@ func newFederationInitCmd() *cobra.Command {
 
   DIR/ca           the root and its key; move it to a machine of its own, it is
                    needed again only to rotate it (accord ca)
-  DIR/coordinator  configuration and identity of the coordinator, a key for gossip
+  DIR/coordinator  configuration and identity of the coordinator, its journal's
+                   first record, a key for gossip
   DIR/admin        identity of the first admin, for --identity
 
 Private keys can be read by their owner only. With --ca-elsewhere no root is
@@ -68,6 +69,7 @@ type founding struct {
 
 func (f founding) coordinatorDir() string { return filepath.Join(f.dir, "coordinator") }
 func (f founding) identityDir() string    { return filepath.Join(f.coordinatorDir(), "identity") }
+func (f founding) stateDir() string       { return filepath.Join(f.coordinatorDir(), "state") }
 func (f founding) adminDir() string       { return filepath.Join(f.dir, "admin") }
 func (f founding) caDir() string          { return filepath.Join(f.dir, "ca") }
 
@@ -112,6 +114,7 @@ func (f founding) found() (err error) {
 		provide(root, admin, nil, filepath.Join(f.adminDir(), "tls")),
 		f.roots(root),
 		config.Federation{Name: f.name, Coordinator: f.addresses[0]}.Save(f.adminDir()),
+		f.begin(),
 		gossip.Keys{gossip.NewKey()}.Save(filepath.Join(f.coordinatorDir(), gossipKeys)),
 		atomicfile.WriteBytes(filepath.Join(f.coordinatorDir(), "coordinator.yaml"), []byte(f.coordinatorConfig())),
 	)

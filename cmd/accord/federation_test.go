@@ -63,6 +63,9 @@ func TestSimulationAndFederationAgree(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(restored, "coordinator"), os.DirFS(filepath.Join(dir, "coordinator"))); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(filepath.Join(restored, "coordinator", "journal.key"), 0o600); err != nil { // which CopyFS does not keep
+		t.Fatal(err)
+	}
 	address, stop = startCoordinator(t, restored, shards)
 	defer stop()
 	if shown := mustAccord(t, "run", "show", "demo", "--coordinator", address); !strings.Contains(shown, want.Digest) {
@@ -108,7 +111,13 @@ func background(t *testing.T, stderr io.Writer, args ...string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	code := make(chan int, 1)
-	go func() { code <- run(ctx, args, io.Discard, stderr) }()
+	go func() {
+		c := run(ctx, args, io.Discard, stderr)
+		if log, ok := stderr.(*logBuffer); ok {
+			log.once.Do(func() { close(log.ended) })
+		}
+		code <- c
+	}()
 	return sync.OnceFunc(func() {
 		cancel()
 		if c := <-code; c != exitOK && c != exitInterrupted {
@@ -121,13 +130,15 @@ func background(t *testing.T, stderr io.Writer, args ...string) (stop func()) {
 type logBuffer struct {
 	want  *regexp.Regexp
 	found chan string
+	ended chan struct{} // closed when who wrote to it has ended
+	once  sync.Once
 
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
 func newLogBuffer(want *regexp.Regexp) *logBuffer {
-	return &logBuffer{want: want, found: make(chan string, 1)}
+	return &logBuffer{want: want, found: make(chan string, 1), ended: make(chan struct{})}
 }
 
 func (l *logBuffer) Write(p []byte) (int, error) {
@@ -148,6 +159,11 @@ func (l *logBuffer) wait(t *testing.T) string {
 	select {
 	case s := <-l.found:
 		return s
+	case <-l.ended:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		t.Fatalf("it ended before %s:\n%s", l.want, l.text.String())
+		return ""
 	case <-t.Context().Done():
 		t.Fatalf("never came: %s", l.want)
 		return ""

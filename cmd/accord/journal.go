@@ -36,7 +36,8 @@ func (e journalEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field)
 	}
 	defer line.Free()
 	marked := e.lines.Get()
-	_, err = fmt.Fprintf(marked, "<%d>%s", priority(entry.Level), line.Bytes())
+	marked.AppendString(fmt.Sprintf("<%d>", priority(entry.Level)))
+	_, err = marked.Write(line.Bytes())
 	return marked, err
 }
 

@@ -26,9 +26,9 @@ func newLog(w io.Writer, level string) (*zap.Logger, error) {
 }
 
 // logEncoder returns the encoder for w. What it writes can be shown.
-func logEncoder(w io.Writer) zapcore.Encoder {
-	return quotingEncoder{plainEncoder(w), buffer.NewPool()}
-}
+func logEncoder(w io.Writer) zapcore.Encoder { return quoting(plainEncoder(w)) }
+
+func quoting(e zapcore.Encoder) zapcore.Encoder { return quotingEncoder{e, buffer.NewPool()} }
 
 // quotingEncoder escapes what a terminal or a person could take for something
 // else. Fields are JSON in all encoders.
@@ -55,11 +55,7 @@ func (e quotingEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field)
 
 func plainEncoder(w io.Writer) zapcore.Encoder {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
-			TimeKey: "time", EncodeTime: zapcore.TimeEncoderOfLayout(time.TimeOnly),
-			LevelKey: "level", EncodeLevel: zapcore.CapitalColorLevelEncoder,
-			MessageKey: "event", EncodeDuration: zapcore.StringDurationEncoder, ConsoleSeparator: "  ",
-		})
+		return consoleEncoder(zapcore.CapitalColorLevelEncoder)
 	}
 	config := zapcore.EncoderConfig{
 		TimeKey: "time", EncodeTime: zapcore.RFC3339NanoTimeEncoder,
@@ -72,4 +68,13 @@ func plainEncoder(w io.Writer) zapcore.Encoder {
 	}
 	config.TimeKey = ""
 	return journalEncoder{zapcore.NewJSONEncoder(config), buffer.NewPool()}
+}
+
+// consoleEncoder writes for a person who watches.
+func consoleEncoder(level zapcore.LevelEncoder) zapcore.Encoder {
+	return zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
+		TimeKey: "time", EncodeTime: zapcore.TimeEncoderOfLayout(time.TimeOnly),
+		LevelKey: "level", EncodeLevel: level,
+		MessageKey: "event", EncodeDuration: zapcore.StringDurationEncoder, ConsoleSeparator: "  ",
+	})
 }

@@ -27,12 +27,15 @@ coordinator started have to train with, and what they work on. A site attends
 while its lease is renewed; "heard" is how long ago that was. One that was
 invited and has not joined, was revoked or has left is listed as such. What the column gossip says,
 where sites gossip, is a hint. The column clock is there when a site's clock was not the coordinator's
-as it came, and says by how much. With --watch the table follows the changes until
+as it came, and says by how much. A site that two processes would attend as has two
+rows: the one that attends, and the one that is refused, each with its address;
+accord members release gives the place to the other. With --watch the table follows the changes until
 Ctrl-C; with --json it is one JSON document, or one a change.`,
 		Example: "  accord members\n  accord members --watch\n  accord members --json",
 		Args:    cobra.NoArgs,
 	}
 	steer := newSteering(cmd.Flags())
+	cmd.AddCommand(newMembersReleaseCmd())
 	cmd.Flags().BoolVar(&watch, "watch", false, "follow the changes until Ctrl-C")
 	cmd.RunE = steer.verb(func(ctx context.Context, _ []string) error {
 		if watch {
@@ -45,7 +48,10 @@ Ctrl-C; with --json it is one JSON document, or one a change.`,
 		if steer.json {
 			return encodeMembers(steer.stdout, members)
 		}
-		return membersTable(members, time.Now()).Print(steer.stdout)
+		if err := membersTable(members, time.Now()).Print(steer.stdout); err != nil {
+			return err
+		}
+		return steer.printHeld(ctx)
 	})
 	return cmd
 }
@@ -75,7 +81,7 @@ func encodeMembers(w io.Writer, members []coordinator.Member) error {
 // has it.
 func printChanges(w io.Writer, last map[string]string, members []coordinator.Member) error {
 	for _, m := range members {
-		line := fmt.Sprintf("%s %s %s", m.Role, m.Name, strings.Join(presentTexts(string(m.State), gossipText(m), workText(m)), ", "))
+		line := fmt.Sprintf("%s %s %s", m.Role, m.Name, strings.Join(presentTexts(string(m.State), gossipText(m), workText(m), rivalText(m)), ", "))
 		key := string(m.Role) + "/" + m.Name
 		if last[key] == line {
 			continue
@@ -95,6 +101,13 @@ func gossipText(m coordinator.Member) string {
 	return "gossip: " + m.Gossip
 }
 
+func rivalText(m coordinator.Member) string {
+	if m.Rival == nil {
+		return ""
+	}
+	return fmt.Sprintf("attends from %s, another process at %s is refused", m.From, m.Rival.From)
+}
+
 func workText(m coordinator.Member) string {
 	if m.Run == "" {
 		return ""
@@ -112,27 +125,39 @@ func presentTexts(texts ...string) []string {
 	return some
 }
 
+// refusedText is the state of a process that would attend as a member whose place
+// another one has.
+const refusedText = "refused"
+
 // membersTable shows members as they are now. A column that nobody has
 // anything to say in is left out.
 func membersTable(members []coordinator.Member, now time.Time) term.Table {
 	table := term.Table{Columns: []term.Column{
-		{Title: "name"}, {Title: "role"}, {Title: "state"}, {Title: "since"}, {Title: "gossip"}, {Title: "heard", Right: true},
+		{Title: "name"}, {Title: "role"}, {Title: "state"}, {Title: "from"}, {Title: "since"}, {Title: "gossip"}, {Title: "heard", Right: true},
 		{Title: "clock"}, {Title: "works on"}, {Title: "load", Right: true}, {Title: "trainer"}, {Title: "cores", Right: true}, {Title: "memory", Right: true},
 		{Title: "samples/s", Right: true}, {Title: "data sets"}, {Title: "version"},
 	}}
 	for _, m := range members {
-		c, load := m.Capabilities, ""
+		c, load, from := m.Capabilities, "", ""
+		if m.Rival != nil {
+			from = m.From
+		}
 		if m.State == coordinator.Attending || m.State == coordinator.Serving {
 			load = strconv.Itoa(m.Load)
 		}
 		table.Rows = append(table.Rows, term.Row{
 			Strong: m.Run != "" && m.State == coordinator.Attending,
 			Cells: []string{
-				m.Name, string(m.Role), string(m.State), ago(now, m.Since), m.Gossip, ago(now, m.Heard), clockOf(m),
+				m.Name, string(m.Role), string(m.State), from, ago(now, m.Since), m.Gossip, ago(now, m.Heard), clockOf(m),
 				workText(m), load, c.Trainer, number(float64(c.Cores)), bytesText(c.Memory),
 				number(c.SamplesPerSecond), strings.Join(c.Datasets, " "), m.Version,
 			},
 		})
+		if r := m.Rival; r != nil {
+			cells := make([]string, len(table.Columns))
+			copy(cells, []string{m.Name, string(m.Role), refusedText, r.From, ago(now, r.First), "", ago(now, r.Last)})
+			table.Rows = append(table.Rows, term.Row{Cells: cells})
+		}
 	}
 	return table.Compact()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/report"
+	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/model"
 )
 
@@ -46,19 +47,41 @@ func readCard(path string) (*report.Model, error) {
 	return &card, nil
 }
 
-// matchParams reads the weights at path for the network of spec. The second
-// result says how the file's tensors were matched.
-func matchParams(path string, spec *model.Spec) (_ *model.Params, how string, err error) {
-	file, err := os.Open(path)
+// openModel opens the safetensors file at path. When it is called
+// model.safetensors, it must be the one that the model.json beside it is about: a
+// file of another name may lie beside any.
+func openModel(path string) (*spool.Blob, error) {
+	blob, err := spool.OpenFile(path, "")
 	if err != nil {
-		return nil, "", fault.As(fault.Input, err)
+		return nil, fault.As(fault.Input, err)
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	info, err := file.Stat()
+	card, err := readCard(path)
+	if err == nil && card != nil {
+		err = checkCard(path, *card, blob.Digest())
+	}
+	if err != nil {
+		return nil, errors.Join(err, blob.Close())
+	}
+	return blob, nil
+}
+
+func checkCard(path string, card report.Model, digest string) error {
+	if filepath.Base(path) != report.ModelFile || card.Digest == digest {
+		return nil
+	}
+	return fault.Inputf("%s is damaged, or is not the model that the %s beside it is about: its SHA-256 is %s, that file names %s; put it back from a copy",
+		path, report.CardFile, digest, card.Digest)
+}
+
+// matchParams reads the weights at path, a file of openModel's, for the network of
+// spec. The second result says how the file's tensors were matched.
+func matchParams(path string, spec *model.Spec) (_ *model.Params, how string, err error) {
+	blob, err := openModel(path)
 	if err != nil {
 		return nil, "", err
 	}
-	p, how, err := model.MatchParams(file, info.Size(), spec.Contract())
+	defer func() { err = errors.Join(err, blob.Close()) }()
+	p, how, err := model.MatchParams(blob, blob.Size(), spec.Contract())
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -14,6 +11,7 @@ import (
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/report"
+	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/term"
 	"github.com/accord-fl/accord/model/safetensors"
 )
@@ -41,41 +39,40 @@ func newModelShowCmd() *cobra.Command {
 		Use:   "show FILE",
 		Short: "List a model's tensors and tell where it comes from",
 		Long: `List the tensors of any safetensors file, with its digest, and what the
-model.json beside it says: accuracy and lineage.`,
+model.json beside it says: accuracy and lineage. A model.safetensors that is not
+the one that model.json names is damaged or another: then the exit code is 3.`,
 		Example: "  accord model show runs/digits/model.safetensors",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			shown, err := inspect(args[0], cmd.ErrOrStderr())
+			shown, other, err := inspect(args[0])
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				return quote.Encode(cmd.OutOrStdout(), shown)
+				err = quote.Encode(cmd.OutOrStdout(), shown)
+			} else {
+				err = shown.print(cmd.OutOrStdout())
 			}
-			return shown.print(cmd.OutOrStdout())
+			return errors.Join(err, other)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }
 
-// inspect reads the file at path. It warns when model.json is about another
-// file.
-func inspect(path string, stderr io.Writer) (_ shownModel, err error) {
-	shown := shownModel{File: path}
-	file, err := os.Open(path)
+// inspect reads the file at path. other is an error when the model.json beside it
+// is about another file.
+func inspect(path string) (shown shownModel, other, err error) {
+	shown.File = path
+	blob, err := spool.OpenFile(path, "")
 	if err != nil {
-		return shown, fault.As(fault.Input, err)
+		return shown, nil, fault.As(fault.Input, err)
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	hash := sha256.New()
-	if shown.Bytes, err = io.Copy(hash, file); err != nil {
-		return shown, fault.As(fault.Input, err)
-	}
-	shown.Digest = hex.EncodeToString(hash.Sum(nil))
-	tensors, err := safetensors.Open(file, shown.Bytes)
+	defer func() { err = errors.Join(err, blob.Close()) }()
+	shown.Bytes, shown.Digest = blob.Size(), blob.Digest()
+	tensors, err := safetensors.Open(blob, shown.Bytes)
 	if err != nil {
-		return shown, fmt.Errorf("%s: %w", path, err)
+		return shown, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	shown.Metadata = tensors.Metadata()
 	for _, t := range tensors.Tensors() {
@@ -83,15 +80,13 @@ func inspect(path string, stderr io.Writer) (_ shownModel, err error) {
 		shown.Parameters += (t.End - t.Begin) / int64(t.DType.Size())
 	}
 	card, err := readCard(path)
-	switch {
-	case err != nil:
-		return shown, err
-	case card != nil && card.Digest == shown.Digest:
-		shown.Card = card
-	case card != nil:
-		err = quote.Fprintf(stderr, "accord: %s is not about this file: it names digest %.12s…\n", report.CardFile, card.Digest)
+	if card != nil {
+		other = checkCard(path, *card, shown.Digest)
+		if card.Digest == shown.Digest {
+			shown.Card = card
+		}
 	}
-	return shown, err
+	return shown, other, err
 }
 
 func (s shownModel) print(w io.Writer) error {

@@ -48,8 +48,37 @@ func TestModelShowDoesNotTrustAnotherModelsCard(t *testing.T) {
 	r := accord(t, "model", "show", "--json", path)
 	var shown shownModel
 	decode(t, r.stdout, &shown)
-	if shown.Card != nil || !strings.Contains(r.stderr, "is not about this file") {
-		t.Errorf("got card %+v and stderr %q", shown.Card, r.stderr)
+	if shown.Card != nil || r.code != exitInput || !strings.Contains(r.stderr, "is damaged, or is not the model") {
+		t.Errorf("got card %+v, code %d and stderr %q", shown.Card, r.code, r.stderr)
+	}
+	// Under a name of its own it is whatever it is.
+	other := filepath.Join(filepath.Dir(path), "other.safetensors")
+	writeFile(t, other, string(weights))
+	var another shownModel
+	decode(t, mustAccord(t, "model", "show", "--json", other), &another)
+	if another.Card != nil || another.Digest != shown.Digest {
+		t.Errorf("got %+v", another)
+	}
+}
+
+// Whatever reads a published model finds out when it is damaged.
+func TestADamagedModelIsNotUsed(t *testing.T) {
+	path, data := trainTiny(t)
+	weights, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights[len(weights)-1] ^= 1
+	writeFile(t, path, string(weights))
+	files := tinyFiles(t, "train", "test")
+	for _, args := range [][]string{
+		append([]string{"model", "eval", path}, data...),
+		append([]string{"train", "--init", path, "--out", filepath.Join(t.TempDir(), "out"), "--epochs", "1"}, files...),
+		append([]string{"simulate", "--init", path, "--out", filepath.Join(t.TempDir(), "out"), "--sites", "2"}, files...),
+	} {
+		if r := accord(t, args...); r.code != exitInput || !strings.Contains(r.stderr, "is damaged, or is not the model") {
+			t.Errorf("%v: code %d, stderr %q", args, r.code, r.stderr)
+		}
 	}
 }
 

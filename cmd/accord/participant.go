@@ -93,7 +93,7 @@ func threadsOf(cfg config.Participant) int {
 func optionsOf(cfg config.Participant) participant.Options {
 	options := participant.DefaultOptions()
 	options.Name, options.Coordinator, options.Insecure, options.Dir = cfg.Name, cfg.Coordinator, cfg.Insecure, cfg.Dir
-	options.Version = version.Get().String()
+	options.Federation, options.Version = cfg.PlainFederation(), version.Get().String()
 	options.Capabilities = exchange.Capabilities{Trainer: cfg.Trainer, Cores: threadsOf(cfg), Memory: memoryLimit(), Datasets: cfg.Announce}
 	options.Gossip = gossipOptions(cfg.Gossip)
 	return options

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -200,7 +201,7 @@ func (q *quickstart) measured(file, shards string) (config.Coordinator, error) {
 	if err != nil {
 		return config.Coordinator{}, err
 	}
-	_, err = f.WriteString(fmt.Sprintf("test: {dataset: %q}\n", "safetensors:"+tests))
+	_, err = f.WriteString("test: {dataset: " + strconv.Quote("safetensors:"+tests) + "}\n")
 	if err := errors.Join(err, f.Close()); err != nil {
 		return config.Coordinator{}, err
 	}

@@ -38,7 +38,10 @@ has the newest of its versions; accord run show has the others.`,
 					Attending []string                `json:"attending"`
 				}{append([]coordinator.RunStatus{}, runs...), append([]string{}, attending...)})
 			}
-			return s.printRuns(runs, attending, active)
+			if err := s.printRuns(runs, attending, active); err != nil {
+				return err
+			}
+			return s.printHeld(ctx)
 		}),
 	}
 	cmd.Flags().IntVar(&limit, "limit", 0, "list the newest of them only, so many at most; 0 for all")
@@ -55,7 +58,7 @@ func (s *steering) printRuns(runs []coordinator.RunStatus, attending []string, a
 		return err
 	}
 	if len(runs) == 0 && active {
-		return quote.Fprintln(s.stdout, "Every run has ended, if there is any: accord run list")
+		return quote.Fprintln(s.stdout, "No run is under way. Those that have ended: accord run list")
 	}
 	if len(runs) == 0 {
 		return quote.Fprintln(s.stdout, "No run was submitted yet: accord run submit -f FILE")

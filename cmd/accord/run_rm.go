@@ -24,7 +24,9 @@ func newRunRmCmd(s *steering) *cobra.Command {
 		Long: `Remove runs that have ended: how they went, and the artefacts that the coordinator
 keeps for them. What was published stays in the folder runs/NAME of the coordinator,
 and as long as that is there no other run gets the name; --files removes the folder,
-too. Neither can be undone. A run that has not ended is refused: stop it first.`,
+too. Neither can be undone. A run that has not ended is refused: stop it first.
+Sites remember by its name which rounds of a run they have answered, and decline
+them for another model: a new run is better given a new name.`,
 		Example: "  accord run rm digits-three-sites\n  accord run rm first-try second-try --files --yes",
 		Args:    cobra.MinimumNArgs(1),
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"reflect"
 
@@ -57,20 +56,16 @@ that it trains at the same time wait in order.`,
 func (s *steering) submit(ctx context.Context, run config.Run, quiet bool) error {
 	var initial io.Reader
 	if run.Init != "" {
-		f, err := os.Open(run.Init)
-		if err != nil {
-			return fmt.Errorf("init: %w", fault.As(fault.Input, err))
-		}
-		defer f.Close() // only read from
-		info, err := f.Stat()
+		f, err := openModel(run.Init)
 		if err != nil {
 			return fmt.Errorf("init: %w", err)
 		}
+		defer f.Close() // only read from
 		// The coordinator does not know the file's name.
-		if _, err := safetensors.Open(f, info.Size()); err != nil {
+		if _, err := safetensors.Open(f, f.Size()); err != nil {
 			return fault.Inputf("init: %s: %w", run.Init, err)
 		}
-		initial = f
+		initial = io.NewSectionReader(f, 0, f.Size())
 	}
 	// What concerns this machine alone stays here.
 	run.Init = filepath.Base(run.Init)
@@ -96,5 +91,17 @@ func (s *steering) submit(ctx context.Context, run config.Run, quiet bool) error
 	if note != "" {
 		more = quote.Sprintf("Initial model: %s.\n", note)
 	}
-	return quote.Fprintf(s.stdout, "Run %s is queued.\n%s\nNext:\n  %s\n", name, more, s.again("run", "watch", name))
+	return quote.Fprintf(s.stdout, "Run %s is queued.\n%s%s\nNext:\n  %s\n", name, more, quote.Raw(needed(run)), s.again("run", "watch", name))
+}
+
+// needed says how many sites must contribute to each version of a run.
+func needed(run config.Run) string {
+	switch n := run.Window.Minimum; n {
+	case 0:
+		return "Each round needs updates from two sites, or from half of the selected sites if that is more.\n"
+	case 1:
+		return "Each round needs an update from one site.\n"
+	default:
+		return fmt.Sprintf("Each round needs updates from %d sites.\n", n)
+	}
 }

@@ -23,7 +23,8 @@ func newRunWatchCmd(s *steering) *cobra.Command {
 		Use:   "watch NAME",
 		Short: "Follow a run, round by round, until it ends",
 		Long: `Follow a run until it ends: a line for each version published. The exit code
-tells how it ended: 0 when it is complete, 1 when it failed or was stopped.
+tells how it ended: 0 when it is complete, 1 when it failed or was stopped, 6 when
+it diverged.
 Ctrl-C ends the watching, not the run; a coordinator that goes away is waited for,
 for five minutes, and the watch goes on where it was. With --json each change of the
 run's status is a line, with the versions that no line had before, and at least the
@@ -76,6 +77,8 @@ func (s *steering) watch(ctx context.Context, name string) error {
 	switch last.Phase {
 	case round.Completed:
 		return nil
+	case round.Diverged:
+		return fault.As(fault.Diverged, fmt.Errorf("run %s diverged in round %d: %s", name, last.Round, last.Reason))
 	case round.Stopped:
 		return fmt.Errorf("run %s was stopped: %s", name, last.Reason)
 	default:
@@ -87,7 +90,9 @@ func (s *steering) watch(ctx context.Context, name string) error {
 type watcher struct {
 	*steering
 	published int    // versions printed
-	attempt   string // last attempt told of
+	attempt   string // last attempt reported
+	remark    string // last one printed
+	remarked  string // the attempt in which that was
 }
 
 func (w *watcher) see(s coordinator.RunStatus) error {
@@ -102,10 +107,17 @@ func (w *watcher) see(s coordinator.RunStatus) error {
 	}
 	w.published = s.Versions
 	if attempt := fmt.Sprintf("%d.%d", s.Round, s.Attempt); s.Phase == round.Retrying && attempt != w.attempt {
-		w.attempt = attempt
+		w.attempt, w.remark = attempt, s.Reason
 		lines = append(lines, fmt.Sprintf("round %d/%d is tried again: %s", s.Round, s.Rounds, s.Reason))
 	}
+	if attempt := fmt.Sprintf("%d.%d", s.Round, s.Attempt); s.Reason != "" && s.Reason != w.remark && attempt != w.remarked && s.Phase == round.Exchanging {
+		w.remark, w.remarked = s.Reason, attempt
+		lines = append(lines, s.Reason)
+	}
 	if s.Phase == round.Completed {
+		if s.Reason != "" && s.Reason != w.remark {
+			lines = append(lines, s.Reason)
+		}
 		lines = append(lines, completedLine(s))
 	}
 	for _, line := range lines {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/fault"
+	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/model"
 )
 
@@ -178,20 +179,15 @@ func (f simulateFlags) config(apply func(*config.Run)) (config.Run, error) {
 const runFile = "run.yaml"
 
 // openInitial opens the file to start from; nil when there is none.
-func openInitial(path string) (*os.File, int64, error) {
+func openInitial(path string) (*spool.Blob, error) {
 	if path == "" {
-		return nil, 0, nil
+		return nil, nil
 	}
-	file, err := os.Open(path)
+	blob, err := openModel(path)
 	if err != nil {
-		return nil, 0, fault.As(fault.Input, fmt.Errorf("initial model: %w", err))
+		return nil, fmt.Errorf("initial model: %w", err)
 	}
-	info, err := file.Stat()
-	if err != nil {
-		_ = file.Close() // only opened, nothing to lose
-		return nil, 0, fault.As(fault.Input, fmt.Errorf("initial model: %w", err))
-	}
-	return file, info.Size(), nil
+	return blob, nil
 }
 
 // simulator runs what a command line asks for.

@@ -185,14 +185,15 @@ func (s simulator) options(cfg config.Run, o outcome) (simulation.Options, error
 	if err := suits(spec, shape, o.split.Train.Classes()); err != nil {
 		return simulation.Options{}, err
 	}
-	file, size, err := openInitial(cfg.Init)
+	file, err := openInitial(cfg.Init)
 	if err != nil {
 		return simulation.Options{}, err
 	}
 	var initial io.ReaderAt
+	var size int64
 	if file != nil {
 		defer func() { _ = file.Close() }() // only read
-		initial = file
+		initial, size = file, file.Size()
 	}
 	contract, first, how, err := startFrom(spec, initial, size)
 	var weights *model.Params

@@ -49,7 +49,7 @@ func (t *training) run(ctx context.Context, stderr io.Writer) (err error) {
 		t.parent = t.params.Digest()
 	}
 	t.digest = t.split.Train.Digest()
-	if t.metrics, err = report.OpenMetrics(t.folder.Path(report.MetricsFile)); err != nil {
+	if t.metrics, err = t.folder.OpenMetrics(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.metrics.Close()) }()

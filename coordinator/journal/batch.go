@@ -35,6 +35,7 @@ type header struct {
 
 const (
 	headerStart = `{"batch":`
+	markStart   = `{"commit":`
 	checkBytes  = 8
 )
 
@@ -105,7 +106,7 @@ const (
 // or before the boundary of a block, spaces move the end: of each block that a
 // batch touches it holds zeroBytes or more.
 func mark(last uint64, offset int64) []byte {
-	line := fmt.Appendf(nil, `{"commit":%d}`, last)
+	line := fmt.Appendf(nil, `%s%d}`, markStart, last)
 	for {
 		end := (offset + int64(len(line)) + 1) % blockBytes
 		if end == 0 || end >= zeroBytes && end <= blockBytes-zeroBytes {
@@ -118,7 +119,7 @@ func mark(last uint64, offset int64) []byte {
 // isMark reports whether line, without its newline, ends a batch whose last
 // record is last.
 func isMark(line []byte, last uint64) bool {
-	return string(bytes.TrimRight(line, " ")) == fmt.Sprintf(`{"commit":%d}`, last)
+	return string(bytes.TrimRight(line, " ")) == fmt.Sprintf(`%s%d}`, markStart, last)
 }
 
 // line is a record as it is written.

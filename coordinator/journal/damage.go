@@ -15,13 +15,14 @@ type Damage struct {
 	Record int64 // from 1: the first that is not to be had
 	Err    error // what is wrong
 
-	keep int64 // the bytes before the damage: whole batches
+	keep  int64 // the bytes before the damage: whole batches
+	whole int64 // the records in these
 }
 
 // Error says what is wrong, where, and what to do.
 func (d *Damage) Error() string {
-	return fmt.Sprintf("%s:%d: record %d: %v. Nothing was changed. Put back a backup of the folder, or give up what is not readable: accord coordinator restore --cut keeps the %d records before it",
-		d.Path, d.Line, d.Record, d.Err, d.Record-1)
+	return fmt.Sprintf("%s:%d: record %d: %v. Nothing was changed. Put back a backup of the folder, or give up what is not readable: accord coordinator restore --cut keeps the first %d records",
+		d.Path, d.Line, d.Record, d.Err, d.whole)
 }
 
 func (d *Damage) Unwrap() error { return d.Err }
@@ -45,7 +46,7 @@ func (r *reader) damageAt(line, record int64, err error) error {
 	if errors.As(err, &format) {
 		return r.refuse(line, record, err)
 	}
-	return fault.As(fault.Input, &Damage{Path: r.path, Line: line, Record: record, Err: err, keep: r.s.bytes})
+	return fault.As(fault.Input, &Damage{Path: r.path, Line: line, Record: record, Err: err, keep: r.s.bytes, whole: r.s.whole})
 }
 
 // refuse is the error about a record that is whole and that this version cannot

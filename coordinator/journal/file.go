@@ -43,6 +43,7 @@ type Options struct {
 
 	rekey bool // the journal is to take Key as its key
 	move  bool // the registry is to belong to ID
+	ahead bool // the registry may have more changes than the journal knows of
 	lock  *flock.Flock
 }
 

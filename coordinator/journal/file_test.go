@@ -6,37 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/accord-fl/accord/internal/fault"
 )
-
-func rec(seq uint64, kind string) Record {
-	return Record{Seq: seq, At: time.Unix(int64(seq), 0).UTC(), Run: "r", Kind: kind, Data: []byte(`{"x":1}`)}
-}
-
-func replay(t *testing.T, j *File) []Record {
-	t.Helper()
-	var got []Record
-	if _, err := j.Replay(t.Context(), func(r Record) error { got = append(got, r); return nil }); err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
-func mustOpen(t *testing.T, path string) *File {
-	t.Helper()
-	j, err := OpenFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := j.Replay(t.Context(), func(Record) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	return j
-}
 
 func TestAppendReopenReplay(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.jsonl")
@@ -118,7 +92,7 @@ func TestDamageIsNamed(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer j.Close()
-			_, err = j.Replay(t.Context(), func(Record) error { return nil })
+			_, err = j.Replay(t.Context(), ignore)
 			if !errors.Is(err, fault.Input) || !strings.Contains(err.Error(), path+":2:") {
 				t.Errorf("got error %v, want bad input at %s:2", err, path)
 			}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -90,18 +91,28 @@ func (f Folder) promoteKey() error {
 	return errors.Join(d.Rename(f.path(nextKeyFile), f.path(KeyFile)), d.SyncDir(f.Dir))
 }
 
+// errKeyFile: there is no key, or none that can be read.
+var errKeyFile = errors.New("the journal's key is missing or damaged: put it back, or let accord coordinator restore make another")
+
 // readKey reads a key's file; nil: there is none.
 func (f Folder) readKey(file string) (*checkpoint.Key, error) {
-	data, err := os.ReadFile(f.path(file))
+	info, err := os.Stat(f.path(file))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o007 != 0 {
+		return nil, fault.Inputf("%s: everybody on this machine can read this private key (mode %04o): chmod 600 %s", f.path(file), mode, f.path(file))
+	}
+	data, err := os.ReadFile(f.path(file))
+	if err != nil {
+		return nil, err
+	}
 	key, err := checkpoint.ParseKey(data)
 	if err != nil {
-		return nil, fault.Inputf("%s: %w: put back the one that belongs to the journal, or let accord coordinator restore make another", f.path(file), err)
+		return nil, fault.Inputf("%s: %w (%w)", f.path(file), errKeyFile, err)
 	}
 	return key, nil
 }
@@ -272,7 +283,7 @@ func (f Folder) key(j form) (*checkpoint.Key, error) {
 	}
 	key, err := f.readKey(KeyFile)
 	if err == nil && key == nil {
-		err = fault.Inputf("%s: the journal's key is missing: put it back, or let accord coordinator restore make another", f.path(KeyFile))
+		err = fault.Inputf("%s: %w", f.path(KeyFile), errKeyFile)
 	}
 	return key, err
 }

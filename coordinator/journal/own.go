@@ -143,6 +143,9 @@ func (s *identity) apply(rec Record, before *old) error {
 	return nil
 }
 
+// errChanged is damage somewhere in the lines of the version before.
+var errChanged = errors.New("the records before it, of the version before, are not those that it vouches for")
+
 func (s *identity) begin(rec Record, role Role, before *old) error {
 	var data begun
 	if err := json.Unmarshal(rec.Data, &data); err != nil {
@@ -154,7 +157,7 @@ func (s *identity) begin(rec Record, role Role, before *old) error {
 	case strings.HasSuffix(rec.Kind, kindBegun) != (before.Records == 0 && data.Old == nil):
 		return errors.New("the first record does not fit what is before it")
 	case data.Old != nil && *data.Old != *before:
-		return fmt.Errorf("the %d records before it, of the version before, are not those that were upgraded: some were changed since", before.Records)
+		return fmt.Errorf("%w: some of the %d were changed since", errChanged, before.Records)
 	}
 	s.role, s.id, s.incarnation, s.upgraded = role, data.ID, data.Incarnation, data.Old != nil
 	if data.Key != "" {

@@ -21,6 +21,7 @@ type state struct {
 	own     identity
 	old     old   // what precedes all batches
 	bytes   int64 // that hold whole batches
+	whole   int64 // records in these bytes
 	lines   int64 // in these bytes
 	last    int64 // where the last batch begins
 	batches int64
@@ -42,7 +43,7 @@ type reader struct {
 // ends in a batch, or a line of the version before, that a crash has torn.
 func read(ctx context.Context, path string, file io.ReaderAt, size int64, visit func(Record) error) (s *state, cut *Cut, err error) {
 	r := &reader{
-		ctx: ctx, path: path, from: bufio.NewReaderSize(io.NewSectionReader(file, 0, size), 1<<18),
+		ctx: ctx, path: path, from: bufio.NewReaderSize(io.NewSectionReader(file, 0, size), int(min(size, 1<<18))),
 		size: size, visit: visit, s: &state{}, sum: sha256.New(),
 	}
 	for cut == nil && r.s.bytes < size {
@@ -125,6 +126,7 @@ func (r *reader) batch(h header) error {
 	}
 	r.s.last = r.s.bytes
 	r.s.bytes += headerBytes + h.bytes
+	r.s.whole = r.s.tree.size
 	r.s.lines = line + 1
 	r.s.batches++
 	return nil
@@ -149,7 +151,10 @@ func (r *reader) record(line int64, rec Record, leaf tlog.Hash) error {
 	} else {
 		err = r.visit(rec)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errChanged):
+		return r.damage(line, err)
+	case err != nil:
 		return r.refuse(line, r.s.tree.size+1, err)
 	}
 	return r.s.tree.add(leaf)
@@ -181,6 +186,7 @@ func (r *reader) nextOld() (*Cut, error) {
 	r.sum.Write(data)
 	r.sum.Write([]byte("\n"))
 	r.s.bytes += int64(len(data)) + 1
+	r.s.whole = r.s.tree.size
 	r.s.lines++
 	return nil, nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/accord-fl/accord/internal/atomicfile"
@@ -42,7 +40,8 @@ func (f Folder) Restore(ctx context.Context, o Restoring) (_ Restored, err error
 	if err != nil {
 		return r.done, err
 	}
-	r.j.lock, r.j.AcceptRegistry, r.r.move = held, o.AcceptRegistry, o.AcceptRegistry
+	r.j.lock, r.j.ahead = held, true
+	r.j.AcceptRegistry, r.r.move = o.AcceptRegistry, o.AcceptRegistry
 	if err := r.prepare(); err != nil {
 		return r.done, errors.Join(err, held.Unlock())
 	}
@@ -158,28 +157,40 @@ func (r *restore) aside(file string, is form) error {
 	return errors.Join(d.Rename(r.f.path(file), to), d.SyncDir(r.f.Dir))
 }
 
-// key finds the journal's key, or makes another where it is missing.
+// key finds the journal's key, or makes another where it is missing or another
+// journal's.
 func (r *restore) key(j form) error {
 	key, err := r.f.key(j)
-	if err == nil {
+	switch {
+	case err == nil && j == older:
+		r.j.Key = key
+		return nil
+	case err != nil && !errors.Is(err, errKeyFile):
+		return err
+	}
+	s, _, err := sound(context.Background(), r.f.path(JournalFile))
+	if err != nil {
+		return err
+	}
+	if key != nil && s.own.signsWith(key) {
 		r.j.Key = key
 		return nil
 	}
-	if !errors.Is(err, fault.Input) {
-		return err
-	}
-	return r.newKey()
+	return r.newKey(s)
 }
 
 // newKey makes a key for the journal that is there. The journal names it before
 // it takes its place.
-func (r *restore) newKey() error {
-	s, err := r.look()
-	if err != nil {
-		return err
-	}
+func (r *restore) newKey(s *state) error {
 	if s.own.id == "" {
 		return fmt.Errorf("%s: %w", r.f.path(JournalFile), ErrNotBegun)
+	}
+	former, err := r.f.formOf(KeyFile)
+	if err == nil {
+		err = r.aside(KeyFile, former)
+	}
+	if err != nil {
+		return err
 	}
 	if r.j.Key, err = checkpoint.NewKey(s.own.id); err != nil {
 		return err
@@ -187,89 +198,6 @@ func (r *restore) newKey() error {
 	r.j.rekey, r.rekey = true, true
 	r.did("The journal has a new key; checkpoints that the former one has signed stay good.")
 	return r.files.WriteSecret(r.f.path(nextKeyFile), r.j.Key.Bytes())
-}
-
-// look reads the journal, or what is sound of it, without changing it.
-func (r *restore) look() (*state, error) {
-	opened, err := os.Open(r.f.path(JournalFile))
-	if err != nil {
-		return nil, err
-	}
-	defer opened.Close() // only read
-	info, err := opened.Stat()
-	if err != nil {
-		return nil, err
-	}
-	s, _, err := read(context.Background(), r.f.path(JournalFile), opened, info.Size(), ignore)
-	var damage *Damage
-	if errors.As(err, &damage) && damage.keep > 0 {
-		s, _, err = read(context.Background(), r.f.path(JournalFile), opened, damage.keep, ignore)
-	}
-	return s, err
-}
-
-// intact cuts damaged files to what is sound, where that was asked for.
-func (r *restore) intact(ctx context.Context) error {
-	files := []string{JournalFile}
-	if r.f.Registry {
-		files = append(files, RegistryFile)
-	}
-	for _, file := range files {
-		damage, err := r.damage(ctx, r.f.path(file))
-		if err != nil || damage == nil {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if !r.o.Cut || damage.keep == 0 {
-			return fault.As(fault.Input, damage)
-		}
-		if err := r.cut(file, damage); err != nil {
-			return err
-		}
-		if file == RegistryFile {
-			r.j.AcceptRegistry = true
-		}
-	}
-	return nil
-}
-
-func (r *restore) damage(ctx context.Context, path string) (*Damage, error) {
-	opened, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer opened.Close() // only read
-	info, err := opened.Stat()
-	if err != nil {
-		return nil, err
-	}
-	_, _, err = read(ctx, path, opened, info.Size(), ignore)
-	var damage *Damage
-	if errors.As(err, &damage) {
-		return damage, nil
-	}
-	return nil, err
-}
-
-// cut keeps the sound beginning of a damaged file, and the damaged one beside it.
-func (r *restore) cut(file string, damage *Damage) error {
-	path := r.f.path(file)
-	opened, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer opened.Close() // only read
-	if err := r.aside(file, current); err != nil {
-		return err
-	}
-	r.did("%s was cut to the %d records before the damage in line %d.", path, damage.Record-1, damage.Line)
-	sound, err := io.ReadAll(io.NewSectionReader(opened, 0, damage.keep))
-	if err != nil {
-		return err
-	}
-	return r.files.WriteSecret(path, sound)
 }
 
 // finish appends the fork.

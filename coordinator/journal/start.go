@@ -26,8 +26,11 @@ var (
 	// ErrOtherJournal: the registry belongs to another journal.
 	ErrOtherJournal = fault.As(fault.Input, errors.New("it belongs to another journal than the one beside it: put back a backup of the whole folder, or see accord coordinator restore --help"))
 	// ErrRegistry: journal and registry contradict each other.
-	ErrRegistry = fault.As(fault.Input, errors.New("put back journal and registry from the same backup, or, after a look at accord members, let accord coordinator restore --accept-registry take the registry as it is"))
+	ErrRegistry = fault.As(fault.Input, errors.New("put back journal and registry from the same backup, or, let accord coordinator restore --accept-registry take the registry as it is, and look through accord members for whom to revoke again"))
 )
+
+// errAhead: the registry has changes that the journal does not know of.
+var errAhead = fault.As(fault.Input, errors.New("nothing of the registry is lost"))
 
 // isOldFile reports whether a file has records of the version before and nothing
 // else.
@@ -82,8 +85,8 @@ func (j *File) checkRegistry(recorded Head) error {
 		return fmt.Errorf("it has %d records, and the journal knows of %d: its end was lost, with it perhaps a revocation. %w", head.Size, recorded.Size, ErrRegistry)
 	case root != recorded.Root:
 		return fmt.Errorf("its first %d records are not those that the journal knows of: %w", recorded.Size, ErrRegistry)
-	case head.Size > recorded.Size+1:
-		return fmt.Errorf("it has %d records, and the journal knows of %d: the journal is an older copy. %w", head.Size, recorded.Size, ErrRegistry)
+	case head.Size > recorded.Size+1 && !j.o.ahead:
+		return fmt.Errorf("it has %d records, and the journal knows of %d: the journal is an older copy: put back both from one backup, or let accord coordinator restore go on from it: %w", head.Size, recorded.Size, errAhead)
 	}
 	return nil
 }

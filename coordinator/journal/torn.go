@@ -24,7 +24,7 @@ func torn(rest []byte, offset int64, first uint64) bool {
 	}
 	h, err := parseHeader(rest[:headerBytes])
 	if err != nil {
-		return zeroed(rest, offset, 0, headerBytes) && !hasHeader(rest)
+		return zeroed(rest, offset, 0, headerBytes) && !hasHeader(rest) && !hasMark(rest)
 	}
 	switch end := headerBytes + h.bytes; {
 	case h.first != first || length > end:
@@ -48,6 +48,16 @@ func hasHeader(data []byte) bool {
 		}
 		data = data[at+1:]
 	}
+}
+
+// hasMark reports whether a batch ends in data before data does.
+func hasMark(data []byte) bool {
+	at := bytes.Index(data, []byte("\n"+markStart))
+	if at < 0 {
+		return false
+	}
+	end := bytes.IndexByte(data[at+1:], '\n')
+	return end >= 0 && at+1+end < len(data)-1
 }
 
 // zeroed reports whether a block that reads as zeros overlaps data[from:to]:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,20 +44,37 @@ type Site struct {
 	roots        []*x509.Certificate
 }
 
+// Store is the journal of a registry.
+type Store interface {
+	journal.Store
+	// Head is how far the store reaches on disk.
+	Head() journal.Head
+}
+
+// Anchor makes a registry's head durable outside of the registry, so that the
+// end of its journal cannot be lost unnoticed.
+type Anchor func(ctx context.Context, head journal.Head) error
+
 // Registry is who belongs. Methods may be called concurrently.
 type Registry struct {
-	store journal.Store
+	store Store
+
+	// changing is held through a change, which waits for disks. Whoever is to be
+	// let in does not wait: that takes mu alone, which changing precedes.
+	changing sync.Mutex
+	head     uint64
+	anchor   Anchor // nil: there is none
+	loose    bool   // the head is not anchored
 
 	mu     sync.RWMutex
 	ended  []func(role pki.Role, name string)
-	head   uint64
 	sites  map[string]Site
 	tokens map[string]string // hash of a secret → site
 	admins map[string]string // revoked ones, and why
 }
 
 // Open rebuilds the registry from its journal, which the caller closes.
-func Open(ctx context.Context, store journal.Store) (*Registry, error) {
+func Open(ctx context.Context, store Store) (*Registry, error) {
 	r := &Registry{store: store, sites: map[string]Site{}, tokens: map[string]string{}, admins: map[string]string{}}
 	head, err := store.Replay(ctx, func(rec journal.Record) error {
 		e, err := decode(rec.Data)
@@ -72,8 +90,21 @@ func Open(ctx context.Context, store journal.Store) (*Registry, error) {
 	return r, nil
 }
 
-// record makes an event durable and then true. mu is held.
+// AnchorIn lets every change, before it is answered, anchor the head that it
+// leads to. It is called before the first change.
+func (r *Registry) AnchorIn(anchor Anchor) {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	r.anchor = anchor
+}
+
+// record makes an event durable and then true. When the head that it leads to
+// cannot be anchored, the change holds and is answered with an error; no other
+// change is made before that is done. changing is held.
 func (r *Registry) record(ctx context.Context, kind string, e event) error {
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
 	data, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("registry: %w", err)
@@ -83,7 +114,22 @@ func (r *Registry) record(ctx context.Context, kind string, e event) error {
 		return fmt.Errorf("registry: %w", err)
 	}
 	r.head++
-	return r.apply(kind, rec.At, e)
+	r.loose = true
+	anchored := r.settle(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(r.apply(kind, rec.At, e), anchored)
+}
+
+// settle anchors the head, unless it is anchored. changing is held.
+func (r *Registry) settle(ctx context.Context) error {
+	if r.loose && r.anchor != nil {
+		if err := r.anchor(ctx, r.store.Head()); err != nil {
+			return fmt.Errorf("registry: %w", err)
+		}
+	}
+	r.loose = false
+	return nil
 }
 
 // Invite opens an invitation for a site, in place of an earlier one. Of its
@@ -98,8 +144,8 @@ func (r *Registry) Invite(ctx context.Context, site, token, by string, expires t
 	case !expires.After(time.Now()):
 		return fault.Inputf("invitation for %s: it would have expired already", site)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.changing.Lock()
+	defer r.changing.Unlock()
 	if r.sites[site].Status == Trusted {
 		return fault.As(fault.Exists, fmt.Errorf("site %s has a certificate of its own institution; revoke it first", site))
 	}
@@ -133,8 +179,8 @@ func (r *Registry) Enroll(ctx context.Context, secret, key string, expires time.
 }
 
 func (r *Registry) enroll(ctx context.Context, token, key string, expires time.Time) (site string, replaced bool, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.changing.Lock()
+	defer r.changing.Unlock()
 	site, known := r.tokens[token]
 	s := r.sites[site]
 	if !known || s.token != token || !time.Now().Before(s.tokenExpires) {
@@ -144,7 +190,7 @@ func (r *Registry) enroll(ctx context.Context, token, key string, expires time.T
 		if s.Key != key || s.Status != Enrolled {
 			return "", false, badToken()
 		}
-		return site, false, nil
+		return site, false, r.settle(ctx)
 	}
 	err = r.record(ctx, enrolled, event{Site: site, Token: token, Key: key, Expires: expires.UTC()})
 	return site, err == nil && s.Key != "" && s.Key != key, err
@@ -153,8 +199,8 @@ func (r *Registry) enroll(ctx context.Context, token, key string, expires time.T
 // Renewed notes until when a site's new certificate lasts. It may end before the
 // one so far does, which a wrong clock had made.
 func (r *Registry) Renewed(ctx context.Context, site string, expires time.Time) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.changing.Lock()
+	defer r.changing.Unlock()
 	return r.record(ctx, renewed, event{Site: site, Expires: expires.UTC()})
 }
 
@@ -169,9 +215,9 @@ func (r *Registry) Trust(ctx context.Context, site, by string, roots []*x509.Cer
 			return fault.Inputf("%s is the certificate of no authority: want the one that signs the site's", root.Subject)
 		}
 	}
-	r.mu.Lock()
+	r.changing.Lock()
 	err := r.record(ctx, trusted, event{Site: site, Roots: string(pki.EncodeCerts(roots)), By: by})
-	r.mu.Unlock()
+	r.changing.Unlock()
 	if err == nil {
 		r.tell(pki.Participant, site) // with other roots, or a key of the federation
 	}
@@ -200,8 +246,8 @@ func (r *Registry) Leave(ctx context.Context, site, reason string) error {
 }
 
 func (r *Registry) end(ctx context.Context, role pki.Role, name, kind string, e event) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.changing.Lock()
+	defer r.changing.Unlock()
 	switch s, known := r.sites[name]; {
 	case role == pki.Admin:
 	case role != pki.Participant:

@@ -12,7 +12,10 @@ type Select struct {
 	Round, Attempt int
 	Fraction       float64
 	MinSites       int
-	Minimum        int // answers without which the round can not succeed
+	Minimum        int // answers without which the round cannot succeed, whatever the cohort
+	// Least is how many sites must attend once those that are missing have been
+	// given up.
+	Least int
 }
 
 // Offer asks a participant to do a task; Answered answers.
@@ -98,7 +101,7 @@ func (s State) progressing() []Effect {
 	case Exchanging:
 		effects := []Effect{s.alarm()}
 		for _, t := range s.under().with(Open) {
-			effects = append(effects, s.offer(t))
+			effects = append(effects, s.OfferOf(t))
 		}
 		return append(effects, s.replacing()...)
 	case Aggregating:
@@ -128,12 +131,17 @@ func (s State) updates() []Task { return s.of(len(s.Config.Exchanges) - 1).with(
 
 func (s State) alarm() Effect { return Arm{s.Round, s.Attempt, s.Exchange, s.Deadline} }
 
-func (s State) offer(t Task) Effect { return Offer{s.Round, s.Model, s.Deadline, t} }
+// OfferOf is the offer of a task of the exchange that is under way.
+func (s State) OfferOf(t Task) Offer { return Offer{s.Round, s.Model, s.Deadline, t} }
 
-func (s State) selection() Effect {
-	sel := Select{Round: s.Round, Attempt: s.Attempt, Fraction: s.Config.Fraction, MinSites: s.Config.MinSites}
+func (s State) selection() Select {
+	sel := Select{Round: s.Round, Attempt: s.Attempt, Fraction: s.Config.Fraction, MinSites: s.Config.MinSites, Least: 1}
 	for _, x := range s.Config.Exchanges {
 		sel.Minimum = max(sel.Minimum, x.Window.Minimum)
+		if x.Window.Minimum == 0 {
+			sel.Least = max(sel.Least, min(s.Config.Quorum, s.Config.MinSites))
+		}
 	}
+	sel.Least = max(sel.Least, sel.Minimum)
 	return sel
 }

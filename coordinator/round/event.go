@@ -20,10 +20,14 @@ type Submitted struct {
 
 // CohortSelected answers Select; it opens the first window.
 type CohortSelected struct {
-	Round   int       `json:"round"`
-	Attempt int       `json:"attempt"`
-	Cohort  []string  `json:"cohort"` // distinct
-	At      time.Time `json:"at"`
+	Round   int      `json:"round"`
+	Attempt int      `json:"attempt"`
+	Cohort  []string `json:"cohort"` // distinct
+	// Nonce is random and ends the ids of all tasks of the attempt, so that the
+	// answer to a task of a journal that was lost is not taken for one of another
+	// life. "" in journals from before there was one.
+	Nonce string    `json:"nonce,omitempty"`
+	At    time.Time `json:"at"`
 }
 
 // Answered is a participant's answer to a task, after its artefact was
@@ -48,6 +52,7 @@ const (
 	Valid   Outcome = "valid"
 	Invalid Outcome = "invalid" // the artefact does not suit the contract
 	Refused Outcome = "refused" // the site declined or failed
+	Stale   Outcome = "stale"   // the answer is to another offer of the task, which is open still
 )
 
 // ParticipantLost tells that a participant is gone for longer than is

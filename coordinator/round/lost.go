@@ -36,7 +36,7 @@ func (s State) artefactLost(e ArtefactLost) (State, []Effect, error) {
 		return s.redo(e)
 	case (r == nil || r.Round < s.Round) && slices.Contains(e.Artefacts, s.Model):
 		s, withdrawn := s.withdraw("the global model is lost")
-		s.Reason = e.Reason
+		s.Reason = e.Reason + "; restore a backup of the coordinator's folder"
 		return s.end(Failed), withdrawn, nil
 	}
 	if err := s.current(e, e.Round, e.Attempt); err != nil {
@@ -57,7 +57,7 @@ func (s State) redo(e ArtefactLost) (State, []Effect, error) {
 	}
 	r := s.Release
 	s.clear()
-	s.Release, s.Model, s.Resume, s.Reason = nil, r.Parent, "", e.Reason
+	s.Release, s.Model, s.Resume, s.Reason = nil, r.Parent, "", e.Reason+"; its round is done again"
 	s.Phase, s.Round, s.Attempt, s.Waited = Selecting, r.Round, r.Attempt+1, r.Attempt+1
 	return s, append(withdrawn, s.selection()), nil
 }
@@ -84,7 +84,7 @@ func (s State) reopen(e ArtefactLost) (State, []Effect, error) {
 	effects := []Effect{s.alarm()}
 	for _, t := range again {
 		s.set(t)
-		effects = append(effects, s.offer(t))
+		effects = append(effects, s.OfferOf(t))
 	}
 	return s, effects, nil
 }

@@ -68,7 +68,7 @@ func (s State) replace(e Replaced) (State, []Effect, error) {
 	t := s.under().task(s.Exchange, e.Participant)
 	t.Seat = e.Seat
 	s.set(t)
-	return s, s.refilling(before, []Effect{s.offer(t)}), nil
+	return s, s.refilling(before, []Effect{s.OfferOf(t)}), nil
 }
 
 // replacing asks for the first vacant seat to be filled.

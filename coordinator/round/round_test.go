@@ -1,6 +1,7 @@
 package round
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,8 @@ import (
 )
 
 var epoch = time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+
+const nonce = "00112233445566ff"
 
 func submitted(rounds, retries int) Submitted {
 	return Submitted{Run: "r", Model: "m0", Config: Config{
@@ -47,16 +50,16 @@ func randomEvent(t *rapid.T, s State) Event {
 		}
 		return NotFinite{Round: version, Attempt: attempt, Reason: "the loss is NaN"}
 	case 0:
-		return CohortSelected{rnd, s.Attempt, names[:rapid.IntRange(0, 3).Draw(t, "cohort")], epoch}
+		return CohortSelected{rnd, s.Attempt, names[:rapid.IntRange(0, 3).Draw(t, "cohort")], rapid.SampledFrom([]string{"", nonce}).Draw(t, "nonce"), epoch}
 	case 1, 2, 3:
-		task := fmt.Sprintf("r/%d.%d/train/%s", rnd, s.Attempt, name)
+		task := fmt.Sprintf("r/%d.%d/train/%s%s", rnd, s.Attempt, name, s.exchange("").suffix)
 		if rapid.IntRange(0, 3).Draw(t, "again") == 0 {
 			task += "#2"
 		}
 		return Answered{
 			Task:        task,
 			Participant: rapid.SampledFrom(names).Draw(t, "by"),
-			Outcome:     rapid.SampledFrom([]Outcome{Valid, Valid, Valid, Invalid, Refused}).Draw(t, "outcome"),
+			Outcome:     rapid.SampledFrom([]Outcome{Valid, Valid, Valid, Invalid, Refused, Stale}).Draw(t, "outcome"),
 			Digest:      rapid.SampledFrom([]string{"u1", "u2"}).Draw(t, "digest"),
 			Samples:     rapid.Int64Range(-1, 120).Draw(t, "samples"),
 			Later:       rapid.Bool().Draw(t, "later"),
@@ -88,6 +91,7 @@ func TestAnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		first := submitted(rapid.IntRange(1, 3).Draw(t, "rounds"), rapid.IntRange(0, 2).Draw(t, "retries"))
 		first.Config.FrozenCohort = rapid.Bool().Draw(t, "frozen")
+		first.Config.Quorum = rapid.IntRange(0, 2).Draw(t, "quorum")
 		first.Config.Exchanges[0].Window.Target = rapid.IntRange(0, 3).Draw(t, "target")
 		events := []Event{first}
 		state, _, err := Step(State{}, events[0])
@@ -146,10 +150,13 @@ func TestAnyOrderOfEvents(t *testing.T) {
 // whole is all that is in a state.
 func whole(s State) string {
 	tasks, cohort, vacant := slices.Collect(s.Tasks()), s.cohort, waiting(s)
-	versions := s.Published.All()
+	out, err := json.Marshal([]any{s.Published.All(), s.Release})
+	if err != nil {
+		panic(err)
+	}
 	s.clear()
-	s.Published = History{}
-	return fmt.Sprintf("%+v tasks %+v of %v, vacant %v, versions %+v", s, tasks, cohort, vacant, versions)
+	s.Published, s.Release = History{}, nil
+	return fmt.Sprintf("%+v tasks %+v of %v, vacant %v, versions and release %s", s, tasks, cohort, vacant, out)
 }
 
 // waiting are the vacant seats, the next first.

@@ -33,12 +33,16 @@ func (p Phase) Final() bool {
 
 // Window says when an exchange is over: when Target answers are accepted, or
 // at the deadline with at least Minimum of them, or as soon as nobody is left
-// to answer. With fewer than Minimum the attempt fails.
+// to answer. With fewer than Minimum the attempt fails. Each answer is a
+// different site's.
 type Window struct {
-	Minimum  int           `json:"minimum"`  // 0: half of the target, rounded up
+	Minimum  int           `json:"minimum"`  // 0: half of the target, rounded up, or Config.Quorum if that is more
 	Target   int           `json:"target"`   // 0: the whole cohort
 	Deadline time.Duration `json:"deadline"` // from the opening of the window
 }
+
+// Quorum is the Config.Quorum of runs that are submitted today.
+const Quorum = 2
 
 // Exchange is one question to the cohort.
 type Exchange struct {
@@ -54,6 +58,10 @@ type Config struct {
 	Fraction float64 `json:"fraction"`
 	// MinSites is how many sites must attend before the first round.
 	MinSites int `json:"min_sites"`
+	// Quorum is how many answers a window without a Minimum needs at least,
+	// where its target is as many; MinSites below it bounds it when a round
+	// begins. 0, in runs from before there was one: half of the target is enough.
+	Quorum int `json:"quorum,omitempty"`
 	// Exchanges of a round, in order. Who answered one is asked the next;
 	// the answers to the last one are aggregated.
 	Exchanges []Exchange `json:"exchanges"`
@@ -84,6 +92,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("fraction: got %g, want more than 0 and at most 1", c.Fraction)
 	case c.MinSites < 1:
 		return fmt.Errorf("min_sites: got %d, want 1 or more", c.MinSites)
+	case c.Quorum < 0:
+		return fmt.Errorf("quorum: got %d, want 0 or more", c.Quorum)
 	case len(c.Exchanges) == 0:
 		return fmt.Errorf("exchanges: there is none")
 	case c.MaxSamples < 1:
@@ -203,7 +213,9 @@ type State struct {
 	// the first one, sorted. Other states share all of it.
 	exchanges []asked
 	cohort    []string
+	nonce     string // that ends the ids of its tasks
 	vacant    vacancies
+	absent    absent
 }
 
 // Cohort returns the participants selected for this attempt, replacements among
@@ -237,10 +249,7 @@ func (s State) Tasks() iter.Seq[Task] {
 func (s State) Task(id string) (Task, bool) {
 	once, _, _ := strings.Cut(id, "#") // see askAgain
 	for _, x := range s.exchanges {
-		name, ok := strings.CutPrefix(once, x.prefix)
-		if name, ok = strings.CutSuffix(name, x.suffix); !ok {
-			continue
-		}
+		name := strings.TrimSuffix(strings.TrimPrefix(once, x.prefix), x.suffix)
 		if t, ok := x.tasks.get(name); ok && t.ID == id {
 			return *t, true
 		}
@@ -280,4 +289,4 @@ func (s *State) set(t Task) {
 }
 
 // clear forgets what the attempt has asked.
-func (s *State) clear() { s.exchanges, s.cohort, s.vacant = nil, nil, vacancies{} }
+func (s *State) clear() { s.exchanges, s.cohort, s.nonce, s.vacant = nil, nil, "", vacancies{} }

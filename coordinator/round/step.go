@@ -116,7 +116,7 @@ func (s State) open(e CohortSelected) (State, []Effect, error) {
 		return s, nil, s.illegal(e, "a cohort is one or more distinct participants")
 	}
 	s.clear()
-	s.cohort = cohort
+	s.cohort, s.nonce = cohort, e.Nonce
 	return s.openExchange(0, cohort, e.At)
 }
 
@@ -137,7 +137,11 @@ func (s State) openExchange(x int, cohort []string, at time.Time) (State, []Effe
 
 // exchange is one that has asked nobody yet.
 func (s State) exchange(name string) asked {
-	return asked{prefix: s.Run + "/" + strconv.Itoa(s.Round) + "." + strconv.Itoa(s.Attempt) + "/" + name + "/"}
+	a := asked{prefix: s.Run + "/" + strconv.Itoa(s.Round) + "." + strconv.Itoa(s.Attempt) + "/" + name + "/"}
+	if s.nonce != "" {
+		a.suffix = "/" + s.nonce
+	}
+	return a
 }
 
 // bounds are the open window's target and minimum, in answers: one a seat.
@@ -150,7 +154,7 @@ func (s State) bounds() (target, minimum int) {
 	}
 	minimum = w.Minimum
 	if minimum == 0 {
-		minimum = (target + 1) / 2
+		minimum = max((target+1)/2, min(s.Config.Quorum, target))
 	}
 	return target, minimum
 }
@@ -175,12 +179,14 @@ func (s State) answer(e Answered) (State, []Effect, error) {
 		s.Counts.Rejected++
 	case VerdictLate:
 		s.Counts.Late++
+		return s, []Effect{acknowledge}, nil // a task that awaits an answer still does
 	case VerdictDuplicate:
 		return s, []Effect{acknowledge}, nil
 	}
 	if !awaited {
 		return s, []Effect{acknowledge}, nil
 	}
+	s.missed(t)
 	s.set(t)
 	done := []Effect{acknowledge}
 	if t.Status == Accepted {
@@ -201,6 +207,7 @@ func (s State) lose(e ParticipantLost) (State, []Effect, error) {
 		return s, nil, s.illegal(e, "no open task is the participant's")
 	}
 	t.Status, t.Reason = Lost, "the participant went away"
+	s.missed(t)
 	s.set(t)
 	s.vacate(t, e.At)
 	s.Counts.Lost++
@@ -254,6 +261,7 @@ func (s State) firstReason() string {
 }
 
 func (s State) closeWindow(at time.Time) (State, []Effect, error) {
+	s.absent = s.absent.of(s.Round, s.Attempt)
 	s, withdrawn := s.withdraw("the window closed")
 	if x := s.Exchange + 1; x < len(s.Config.Exchanges) {
 		var cohort []string

@@ -26,7 +26,7 @@ func Judge(s State, a Answered) (Verdict, string) {
 	}
 	switch t.Status {
 	case Accepted:
-		if a.Outcome == Valid && a.Digest == t.Digest {
+		if (a.Outcome == Valid || a.Outcome == Stale) && a.Digest == t.Digest {
 			return VerdictDuplicate, ""
 		}
 		return VerdictRejected, "equivocation: another answer to this task was accepted before"
@@ -41,6 +41,8 @@ func Judge(s State, a Answered) (Verdict, string) {
 // appraise judges the first answer to a task that awaits one.
 func (s State) appraise(a Answered) (Verdict, string) {
 	switch {
+	case a.Outcome == Stale:
+		return VerdictLate, a.Reason
 	case a.Outcome == Refused:
 		return VerdictNoted, a.Reason
 	case a.Outcome != Valid:

@@ -35,7 +35,10 @@ type runs struct {
 	initial   []byte
 	stopped   string
 	removed   string
+	held      string
 }
+
+func (r *runs) Held() string { return r.held }
 
 func (r *runs) Submit(_ context.Context, d coordinator.Definition, initial io.ReaderAt, size int64) error {
 	r.submitted = d
@@ -58,7 +61,11 @@ func (r *runs) Remove(_ context.Context, name, by string, files bool) (bool, err
 	return !files, r.err
 }
 
-func (r *runs) Attending() []string           { return []string{"site-01", "site-02"} }
+func (r *runs) Attending() []string { return []string{"site-01", "site-02"} }
+func (r *runs) Release(context.Context, string, string) (coordinator.Rival, error) {
+	return coordinator.Rival{}, errors.New("unexpected")
+}
+
 func (r *runs) Members() []coordinator.Member { return r.members }
 
 func (r *runs) List(before uint64, limit int, active bool) []coordinator.Entry {

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	go func() { failed <- a.receive(ctx) }()
 	hello, err := a.hello(failed)
 	if err == nil {
-		err = speaksAs(ctx, hello.Name)
+		err = f.mayAttend(ctx, hello)
 	}
 	if err != nil {
 		cancel()
@@ -71,12 +72,16 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 		wire.LogClock(f.log, "participant", *ahead, zap.String("participant", hello.Name))
 	}
 	a.link.say(f.welcome(hello))
+	detach, err := f.coordinator.Admit(a.link, addressOf(ctx))
+	if err != nil {
+		cancel()
+		return later(err, f.options.Lease)
+	}
 	go func() { failed <- a.send(ctx) }()
 
 	work.Go(func() { a.answer(ctx) })
 	defer work.Wait()
 	defer cancel()
-	detach := f.coordinator.Attach(a.link)
 	defer detach()
 	defer f.anchors.enter(a.link)()
 	a.lease.Reset(f.options.Lease)
@@ -84,6 +89,22 @@ func (f *federation) Attend(stream accordv1.FederationService_AttendServer) erro
 	f.log.Debug("participant attends", zap.String("participant", hello.Name), zap.String("version", hello.Version),
 		zap.String("trainer", hello.Capabilities.Trainer))
 	return a.converse(failed)
+}
+
+// mayAttend checks what a hello claims, beside that its process has the place.
+func (f *federation) mayAttend(ctx context.Context, h exchange.Hello) error {
+	if err := speaksAs(ctx, h.Name); err != nil {
+		return err
+	}
+	ours := f.options.Federation
+	if f.options.Security == nil && ours != "" && h.Federation != "" && h.Federation != ours {
+		return later(status.Errorf(codes.FailedPrecondition, "this coordinator serves the federation %s, participant %s is of %s: "+
+			"is this the right address, or should federation in one of the two configurations be another?", ours, h.Name, h.Federation), f.options.Lease)
+	}
+	if !f.arrivals.allow(h.Name) {
+		return status.Errorf(codes.ResourceExhausted, "participant %s has begun to attend too often of late", h.Name)
+	}
+	return nil
 }
 
 // receive hands on the hello, and hears whatever a participant says that was
@@ -158,7 +179,7 @@ func (a *attendance) converse(failed <-chan error) error {
 		case <-rerooted:
 			rerooted = a.handRoots(true)
 		case <-a.link.down:
-			return a.link.reason
+			return later(a.link.reason, a.options.Lease)
 		case <-a.lease.C:
 			return errSilent
 		case <-a.stopping:
@@ -203,7 +224,12 @@ func (a *attendance) answer(ctx context.Context) {
 				a.link.hangUp(err)
 				return
 			}
-			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: wire.FromReceipt(receipt)}})
+			message := wire.FromReceipt(receipt)
+			message.Checkpoint, _ = a.coordinator.Checkpoint()
+			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: message}})
+			if receipt.Verdict == exchange.Late {
+				a.coordinator.OfferAgain(a.link.Name(), r.GetTask()) // only now, or the participant would still have an answer to it
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -240,5 +266,6 @@ func (a *attendance) submit(ctx context.Context, r *accordv1.Reply) (exchange.Re
 	if len(reply.Reason) <= exchange.MaxReason { // a longer one is refused
 		reply.Reason = quote.Cut(reply.Reason, exchange.MaxReason)
 	}
+	reply.Offer = hex.EncodeToString(r.GetOfferDigest())
 	return a.coordinator.Answer(ctx, a.link.Name(), reply)
 }

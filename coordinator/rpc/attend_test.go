@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
@@ -27,6 +28,13 @@ func wantStatus(t *testing.T, err error, code codes.Code, text string) {
 	}
 }
 
+// versioned is a hello that tells a version.
+func versioned(version string) *accordv1.AttendRequest {
+	h := hello("a", exchange.Protocol)
+	h.GetHello().Version = version
+	return h
+}
+
 func TestHelloIsChecked(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -38,6 +46,8 @@ func TestHelloIsChecked(t *testing.T) {
 		{"an older protocol", hello("a", exchange.Protocol-1), "upgrade the participant"},
 		{"a newer protocol", hello("a", exchange.Protocol+1), "upgrade the coordinator"},
 		{"no hello", renewal(), "must be a hello"},
+		{"a version that forges a row", versioned("v1\nathens  participant  attending"), `version "v1\nathens  participant  attending"`},
+		{"a version that redraws the screen", versioned("v1\x1b[2J\u202e"), `version "v1\x1b[2J\u202e"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,8 +116,8 @@ func TestASecondStreamReplacesTheFirst(t *testing.T) {
 		f := &fake{}
 		s := serve(t, f, nil, nil)
 		first, second := s.attend("a"), s.attend("a")
-		f.link(0).Replaced() // as the coordinator does
-		wantStatus(t, first.end(), codes.Aborted, "another participant attends under this name")
+		f.link(0).HangUp(coordinator.ErrReplaced) // as the coordinator does
+		wantStatus(t, first.end(), codes.Aborted, "another link of this process")
 		f.link(1).Cancel("x", "")
 		if _, err := second.Recv(); err != nil {
 			t.Errorf("the second stream ended: %v", err)
@@ -161,6 +171,7 @@ func TestRepliesAreJudged(t *testing.T) {
 		code     codes.Code // with which the stream ends instead
 	}{
 		{"understood", declined, nil, accordv1.Verdict_VERDICT_NOTED, "noted: no data", 0},
+		{"a reason that redraws the screen", exchange.Reply{Task: "t", Outcome: exchange.Declined, Reason: "no\x1b[2J\ndata"}, nil, accordv1.Verdict_VERDICT_NOTED, `noted: no\x1b[2J\ndata`, 0},
 		{"no JSON", []byte("{"), nil, accordv1.Verdict_VERDICT_REJECTED, "unexpected end of JSON", 0},
 		{"two tasks", exchange.Reply{Task: "u"}, nil, accordv1.Verdict_VERDICT_REJECTED, `about task "u"`, 0},
 		{"not valid", declined, fault.Inputf("negative samples"), accordv1.Verdict_VERDICT_REJECTED, "negative samples", 0},

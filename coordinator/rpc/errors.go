@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/registry"
@@ -22,7 +24,6 @@ import (
 
 // The ends of an attendance that are nobody's mistake.
 var (
-	errReplaced  = status.Error(codes.Aborted, "another participant attends under this name now")
 	errStopping  = status.Error(codes.Unavailable, "the coordinator is stopping")
 	errSilent    = status.Error(codes.DeadlineExceeded, "the lease ran out: nothing was heard for too long")
 	errDeaf      = status.Error(codes.ResourceExhausted, "too many messages wait to be read")
@@ -70,6 +71,10 @@ func code(err error) codes.Code {
 	switch {
 	case errors.As(err, &refusal):
 		return refusalCode(refusal.Reason)
+	case errors.Is(err, coordinator.ErrReplaced):
+		return codes.Aborted
+	case elsewhere(err):
+		return codes.Unavailable
 	case errors.Is(err, context.Canceled):
 		return codes.Canceled
 	case errors.Is(err, context.DeadlineExceeded):
@@ -87,6 +92,31 @@ func code(err error) codes.Code {
 	default:
 		return codes.Internal
 	}
+}
+
+// elsewhere reports whether another process has the place of a participant, or is
+// to have it.
+func elsewhere(err error) bool {
+	var occupied *coordinator.OccupiedError
+	var released *coordinator.ReleasedError
+	return errors.As(err, &occupied) || errors.As(err, &released)
+}
+
+// later adds to an error that only other people's doing ends, when to ask again.
+// One that has no code but is of that kind gets its code.
+func later(err error, after time.Duration) error {
+	s, coded := status.FromError(err)
+	switch {
+	case elsewhere(err):
+		s = status.New(code(err), err.Error())
+	case !coded || s.Code() != codes.FailedPrecondition:
+		return err
+	}
+	detailed, failed := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
+	if failed != nil {
+		return s.Err() // it could not be encoded, and says the same without
+	}
+	return detailed.Err()
 }
 
 func refusalCode(r registry.Reason) codes.Code {

@@ -42,11 +42,11 @@ type node struct {
 
 func start(t *testing.T, dir string) *node {
 	t.Helper()
-	return startWith(t, dir, nil)
+	return startWith(t, dir, nil, nil)
 }
 
-// startWith is start with other options of the server.
-func startWith(t *testing.T, dir string, change func(*rpc.Options)) *node {
+// startWith is start with other options of the server and the coordinator.
+func startWith(t *testing.T, dir string, change func(*rpc.Options), changeRuns func(*coordinator.Options)) *node {
 	t.Helper()
 	file, err := journal.OpenFile(filepath.Join(dir, "journal.jsonl"))
 	if err != nil {
@@ -57,7 +57,11 @@ func startWith(t *testing.T, dir string, change func(*rpc.Options)) *node {
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.DebugLevel)
-	c, err := coordinator.New(t.Context(), coordinator.Options{Journal: file, Spool: blobs, Log: zap.New(core), Grace: coordinator.DefaultGrace})
+	o := coordinator.Options{Journal: file, Spool: blobs, Log: zap.New(core), Grace: coordinator.DefaultGrace}
+	if changeRuns != nil {
+		changeRuns(&o)
+	}
+	c, err := coordinator.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,8 +222,9 @@ func TestBadUpdatesAreRejected(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", name, got, b.want)
 			}
 		}
-		if last.Phase != round.Completed || last.Counts.Accepted != 1 || last.Counts.Rejected != 7 {
-			t.Errorf("got %+v, want one update accepted and the others rejected", last)
+		// The site whose training diverges finds that out by itself, and says so.
+		if last.Phase != round.Completed || last.Counts.Accepted != 1 || last.Counts.Rejected != 6 || last.Counts.Declined != 1 {
+			t.Errorf("got %+v, want one update accepted, one failed at the site and the others rejected", last)
 		}
 		if want := slices.Repeat([]float32{2}, 3); !slices.Equal(weights, want) {
 			t.Errorf("got weights %v, want %v", weights, want)

@@ -43,6 +43,7 @@ func mayCall() map[string][]pki.Role {
 		accordv1.AdminService_ListRefusals_FullMethodName:      admin,
 		accordv1.AdminService_ListMembers_FullMethodName:       admin,
 		accordv1.AdminService_WatchMembers_FullMethodName:      admin,
+		accordv1.AdminService_ReleaseSite_FullMethodName:       admin,
 	}
 }
 
@@ -130,6 +131,14 @@ func callerOf(ctx context.Context) *caller {
 		}
 	}
 	return &caller{refusal: &registry.Refusal{Reason: registry.NoCertificate, Text: "the call came without TLS"}}
+}
+
+// addressOf is where a call comes from.
+func addressOf(ctx context.Context) string {
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+		return p.Addr.String()
+	}
+	return "unknown"
 }
 
 // speaksAs checks a name that a message claims. On a server with certificates

@@ -54,11 +54,16 @@ func (f *federation) welcome(h exchange.Hello) *accordv1.AttendResponse {
 	if f.anchors != nil {
 		features = append(features, exchange.FeatureRoots)
 	}
-	return &accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: &accordv1.Welcome{
+	welcome := &accordv1.Welcome{
 		Version:  f.options.Version,
 		Protocol: int32(protocol),
 		Lease:    durationpb.New(f.options.Lease),
 		Features: features,
 		Now:      timestamppb.Now(),
-	}}}
+	}
+	welcome.Checkpoint, welcome.JournalKey = f.coordinator.Checkpoint()
+	if f.options.Security == nil {
+		welcome.Federation = f.options.Federation
+	}
+	return &accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: welcome}}
 }

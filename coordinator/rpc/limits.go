@@ -36,13 +36,15 @@ type allowance struct {
 const (
 	maxStreams  = 32               // of a member, at once on a connection
 	maxHeaders  = 16 << 10         // bytes of a call's headers
-	maxUnderWay = 48 << 20         // bytes of all callers' messages that have not arrived whole
+	maxUnderWay = 48 << 20         // bytes of all callers' messages that have not arrived whole, beyond intake.OwnBytes of each
 	callRate    = 1000             // calls a second
 	frameRate   = 5000             // frames a second that carry little
 	rateBurst   = 2                // seconds' worth of both
 	arrivesIn   = 30 * time.Second // of a member's message, from its first byte on
 
-	mostSilent = 1024 // connections that have not said who opened them
+	maxSilent   = 4096 // connections that have not said hello,
+	maxWaiting  = 4096 // that have, and wait for the handshake's answer,
+	maxAnswered = 512  // and that have it, and have not shown whose they are
 
 	strangerMessage = 24 << 10 // bytes: a token and a signing request
 	strangerTotal   = 64 << 10 // bytes that a connection brings
@@ -88,7 +90,6 @@ func (k kind) options() []grpc.ServerOption {
 		// A frame is read when it is the next, so that it can be counted before; and
 		// TLS has a buffer of its own.
 		grpc.ReadBufferSize(0),
-		grpc.SharedWriteBuffer(true), // thousands of connections are mostly idle
 		grpc.MaxConcurrentStreams(a.streams),
 		grpc.MaxHeaderListSize(maxHeaders),
 		grpc.ConnectionTimeout(helloWithin),

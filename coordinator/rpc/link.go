@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"encoding/json"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,12 +75,8 @@ func (l *link) trusts(change func(*trust)) trust {
 }
 
 func (l *link) Offer(t exchange.Task) {
-	payload, err := json.Marshal(t)
-	if err != nil {
-		panic("rpc: a task is always representable in JSON: " + err.Error())
-	}
 	l.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Offer{
-		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: payload, Now: timestamppb.Now()},
+		Offer: &accordv1.Offer{Task: t.ID, Exchange: t.Exchange, Payload: t.Document(), Now: timestamppb.Now()},
 	}})
 }
 
@@ -91,7 +86,7 @@ func (l *link) Cancel(task, reason string) {
 	}})
 }
 
-func (l *link) Replaced() { l.hangUp(errReplaced) }
+func (l *link) HangUp(why error) { l.hangUp(why) }
 
 // say queues a message.
 func (l *link) say(m *accordv1.AttendResponse) {

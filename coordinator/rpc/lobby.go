@@ -21,7 +21,10 @@ type lobby struct {
 	halls      map[kind]*hall
 	keeper     *gatekeeper // nil without certificates
 	ledger     *intake.Ledger
-	silent     *intake.Crowd // who has not said who it is
+	silent     *intake.Crowd // who has not said hello
+	waiting    *intake.Crowd // who has, and waits for an answer
+	answered   *intake.Crowd // who has one, and has not shown who it is
+	turns      chan struct{} // holds one token for each handshake that computes
 	refusals   *refusals
 	complaints *complaints
 }
@@ -38,7 +41,9 @@ const (
 func (l *lobby) run(ctx context.Context) error {
 	var handshakes sync.WaitGroup
 	defer handshakes.Wait()
-	defer l.silent.End()
+	for _, crowd := range []*intake.Crowd{l.answered, l.waiting, l.silent} {
+		defer crowd.End()
+	}
 	stop := context.AfterFunc(ctx, func() { _ = l.listener.Close() }) // Accept tells
 	defer stop()
 	pause := firstAcceptPause
@@ -62,7 +67,6 @@ func (l *lobby) run(ctx context.Context) error {
 			return fmt.Errorf("serve: %w", err)
 		}
 		pause = firstAcceptPause
-		setUserTimeout(raw, silentFor)
 		handshakes.Go(func() { l.receive(ctx, raw) })
 	}
 }
@@ -75,21 +79,26 @@ func passing(err error) bool {
 
 // receive finds out who opened a connection, and hands it on.
 func (l *lobby) receive(ctx context.Context, raw net.Conn) {
-	leave := l.silent.Enter(hostOf(raw.RemoteAddr().String()), func() { _ = raw.Close() }) // its reader finds it closed
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	place := &place{host: hostOf(raw.RemoteAddr().String()), end: func() {
+		cancel()
+		_ = raw.Close() // its reader finds it closed
+	}}
+	place.change(l.silent)
 	if l.keeper == nil {
-		conn := guardConn(raw, raw, nil, l.ledger.Account(allowanceOf(everybody).limits), func(why error) {
-			l.cutOff(hostOf(raw.RemoteAddr().String()), why)
-		})
-		conn.leave, conn.spoken = leave, leave
+		conn := guardConn(raw, raw, nil, l.ledger.Account(allowanceOf(everybody).limits), func(why error) { l.cutOff(place.host, why) })
+		conn.leave, conn.spoken = place.leave, place.leave
 		l.halls[everybody].enter(ctx, conn)
 		return
 	}
-	conn, err := l.keeper.identify(ctx, raw, l)
-	leave()
+	conn, err := l.keeper.identify(ctx, raw, l, place)
+	place.leave()
 	if err != nil {
 		_ = raw.Close() // identify has counted why
 		return
 	}
+	setUserTimeout(raw, silentFor)
 	l.halls[kindOf(conn.caller)].enter(ctx, conn)
 }
 

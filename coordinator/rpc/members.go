@@ -63,6 +63,15 @@ func (a *admin) WatchMembers(_ *accordv1.WatchMembersRequest, stream accordv1.Ad
 	}
 }
 
+// ReleaseSite gives the place of a site away from the process that has it.
+func (a *admin) ReleaseSite(ctx context.Context, r *accordv1.ReleaseSiteRequest) (*accordv1.ReleaseSiteResponse, error) {
+	released, err := a.runs.Release(ctx, r.GetSite(), callerOf(ctx).identity.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &accordv1.ReleaseSiteResponse{Released: fromRival(&released)}, nil
+}
+
 // memberChanges returns how now differs from what was told, and notes it as
 // told.
 func memberChanges(told map[memberKey]*accordv1.Member, now []coordinator.Member) *accordv1.WatchMembersResponse {
@@ -107,7 +116,22 @@ func fromMember(m coordinator.Member) *accordv1.Member {
 		Trainer: m.Capabilities.Trainer, Cores: int32(m.Capabilities.Cores), Memory: m.Capabilities.Memory,
 		SamplesPerSecond: m.Capabilities.SamplesPerSecond, Datasets: m.Capabilities.Datasets,
 		ClockSeconds: m.ClockSeconds, Roots: m.Roots, Certified: m.Certified,
+		From: m.From, Process: m.Process, Rival: fromRival(m.Rival),
 	}
+}
+
+func fromRival(r *coordinator.Rival) *accordv1.Rival {
+	if r == nil {
+		return nil
+	}
+	return &accordv1.Rival{Process: r.Process, From: r.From, First: fromTime(r.First), Last: fromTime(r.Last)}
+}
+
+func toRival(r *accordv1.Rival) *coordinator.Rival {
+	if r == nil {
+		return nil
+	}
+	return &coordinator.Rival{Process: r.GetProcess(), From: r.GetFrom(), First: toTime(r.GetFirst()), Last: toTime(r.GetLast())}
 }
 
 func toMember(m *accordv1.Member) coordinator.Member {
@@ -120,6 +144,7 @@ func toMember(m *accordv1.Member) coordinator.Member {
 			SamplesPerSecond: m.GetSamplesPerSecond(), Datasets: m.GetDatasets(),
 		},
 		ClockSeconds: m.ClockSeconds, Roots: m.GetRoots(), Certified: m.GetCertified(),
+		From: m.GetFrom(), Process: m.GetProcess(), Rival: toRival(m.GetRival()),
 	}
 }
 

@@ -29,6 +29,16 @@ func (c *Client) Members(ctx context.Context) ([]coordinator.Member, error) {
 	}
 }
 
+// Release gives the place of a site away from the process that has it, which it
+// returns. That one may not come back for coordinator.ReleasedFor.
+func (c *Client) Release(ctx context.Context, site string) (coordinator.Rival, error) {
+	response, err := c.admin.ReleaseSite(ctx, &accordv1.ReleaseSiteRequest{Site: site})
+	if err != nil {
+		return coordinator.Rival{}, c.explain(err)
+	}
+	return *toRival(response.GetReleased()), nil
+}
+
 // WatchMembers calls each with all members, sorted, now and after each change,
 // until ctx ends or each returns an error, which WatchMembers then returns.
 func (c *Client) WatchMembers(ctx context.Context, each func([]coordinator.Member) error) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -35,14 +36,15 @@ type fake struct {
 	limit  int64
 	hidden string // the digest of an artefact that was not offered
 	answer func(participant string, r exchange.Reply) (exchange.Receipt, error)
-	asked  string // the task that Misunderstood has an answer to
+	asked  string                    // the task that Misunderstood has an answer to
+	mend   func(digest string) error // nil: nothing can be repaired
 
 	mu       sync.Mutex
 	links    []coordinator.Link // in order of attachment
 	detached int
 }
 
-func (f *fake) Attach(l coordinator.Link) (detach func()) {
+func (f *fake) Admit(l coordinator.Link, _ string) (detach func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.links = append(f.links, l)
@@ -50,7 +52,7 @@ func (f *fake) Attach(l coordinator.Link) (detach func()) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.detached++
-	}
+	}, nil
 }
 
 func (f *fake) Answer(_ context.Context, participant string, r exchange.Reply) (exchange.Receipt, error) {
@@ -64,10 +66,21 @@ func (f *fake) Misunderstood(_ context.Context, participant, task string, why er
 	return exchange.Receipt{}, why
 }
 
+func (f *fake) Checkpoint() ([]byte, string) { return nil, "" }
+
 func (f *fake) Awaits(string, string) int64 { return f.limit }
 func (f *fake) Stored(string, string)       {}
+func (f *fake) OfferAgain(string, string)   {}
 func (f *fake) Offered(digest string) bool  { return digest != f.hidden }
 func (f *fake) Spool() *spool.Spool         { return f.blobs }
+
+// Mend implements Federation.
+func (f *fake) Mend(_ context.Context, digest string) error {
+	if f.mend == nil {
+		return fmt.Errorf("%s: %w", digest, spool.ErrNotFound)
+	}
+	return f.mend(digest)
+}
 
 // link returns the n-th link that was attached.
 func (f *fake) link(n int) coordinator.Link {

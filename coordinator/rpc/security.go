@@ -72,16 +72,16 @@ type presence struct {
 
 func newGatekeeper(s Security) *gatekeeper {
 	return &gatekeeper{
-		security: s, config: inTurn(s.Credential.ServerTLS()),
+		security: s, config: s.Credential.ServerTLS(),
 		strangers: intake.NewCrowd(maxStrangers), members: map[pki.Identity]*presence{},
 	}
 }
 
 // identify makes the handshake, and finds out whose the connection is. It counts
 // those that it refuses.
-func (g *gatekeeper) identify(ctx context.Context, raw net.Conn, l *lobby) (*guarded, error) {
+func (g *gatekeeper) identify(ctx context.Context, raw net.Conn, l *lobby, p *place) (*guarded, error) {
 	c := &caller{address: raw.RemoteAddr().String()}
-	conn, err := g.handshake(ctx, raw)
+	conn, err := l.handshake(ctx, raw, p)
 	if err != nil {
 		l.refusals.count(hostOf(c.address), "no TLS 1.3 handshake")
 		return nil, err

@@ -470,10 +470,24 @@ func TestInviteAndRenew(t *testing.T) {
 		wantStatus(t, err, codes.PermissionDenied, "the token is not valid here")
 		_, err = enroll(pki.NewSecret(), replay)
 		wantStatus(t, err, codes.PermissionDenied, "the token is not valid here")
-		for range 100 {
+		for i := range 100 {
+			if i%10 == 0 { // a connection without a certificate has few calls
+				stranger = accordv1.NewEnrollmentServiceClient(w.dial(nil))
+			}
 			_, err = enroll("guess", replay)
 		}
 		wantStatus(t, err, codes.ResourceExhausted, "too many tries")
+
+		if err := w.registry.Invite(t.Context(), "b", pki.HashSecret(secret), "", time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		request, err = pki.NewRequest(pki.Identity{Federation: "heart", Role: pki.Participant, Name: "b"}, other, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := enroll(secret, request); err != nil {
+			t.Errorf("a good token from the address of so many guesses: %v", err)
+		}
 
 		dir := t.TempDir()
 		for file, data := range map[string][]byte{pki.CertFile: response.GetChain(), pki.RootsFile: response.GetRoots()} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -25,10 +26,19 @@ import (
 // Federation is the coordinator as participants meet it. Its methods are
 // called concurrently.
 type Federation interface {
-	Attach(coordinator.Link) (detach func())
+	// Admit makes a link from an address one that attends; a participant whose
+	// place another process has is refused.
+	Admit(l coordinator.Link, from string) (detach func(), err error)
 	Answer(ctx context.Context, participant string, r exchange.Reply) (exchange.Receipt, error)
 	// Misunderstood is Answer for a reply that could not be read.
 	Misunderstood(ctx context.Context, participant, task string, why error) (exchange.Receipt, error)
+	// Checkpoint returns a signed checkpoint of the journal, which covers every
+	// verdict that was returned, and the key that verifies it; nil and "" where
+	// there is none. It is called for each welcome and each receipt.
+	Checkpoint() (signed []byte, verifier string)
+	// OfferAgain offers a task to its participant once more, if it is still
+	// open: for after a receipt that leaves it so.
+	OfferAgain(participant, task string)
 	// Awaits is how many bytes an artefact of the participant's answer to the
 	// task may have; 0 when none is awaited.
 	Awaits(participant, task string) int64
@@ -36,6 +46,9 @@ type Federation interface {
 	Stored(task, digest string)
 	// Offered tells whether participants may fetch an artefact.
 	Offered(digest string) bool
+	// Mend repairs such an artefact, if it can be repaired, after reading it has
+	// failed with spool.ErrNotFound.
+	Mend(ctx context.Context, digest string) error
 	Spool() *spool.Spool
 }
 
@@ -54,7 +67,11 @@ type Runs interface {
 	// Since waits until the run's last change is another than seq.
 	Since(ctx context.Context, name string, seq uint64) (_ round.State, last uint64, err error)
 	Attending() []string
+	// Held returns why no run goes on, for people; "": they do.
+	Held() string
 	Members() []coordinator.Member // sorted by role and name
+	// Release gives the place of a participant away from the process that has it.
+	Release(ctx context.Context, name, by string) (coordinator.Rival, error)
 }
 
 var (
@@ -77,6 +94,9 @@ type Options struct {
 	// Security is what certificates are checked with; nil: none are, which
 	// Listen allows on loopback addresses only.
 	Security *Security
+	// Federation is the name of a federation without certificates; a participant
+	// that names another is refused. "": it has none.
+	Federation string
 	// Keyring holds the keys that participants who gossip get; nil: none.
 	Keyring Keyring
 	// Scratch is the folder in which a submission's model lies until the run
@@ -118,7 +138,9 @@ func ListenPlain(addr string, insecure bool) (net.Listener, error) {
 // Listen opens the address to serve at. One that can not be opened is an error
 // of class fault.Unavailable.
 func Listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	// The server's own pings find out who is gone; TCP's would cost four calls of the
+	// system for each connection, also of those who say nothing.
+	l, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fault.As(fault.Unavailable, fmt.Errorf("can not serve there (is another coordinator running?): %w", err))
 	}
@@ -157,7 +179,8 @@ func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Opt
 	refused := newRefusals()
 	anchors := newAnchors(o.Security, log)
 	s := &servers{each: map[kind]*grpc.Server{}, anchors: anchors, lobby: &lobby{
-		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(maxSilent()),
+		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(within(maxSilent)),
+		waiting: intake.NewQueue(within(maxWaiting)), answered: intake.NewCrowd(within(maxAnswered)), turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 		refusals: refused, complaints: newComplaints(refused, o.Security != nil, log),
 	}}
 	kinds := []kind{everybody}
@@ -168,7 +191,7 @@ func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Opt
 	}
 	services := services{
 		federation: &federation{
-			coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), anchors: anchors, stopping: ctx.Done(), log: log,
+			coordinator: f, options: o, uploads: newTurns(), downloads: newTurns(), arrivals: newArrivals(), anchors: anchors, stopping: ctx.Done(), log: log,
 		},
 		admin: &admin{runs: r, options: o, refusals: refused, anchors: anchors, stopping: ctx.Done(), log: log},
 	}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/coordinator/rpc"
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/wire/wiretest"
@@ -38,7 +39,7 @@ func TestServerUnderstandsOlderParticipants(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				n := startWith(t, t.TempDir(), asRecorded)
+				n := startWith(t, t.TempDir(), asRecorded, plainIDs)
 				submit(t, n, 2, 1)
 				if err := said.PlayClient(t.Context(), dialServer(t, n.server), func(string) { stopRun(t, n) }); err != nil {
 					t.Error(err)
@@ -50,6 +51,9 @@ func TestServerUnderstandsOlderParticipants(t *testing.T) {
 
 // asRecorded sets what may be chosen otherwise today.
 func asRecorded(o *rpc.Options) { o.Lease = 30 * time.Second }
+
+// plainIDs leaves the ids of tasks as they were recorded, without a random end.
+func plainIDs(o *coordinator.Options) { o.Nonce = func() string { return "" } }
 
 func stopRun(t *testing.T, n *node) {
 	t.Helper()
@@ -78,7 +82,7 @@ func TestRecordConversation(t *testing.T) {
 		t.Skip("nothing to record without -record FILE")
 	}
 	synctest.Test(t, func(t *testing.T) {
-		n := startWith(t, t.TempDir(), asRecorded)
+		n := startWith(t, t.TempDir(), asRecorded, plainIDs)
 		submit(t, n, 2, 1)
 		recorder, between := wiretest.NewRecorder(dialServer(t, n.server))
 		listener := bufconn.Listen(1 << 16)

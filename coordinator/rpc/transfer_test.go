@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,7 +48,7 @@ func TestDownload(t *testing.T) {
 		{"from the end", digestOf(data), int64(len(data)), codes.OK},
 		{"beyond the end", digestOf(data), int64(len(data)) + 1, codes.OutOfRange},
 		{"a negative offset", digestOf(data), -1, codes.OutOfRange},
-		{"not there", strings.Repeat("0", 64), 0, codes.NotFound},
+		{"offered, but lost", strings.Repeat("0", 64), 0, codes.Unavailable},
 		{"a path", "../../etc/passwd", 0, codes.NotFound},
 		{"another's update", digestOf([]byte("update")), 0, codes.NotFound},
 	}
@@ -81,6 +82,68 @@ func TestDownload(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A site gets the bytes that a digest names, or none that are not, and the
+// coordinator repairs what it can.
+func TestDownloadOfADamagedModel(t *testing.T) {
+	data := make([]byte, 3<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(data) // never fails
+	for _, repairable := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			blobs, err := spool.Open(dir, spool.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := &fake{blobs: blobs}
+			put := func() error {
+				_, _, err := blobs.PutFunc(func(w io.Writer) error { _, err := w.Write(data); return err })
+				return err
+			}
+			if err := put(); err != nil {
+				t.Fatal(err)
+			}
+			if repairable {
+				f.mend = func(string) error { return put() }
+			}
+			wrong := bytes.Clone(data)
+			wrong[2<<20] ^= 1
+			if err := os.WriteFile(filepath.Join(dir, digestOf(data)), wrong, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			client := serve(t, f, nil, nil).connect()
+			got, err := download(t, client, digestOf(data))
+			if wantStatus(t, err, codes.Unavailable, digestOf(data)); !bytes.HasPrefix(data, got) {
+				t.Errorf("among %d bytes are wrong ones", len(got))
+			}
+			got, err = download(t, client, digestOf(data))
+			if !repairable {
+				wantStatus(t, err, codes.Unavailable, digestOf(data))
+			} else if err != nil || !bytes.Equal(got, data) {
+				t.Errorf("asked again: %d bytes, error %v", len(got), err)
+			}
+		})
+	}
+}
+
+// download returns what comes before the end or an error.
+func download(t *testing.T, client accordv1.FederationServiceClient, digest string) (got []byte, err error) {
+	t.Helper()
+	stream, err := client.Download(t.Context(), &accordv1.DownloadRequest{Digest: digest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return got, nil
+		}
+		if err != nil {
+			return got, err
+		}
+		got = append(got, m.GetChunk()...)
 	}
 }
 

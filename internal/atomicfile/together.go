@@ -1,9 +1,9 @@
 package atomicfile
 
 import (
-	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -40,20 +40,24 @@ func (f Files) WriteTogether(files ...Replacement) (err error) {
 	}()
 	for i, t := range written {
 		if t.err != nil {
-			return fmt.Errorf("write %s: %w", files[i].Path, t.err)
+			return about(files[i].Path, t.err)
 		}
 	}
 	for i := range written {
 		if err := f.disk.Rename(written[i].path, files[i].Path); err != nil {
-			return fmt.Errorf("write %s: %w", files[i].Path, err)
+			return err
 		}
 		written[i].renamed = true
 	}
-	dir := filepath.Dir(files[0].Path)
-	if err := f.disk.SyncDir(dir); err != nil {
-		return fmt.Errorf("write to %s: %w", dir, err)
+	return f.disk.SyncDir(filepath.Dir(files[0].Path))
+}
+
+// about names the file that was to be written in the error of a temporary one.
+func about(path string, err error) error {
+	if failed, ok := err.(*fs.PathError); ok {
+		return &fs.PathError{Op: failed.Op, Path: path, Err: failed.Err}
 	}
-	return nil
+	return fmt.Errorf("write %s: %w", path, err)
 }
 
 // temporary is a file that is durable under another name than it is to have.
@@ -81,7 +85,13 @@ func (f Files) prepare(r Replacement) (t temporary) {
 func fill(file disk.File, mode os.FileMode, write func(io.Writer) error) error {
 	err := write(file)
 	if err == nil {
-		err = errors.Join(file.Chmod(mode), file.Sync())
+		err = file.Chmod(mode)
 	}
-	return errors.Join(err, file.Close())
+	if err == nil {
+		err = file.Sync()
+	}
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	return err
 }

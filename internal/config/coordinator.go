@@ -15,7 +15,10 @@ type Coordinator struct {
 	Listen   string `yaml:"listen"`             // host:port that participants and the CLI dial
 	Identity string `yaml:"identity,omitempty"` // folder of certificate, key, roots and issuer
 	Insecure bool   `yaml:"insecure,omitempty"` // talk without certificates, on loopback only
-	Dir      string `yaml:"dir"`                // journal and artefacts; made when absent
+	// Federation is what this node belongs to without certificates; "": the one
+	// named after its user. Nodes of two federations do not talk.
+	Federation string `yaml:"federation,omitempty"`
+	Dir        string `yaml:"dir"` // journal and artefacts; made when absent
 	// Test is the set whose test split measures every version; no dataset
 	// publishes versions without an accuracy.
 	Test Data `yaml:"test,omitempty"`
@@ -52,11 +55,16 @@ func (cfg *Coordinator) resolve(base string) error {
 	return cfg.Evaluator.resolve(base, "evaluator")
 }
 
+// PlainFederation is the federation that the node belongs to without
+// certificates; "" with them.
+func (cfg Coordinator) PlainFederation() string { return plainFederation(cfg.Federation, cfg.Identity) }
+
 // Validate reports, as Problems, every field that makes no sense.
 func (cfg Coordinator) Validate() error {
 	var c checker
 	c.address("listen", cfg.Listen)
 	c.secured("listen", cfg.Listen, cfg.Identity, cfg.Insecure)
+	c.federation(cfg.Federation, cfg.Identity)
 	c.require(exchange.ValidName(cfg.Name), "name", "%q can not name a coordinator: %s", cfg.Name, nameRule)
 	c.require(cfg.Dir != "", "dir", "want a folder for journal and artefacts")
 	if cfg.Test != (Data{}) {

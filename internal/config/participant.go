@@ -22,7 +22,10 @@ type Participant struct {
 	Coordinator string `yaml:"coordinator"`        // host:port to dial
 	Identity    string `yaml:"identity,omitempty"` // folder of certificate, key and roots
 	Insecure    bool   `yaml:"insecure,omitempty"` // talk without certificates, on loopback only
-	Data        Data   `yaml:"data"`               // the training split is the site's private shard
+	// Federation is what this node belongs to without certificates; "": the one
+	// named after its user. Nodes of two federations do not talk.
+	Federation string `yaml:"federation,omitempty"`
+	Data       Data   `yaml:"data"` // the training split is the site's private shard
 	// Datasets are further data sets, by the names that runs ask for them by.
 	Datasets map[string]Data `yaml:"datasets,omitempty"`
 	Policy   Policy          `yaml:"policy,omitempty"`
@@ -115,12 +118,17 @@ func (e Exec) Variables() []string {
 	return env
 }
 
+// PlainFederation is the federation that the node belongs to without
+// certificates; "" with them.
+func (cfg Participant) PlainFederation() string { return plainFederation(cfg.Federation, cfg.Identity) }
+
 // Validate reports, as Problems, every field that makes no sense.
 func (cfg Participant) Validate() error {
 	var c checker
 	c.require(exchange.ValidName(cfg.Name), "name", "%q can not name a site: %s", cfg.Name, nameRule)
 	c.address("coordinator", cfg.Coordinator)
 	c.secured("coordinator", cfg.Coordinator, cfg.Identity, cfg.Insecure)
+	c.federation(cfg.Federation, cfg.Identity)
 	c.require(cfg.Dir != "", "dir", "want a folder for tasks and their artefacts")
 	switch cfg.Trainer {
 	case TrainerBuiltin:

@@ -37,10 +37,10 @@ type Run struct {
 }
 
 // Window bounds how long a round waits for updates: it closes when all
-// selected sites have answered, or at the deadline if at least Minimum have;
-// with fewer the round is tried again.
+// selected sites have answered, or at the deadline, if at least Minimum of them
+// have given an update; with fewer the round is tried again.
 type Window struct {
-	Minimum  int           `yaml:"minimum,omitempty"` // 0: half of the selected sites, rounded up
+	Minimum  int           `yaml:"minimum,omitempty"` // 0: two, or half of the selected sites if that is more; one of one
 	Deadline time.Duration `yaml:"deadline"`
 }
 
@@ -148,7 +148,7 @@ func (r Run) Validate() error {
 	c.require(r.Weighting == WeightSamples || r.Weighting == WeightUniform, "weighting",
 		"%q is not known; want %s or %s", r.Weighting, WeightSamples, WeightUniform)
 	c.require(r.MaxSamples >= 1, "max_samples", "want 1 or more, got %d", r.MaxSamples)
-	c.require(r.Window.Minimum >= 0, "window.minimum", "want 1 or more, or 0 for half of the selected sites, got %d", r.Window.Minimum)
+	c.require(r.Window.Minimum >= 0, "window.minimum", "want 1 or more, or 0 for two, or half of the selected sites if that is more, got %d", r.Window.Minimum)
 	c.require(r.Window.Deadline > 0, "window.deadline", "want a time above 0, got %v", r.Window.Deadline)
 	c.require(r.Retries >= 0, "retries", "want 0 or more, got %d", r.Retries)
 	r.Local.check(&c, "local.")

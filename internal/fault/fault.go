@@ -18,6 +18,8 @@ var (
 	Exists = errors.New("already exists")
 	// Unavailable: a peer can not be reached or an address can not be used.
 	Unavailable = errors.New("unavailable")
+	// Diverged: a training led to numbers that are not finite.
+	Diverged = errors.New("diverged")
 )
 
 // classed carries a class without repeating its name in the message.

@@ -81,6 +81,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a path", "participant/../x", nil},
 		{"not protobuf", "participant/a", []byte{0xff}},
 		{"too much", "participant/a", make([]byte, maxMeta+1)},
+		{"a version of two lines", "participant/a", encoded(&accordv1.GossipNode{Version: "v1\nathens"})},
 		{"a run that is a path", "participant/a", encoded(&accordv1.GossipNode{Run: "../r"})},
 		{"a negative round", "participant/a", encoded(&accordv1.GossipNode{Round: -1})},
 		{"a negative load", "participant/a", encoded(&accordv1.GossipNode{Load: -1})},

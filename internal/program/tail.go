@@ -3,6 +3,7 @@ package program
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/accord-fl/accord/internal/quote"
 )
@@ -31,16 +32,17 @@ func lastWords(stdout, stderr *tail) string {
 	if len(text) == 0 {
 		return ""
 	}
-	const most = 600 // bytes
 	lines := strings.Split(string(text), "\n")
 	lines = lines[max(0, len(lines)-5):]
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
-		lines[i] = lines[i][max(0, len(lines[i])-most):]
 	}
-	quoted := quote.Text(strings.Join(lines, " | "))
-	if len(quoted) > most {
-		quoted = "…" + strings.ToValidUTF8(quoted[len(quoted)-most:], "")
+	words := strings.Join(lines, " | ")
+	const most = 600 // bytes, before they are quoted
+	if cut := len(words) - most; cut > 0 {
+		for ; cut < len(words) && !utf8.RuneStart(words[cut]); cut++ {
+		}
+		words = "…" + words[cut:]
 	}
-	return ": " + quoted
+	return ": " + quote.Text(words)
 }

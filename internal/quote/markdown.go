@@ -46,7 +46,7 @@ func begins(text string, i int) bool {
 	case '#', '+', '-', '=':
 		return i == 0
 	case '.', ')':
-		return i > 0 && strings.Trim(text[:i], "0123456789") == ""
+		return i > 0 && strings.Trim(text[:i], "0123456789") == "" && (i+1 == len(text) || text[i+1] == ' ')
 	default:
 		return false
 	}

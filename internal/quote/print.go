@@ -11,32 +11,32 @@ import (
 type Raw string
 
 // Sprintf is fmt.Sprintf, but quotes what each argument is formatted to, unless
-// it is Raw. The format itself is ours.
+// it is Raw. The format itself is ours. A slice that is passed as args... is
+// overwritten, so that go vet sees a wrapper of fmt.Sprintf and checks its calls.
 func Sprintf(format string, args ...any) Raw {
-	return Raw(fmt.Sprintf(format, quoted(args)...))
+	wrap(args)
+	return Raw(fmt.Sprintf(format, args...))
 }
 
 // Fprintf writes what Sprintf returns.
 func Fprintf(w io.Writer, format string, args ...any) error {
-	_, err := fmt.Fprintf(w, format, quoted(args)...)
+	wrap(args)
+	_, err := fmt.Fprintf(w, format, args...)
 	return err
 }
 
 // Fprintln writes one line.
 func Fprintln(w io.Writer, text string) error { return Fprintf(w, "%s\n", text) }
 
-// quoted wraps what a text can come from.
-func quoted(args []any) []any {
-	all := make([]any, len(args))
+// wrap replaces what a text can come from.
+func wrap(args []any) {
 	for i, arg := range args {
 		switch arg.(type) {
-		case Raw, bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, float32, float64:
-			all[i] = arg
+		case Raw, foreign, bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, float32, float64:
 		default:
-			all[i] = foreign{arg}
+			args[i] = foreign{arg}
 		}
 	}
-	return all
 }
 
 // foreign is an argument whose text may be another party's.

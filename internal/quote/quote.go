@@ -22,8 +22,9 @@ import (
 
 // The bounds of what is shown.
 const (
-	// MaxText bounds, in bytes, what Text returns.
-	MaxText = 4096
+	// MaxText bounds, in bytes, what Text returns. An error may name two paths of
+	// the longest kind before it says what is wrong.
+	MaxText = 16 << 10
 	// maxMarks is how many combining marks a character may carry; more of them
 	// are drawn over the lines above and below.
 	maxMarks = 4

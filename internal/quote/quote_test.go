@@ -1,9 +1,12 @@
 package quote
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/accord-fl/accord/internal/fault"
@@ -24,7 +27,7 @@ func TestText(t *testing.T) {
 		{"a mark alone", "\u0301a\u0301", `\u0301a` + "\u0301"},
 		{"marks upon marks", "a" + strings.Repeat("\u0301", 6) + "b", "a" + strings.Repeat("\u0301", 4) + `\u0301\u0301b`},
 		{"a path of Windows", `C:\new`, `C:\new`},
-		{"too long", strings.Repeat("é", MaxText), strings.Repeat("é", (MaxText-3)/2) + "…"},
+		{"too long", strings.Repeat("é", MaxText), strings.Repeat("é", (MaxText-len(ellipsis))/2) + "…"},
 	} {
 		if got := Text(c.text); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
@@ -106,7 +109,7 @@ func TestMarkdown(t *testing.T) {
 		{"a|b", `a\|b`},
 		{"inverse_sqrt __x_", `inverse_sqrt \_\_x\_`},
 		{"`a` *b* _c_ <d> [e](f) ~g~ $h$ &amp; \\", "\\`a\\` \\*b\\* \\_c\\_ \\<d\\> \\[e\\](f) \\~g\\~ \\$h\\$ \\&amp; \\\\"},
-		{"# a", `\# a`}, {"- a - b", `\- a - b`}, {"1. a", `1\. a`}, {"1) a", `1\) a`}, {"= 1.5", `\= 1.5`},
+		{"# a", `\# a`}, {"- a - b", `\- a - b`}, {"1. a", `1\. a`}, {"1) a", `1\) a`}, {"1.5 a", "1.5 a"}, {"= 1.5", `\= 1.5`},
 		{" a\nb", `a\\nb`},
 		{"http://x.example", "`http://x.example`"}, {"WWW.x.example", "`WWW.x.example`"}, {"a@b.example", "`a@b.example`"},
 		{"a@b|``c\\|d`", "`a@b`\\|``` ``c\\ ```\\|`` d` ``"},
@@ -158,6 +161,45 @@ func FuzzMarkdown(f *testing.F) {
 				t.Errorf("%q became %q: a bar ends the cell", s, got)
 			}
 			escaped = c == '\\' && !escaped
+		}
+	})
+}
+
+// FuzzJSON: what is written can be shown and reads back as the same text.
+func FuzzJSON(f *testing.F) {
+	for _, seed := range []string{"plain", "\u202e\x1b\n\u009b", "\u0301\u0301\U000e0041<"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		data, err := JSON([]string{s}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range string(data) {
+			if !unicode.IsGraphic(r) || hidden(r) {
+				t.Errorf("%q became %q", s, data)
+			}
+		}
+		var got []string
+		if err := json.Unmarshal([]byte(data), &got); err != nil || got[0] != strings.ToValidUTF8(s, "\uFFFD") && utf8.ValidString(s) {
+			t.Errorf("%q came back as %q (%v)", s, got, err)
+		}
+	})
+}
+
+// FuzzLines: each line of an error can be shown.
+func FuzzLines(f *testing.F) {
+	f.Add("a\nb", "c\x1b", "d")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		err := fault.Inputf("%s: %w%s", a, errors.Join(errors.New(b), fmt.Errorf("%s %w", c, errors.New(a))), c)
+		lines := Lines(err)
+		if len(lines) > 2 {
+			t.Errorf("two errors became %q", lines)
+		}
+		for _, line := range lines {
+			if !Printable(line) {
+				t.Errorf("%q holds what cannot be shown", line)
+			}
 		}
 	})
 }

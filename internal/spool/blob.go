@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// ErrDamaged is in the chain of every *DamagedError.
+// ErrDamaged is in the chain of every *DamagedError, as is ErrNotFound.
 var ErrDamaged = errors.New("spool: the artefact is damaged")
 
 // DamagedError reports that a file under a digest does not hold the bytes of
@@ -21,12 +21,9 @@ func (e *DamagedError) Error() string {
 	return fmt.Sprintf("artefact %s is damaged: its file no longer holds the bytes of that SHA-256", e.Digest)
 }
 
-// Is makes a DamagedError an ErrDamaged.
-func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
-
-// Gone reports whether err means that an artefact cannot be read because it is
-// not there, or no longer: errors of the disk, which may pass, are others.
-func Gone(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(err, ErrNotFound) }
+// Is makes a DamagedError an ErrDamaged, and an ErrNotFound: whoever can get a
+// missing artefact again can get this one.
+func (e *DamagedError) Is(target error) bool { return target == ErrDamaged || target == ErrNotFound }
 
 // Blob is an open artefact. Every byte that ReadAt gives was checked as it was
 // read: it is the one whose SHA-256 is the blob's name, whatever has happened to
@@ -55,7 +52,7 @@ func (s *Spool) Open(digest string) (*Blob, error) {
 	}
 	s.mu.Unlock()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open %s: %w", digest, ErrNotFound)
+		return nil, fmt.Errorf("artefact %s: %w", digest, ErrNotFound)
 	}
 	if err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func TestReadAtGivesTheBytes(t *testing.T) {
 				p := make([]byte, n)
 				got, err := b.ReadAt(p, int64(off))
 				want := data[min(off, size):min(off+n, size)]
-				if string(p[:got]) != want || (err == nil) != (got == n) || err != nil && err != io.EOF {
+				if string(p[:got]) != want || (err == nil) != (got == n) || err != nil && !errors.Is(err, io.EOF) {
 					t.Fatalf("%s, %d bytes: ReadAt of %d at %d: got %d bytes, error %v", name, size, n, off, got, err)
 				}
 			}
@@ -146,7 +146,7 @@ func TestNoOtherBytesAreRead(t *testing.T) {
 					switch {
 					case err == nil: // its own file is as it was
 						return
-					case errors.As(err, &named) && named.Digest != digest, named == nil && !Gone(err):
+					case errors.As(err, &named) && named.Digest != digest, !errors.Is(err, ErrNotFound):
 						t.Errorf("got error %v, want one that names the artefact", err)
 					}
 					if _, there := s.Has(digest); there {
@@ -174,7 +174,7 @@ func TestDamageWhileStoredAgain(t *testing.T) {
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() {
-				if err := s.Verify(digest); err != nil && !Gone(err) {
+				if err := s.Verify(digest); err != nil && !errors.Is(err, ErrNotFound) {
 					t.Error(err)
 				}
 			})
@@ -184,6 +184,19 @@ func TestDamageWhileStoredAgain(t *testing.T) {
 		if put(t, s, data); s.Verify(digest) != nil {
 			t.Fatal("stored again, it is not sound")
 		}
+	}
+}
+
+func TestRestore(t *testing.T) {
+	s, dir := open(t)
+	write := func(data string) func(io.Writer) error {
+		return func(w io.Writer) error { _, err := io.WriteString(w, data); return err }
+	}
+	if err := s.Restore(sum("weights"), write("other")); !errors.Is(err, ErrDigest) || files(t, dir) != 0 {
+		t.Errorf("got error %v and %d files, want %v and none", err, files(t, dir), ErrDigest)
+	}
+	if err := s.Restore(sum("weights"), write("weights")); err != nil || s.Verify(sum("weights")) != nil {
+		t.Errorf("got error %v", err)
 	}
 }
 

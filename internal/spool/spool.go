@@ -81,14 +81,25 @@ func Open(dir string, o Options) (*Spool, error) {
 // PutFunc stores what write puts into its argument and returns the digest,
 // lower-case hexadecimal, and the size in bytes.
 func (s *Spool) PutFunc(write func(io.Writer) error) (digest string, size int64, err error) {
-	digest, size, err = s.store(write)
+	digest, size, err = s.store("", write)
 	if err != nil {
 		return "", 0, fmt.Errorf("put: %w", err)
 	}
 	return digest, size, nil
 }
 
-func (s *Spool) store(write func(io.Writer) error) (digest string, size int64, err error) {
+// Restore stores what write puts into its argument as the blob called digest, in
+// place of a file that may be there. Other bytes are ErrDigest and not stored.
+func (s *Spool) Restore(digest string, write func(io.Writer) error) error {
+	if _, _, err := s.store(digest, write); err != nil {
+		return fmt.Errorf("restore %s: %w", digest, err)
+	}
+	return nil
+}
+
+// store files what write writes, which must have the digest want unless that is
+// "".
+func (s *Spool) store(want string, write func(io.Writer) error) (digest string, size int64, err error) {
 	f, err := s.temporary()
 	if err != nil {
 		return "", 0, err
@@ -102,6 +113,9 @@ func (s *Spool) store(write func(io.Writer) error) (digest string, size int64, e
 		return "", 0, err
 	}
 	digest, all := d.end()
+	if want != "" && digest != want {
+		return "", 0, ErrDigest
+	}
 	if err := f.Truncate(all.size); err != nil { // a spare may have held more
 		return "", 0, err
 	}
@@ -116,7 +130,7 @@ func (s *Spool) store(write func(io.Writer) error) (digest string, size int64, e
 	if err := s.file(f.Name(), digest, all); err != nil {
 		return "", 0, err
 	}
-	return digest, all.size, s.syncFolder()
+	return digest, all.size, s.named(digest)
 }
 
 // file makes the file at path the blob called digest.
@@ -138,6 +152,11 @@ func (s *Spool) Has(digest string) (int64, bool) {
 	info, err := os.Stat(s.path(digest))
 	if err != nil {
 		return 0, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.sums[digest]; known != nil && known.size != info.Size() {
+		return 0, false // cut, or longer than it was
 	}
 	return info.Size(), true
 }

@@ -4,45 +4,40 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
-	"hash/maphash"
+	"hash/crc32"
+	"slices"
 )
 
 // blockBytes is how much of a blob has one checksum. A read checks whole blocks,
-// so small blocks make small reads cheap; each costs 8 bytes of memory.
+// so small blocks make small reads cheap; each costs 4 bytes of memory.
 const blockBytes = 16 << 10
 
 // sums are what a blob's bytes are checked against whenever some of them are
-// read: a checksum of 64 bits for each block, taken from the very bytes whose
-// SHA-256 is the blob's name. They are keyed by a secret of this process and are
-// never stored.
+// read: the CRC-32C of each block, taken from the very bytes whose SHA-256 is the
+// blob's name. They are kept in memory alone.
 type sums struct {
 	size   int64
-	blocks []uint64
+	blocks []uint32
 }
 
-// seed is the secret. It has no influence on what is stored or computed.
-var seed = maphash.MakeSeed()
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // digester is an io.Writer that takes the SHA-256 and the sums of what is
 // written. Use newDigester.
 type digester struct {
 	sha   hash.Hash
-	block maphash.Hash // of the block under way
+	block uint32 // of the block under way
 	sums  sums
 }
 
-func newDigester() *digester {
-	d := &digester{sha: sha256.New()}
-	d.block.SetSeed(seed)
-	return d
-}
+func newDigester() *digester { return &digester{sha: sha256.New()} }
 
 // Write implements io.Writer. It never fails.
 func (d *digester) Write(p []byte) (int, error) {
 	d.sha.Write(p)
 	for rest := p; len(rest) > 0; {
 		n := min(len(rest), int(blockBytes-d.sums.size%blockBytes))
-		d.block.Write(rest[:n])
+		d.block = crc32.Update(d.block, castagnoli, rest[:n])
 		d.sums.size += int64(n)
 		if d.sums.size%blockBytes == 0 {
 			d.endBlock()
@@ -53,15 +48,14 @@ func (d *digester) Write(p []byte) (int, error) {
 }
 
 func (d *digester) endBlock() {
-	d.sums.blocks = append(d.sums.blocks, d.block.Sum64())
-	d.block.Reset()
+	d.sums.blocks = append(d.sums.blocks, d.block)
+	d.block = 0
 }
 
 // Reset forgets what was written.
 func (d *digester) Reset() {
+	*d = digester{sha: d.sha}
 	d.sha.Reset()
-	d.block.Reset()
-	d.sums = sums{}
 }
 
 // end returns the digest and the sums of all that was written, which ends it.
@@ -69,6 +63,7 @@ func (d *digester) end() (digest string, all *sums) {
 	if d.sums.size%blockBytes > 0 {
 		d.endBlock()
 	}
+	d.sums.blocks = slices.Clip(d.sums.blocks)
 	return hex.EncodeToString(d.sha.Sum(nil)), &d.sums
 }
 
@@ -77,7 +72,7 @@ func (d *digester) end() (digest string, all *sums) {
 func (s *sums) holds(p []byte, first int64) bool {
 	for ; len(p) > 0; first++ {
 		n := min(len(p), blockBytes)
-		if maphash.Bytes(seed, p[:n]) != s.blocks[first] {
+		if crc32.Checksum(p[:n], castagnoli) != s.blocks[first] {
 			return false
 		}
 		p = p[n:]

@@ -46,12 +46,13 @@ type Snapshot struct {
 
 // New returns a display for work on w: a live one when w is a terminal, plain
 // lines otherwise.
-func New(w io.Writer, o Options) Progress {
+func New(w io.Writer, o Options) Progress { return newProgress(w, o, lookOf(w)) }
+
+func newProgress(w io.Writer, o Options, look look) Progress {
 	if o.Unit == "" {
 		o.Unit = "round"
 	}
 	o.Title, o.Unit, o.Parts = quote.Text(o.Title), quote.Text(o.Unit), quote.Text(o.Parts)
-	look := lookOf(w)
 	if look.live {
 		return newLive(w, o, look)
 	}

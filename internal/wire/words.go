@@ -113,7 +113,7 @@ func Plain(message string) string {
 	message = strings.TrimPrefix(message, "transport: ")
 	message = strings.TrimPrefix(message, "authentication handshake failed: ")
 	if m := answered.FindStringSubmatch(message); m != nil {
-		return "the proxy that HTTPS_PROXY names answers " + quote.Text(m[1])
+		return "the proxy that HTTPS_PROXY names answers " + m[1]
 	}
 	if m := untimely.FindStringSubmatch(message); m != nil {
 		return untimelyText(m[1], m[2], m[3])

@@ -1,6 +1,16 @@
 package wire
 
-import "testing"
+import (
+	"errors"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/fault"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
+)
 
 func TestPlain(t *testing.T) {
 	for message, want := range map[string]string{
@@ -17,10 +27,25 @@ func TestPlain(t *testing.T) {
 		`connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-01-01T10:00:00Z is before 2026-01-01T10:20:05Z"`: "its certificate begins at 2026-01-01T10:20:05Z, and this machine's clock says 2026-01-01T10:00:00Z, 20m5s before that: is one of the two clocks wrong? If neither is, those who run the coordinator must renew its certificate",
 		"error reading from server: EOF": "it closed the connection",
 		"error reading from server: read tcp 127.0.0.1:2->127.0.0.1:1: read: connection reset by peer": "it closed the connection",
-		"no run of that name": "no run of that name",
+		"no run of that name":                "no run of that name",
+		"no\x1b[2J run\naccord: all is well": `no\x1b[2J run\naccord: all is well`,
 	} {
 		if got := Plain(message); got != want {
 			t.Errorf("%q: got %q, want %q", message, got, want)
 		}
+	}
+}
+
+// What a peer says for people is quoted; what names a task must be able to.
+func TestPeersWordsAreQuoted(t *testing.T) {
+	if got, want := PlainStatus(status.New(codes.PermissionDenied, "no\nyes")), `no\nyes`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	got, err := ToReceipt(&accordv1.Receipt{Task: "t", Verdict: accordv1.Verdict_VERDICT_NOTED, Reason: "a\x1b[2J\u202e"})
+	if want := (exchange.Receipt{Task: "t", Verdict: exchange.Noted, Reason: `a\x1b[2J\u202e`}); err != nil || got != want {
+		t.Errorf("got %+v (%v), want %+v", got, err, want)
+	}
+	if _, err := ToReceipt(&accordv1.Receipt{Task: "a\nb", Verdict: accordv1.Verdict_VERDICT_NOTED}); !errors.Is(err, fault.Input) {
+		t.Errorf("a task of two lines: got %v, want bad input", err)
 	}
 }

@@ -74,15 +74,9 @@ func parseHeader(raw []byte) (header, error) {
 		if key == metadataKey {
 			h.metadata = map[string]string{}
 			return p.object(func(k string) (err error) {
-				if err := quote.Check("key", k); err != nil {
-					return err
-				}
 				h.metadata[k], err = p.string()
 				return err
 			})
-		}
-		if err := quote.Check("tensor name", key); err != nil {
-			return err
 		}
 		t, err := p.tensor()
 		t.Name = key
@@ -107,6 +101,9 @@ func (p headerParser) object(value func(key string) error) error {
 	for p.dec.More() {
 		key, err := p.string()
 		if err != nil {
+			return err
+		}
+		if err := quote.Check("the name", key); err != nil {
 			return err
 		}
 		if seen[key] {

@@ -163,12 +163,8 @@ func divergedf(format string, args ...any) error {
 
 // finite reports the first weight that is not.
 func finite(p *model.Params) error {
-	for _, t := range p.Tensors() {
-		for i, v := range t.Data {
-			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				return divergedf("weight %d of %s is %.4g; lower lr", i, t.Name, v)
-			}
-		}
+	if err := p.Contract().CheckFinite(p.Flat(), 0); err != nil {
+		return divergedf("%w; lower lr", err)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 // The files of decisions, in the participant's folder. The older one is what
@@ -40,6 +42,7 @@ func (r Records) note(n Noted) error {
 	if err != nil {
 		return err
 	}
+	data = quote.Escaped(data) // people look at it with the tools of the system
 	path := filepath.Join(r.Dir, DecisionsFile)
 	info, err := os.Stat(path)
 	switch {
@@ -55,25 +58,27 @@ func (r Records) note(n Noted) error {
 }
 
 // NotAllowed returns the last decisions, at most limit, by which tasks of a run
-// were not allowed, the newest last.
-func (r Records) NotAllowed(run string, limit int) ([]Noted, error) {
-	noted := []Noted{} // in JSON a list, also when it is empty
+// were not allowed, the newest last, and whether the last task was allowed.
+func (r Records) NotAllowed(run string, limit int) (noted []Noted, allowed bool, err error) {
+	noted = []Noted{} // in JSON a list, also when it is empty
 	for _, name := range []string{DecisionsOldFile, DecisionsFile} {
 		data, err := os.ReadFile(filepath.Join(r.Dir, name)) // at most maxDecisions
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read decisions: %w", err)
+			return nil, false, fmt.Errorf("read decisions: %w", err)
 		}
 		for line := range bytes.Lines(data) {
 			var n Noted
-			if json.Unmarshal(line, &n) != nil || n.Run != run || n.Verdict == Allow {
+			if json.Unmarshal(line, &n) != nil || n.Run != run {
 				continue // a line that is not whole was cut short by a crash
 			}
-			noted = append(noted, n)
+			if allowed = n.Verdict == Allow; !allowed {
+				noted = append(noted, n)
+			}
 		}
 		noted = noted[max(0, len(noted)-limit):]
 	}
-	return noted, nil
+	return noted, allowed, nil
 }

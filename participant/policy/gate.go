@@ -58,11 +58,11 @@ func (g *Gate) Admit(t exchange.Task) (Terms, error) {
 	}
 	d := g.Policy.Judge(facts, min(t.Cohort, t.Minimum), approval, now)
 	if d.Verdict == Allow {
-		if d, err = g.once(records, t, d); err != nil {
+		if d, err = g.once(records, t, facts, d); err != nil {
 			return Terms{}, err
 		}
 	}
-	if err := g.note(t, d, approval, now); err != nil {
+	if err := g.note(t, facts, d, approval, now); err != nil {
 		return Terms{}, err
 	}
 	return Terms{Samples: g.Policy.ShareSamples, Metrics: g.Policy.ShareMetrics, Until: d.Until}, nil
@@ -82,8 +82,8 @@ func (g *Gate) approval(r Records, run string) (*Approval, error) {
 
 // once returns d, which allows the task, or the decision that the task's round
 // was answered for another question. It writes a fresh question down.
-func (g *Gate) once(r Records, t exchange.Task, d Decision) (Decision, error) {
-	l, q, err := g.question(r, t)
+func (g *Gate) once(r Records, t exchange.Task, f Facts, d Decision) (Decision, error) {
+	l, q, err := history(r, t, f)
 	if err != nil {
 		return d, err
 	}
@@ -100,8 +100,9 @@ func (g *Gate) once(r Records, t exchange.Task, d Decision) (Decision, error) {
 	return d, nil
 }
 
-// question returns what a task asks, and what its run has asked before.
-func (g *Gate) question(r Records, t exchange.Task) (ledger, asked, error) {
+// history returns what a task with facts f asks, and what its run has asked
+// before.
+func history(r Records, t exchange.Task, f Facts) (ledger, asked, error) {
 	l, err := r.ledger(t.Run)
 	if err != nil {
 		return l, asked{}, fmt.Errorf("read what run %s has asked: %w", t.Run, err)
@@ -110,7 +111,7 @@ func (g *Gate) question(r Records, t exchange.Task) (ledger, asked, error) {
 	if err != nil {
 		return l, asked{}, fmt.Errorf("read what run %s has asked: %w", t.Run, err)
 	}
-	return l, asked{round: t.Round, life: lives.Restores, digest: questionOf(t)}, nil
+	return l, asked{round: t.Round, life: lives.Restores, digest: questionOf(t, f.Contract)}, nil
 }
 
 // Judge returns what Admit would decide about a valid task now, and writes
@@ -122,11 +123,12 @@ func (g *Gate) Judge(t exchange.Task) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	d := g.Policy.Judge(FactsOf(t, g.Trainer), min(t.Cohort, t.Minimum), approval, time.Now())
+	facts := FactsOf(t, g.Trainer)
+	d := g.Policy.Judge(facts, min(t.Cohort, t.Minimum), approval, time.Now())
 	if d.Verdict != Allow {
 		return d, nil
 	}
-	l, q, err := g.question(g.records(), t)
+	l, q, err := history(g.records(), t, facts)
 	if err != nil {
 		return Decision{}, err
 	}
@@ -165,15 +167,15 @@ func (g *Gate) Stopped(t exchange.Task, r Refusal) error {
 	if r.Later {
 		d.Verdict = Hold
 	}
-	return g.note(t, d, nil, time.Now())
+	return g.note(t, FactsOf(t, g.Trainer), d, nil, time.Now())
 }
 
 // note writes a decision down and returns the *Refusal that it means, or nil.
 // The caller holds mu.
-func (g *Gate) note(t exchange.Task, d Decision, a *Approval, now time.Time) error {
+func (g *Gate) note(t exchange.Task, f Facts, d Decision, a *Approval, now time.Time) error {
 	n := Noted{
 		At: now, Run: t.Run, Round: t.Round, Task: t.ID, Verdict: d.Verdict, Rule: d.Rule, Reason: d.Reason,
-		Facts: FactsOf(t, g.Trainer).Digest(),
+		Facts: f.Digest(),
 	}
 	if a != nil && d.Verdict == Allow {
 		n.Approved = a.By
@@ -197,7 +199,11 @@ func (g *Gate) say(n Noted) {
 		g.Log.Info("task allowed", fields...)
 		return
 	}
-	g.Log.Warn("task not allowed", append(fields, zap.String("verdict", string(n.Verdict)), zap.String("rule", n.Rule), zap.String("reason", n.Reason))...)
+	fields = append(fields, zap.String("verdict", string(n.Verdict)), zap.String("rule", n.Rule), zap.String("reason", n.Reason))
+	if n.Rule == RuleMaxRepeats {
+		fields = append(fields, zap.String("if_the_coordinator_began_anew", "accord participant approve "+n.Run+" --again"))
+	}
+	g.Log.Warn("task not allowed", fields...)
 }
 
 // keep writes down what was offered, unless it is what was offered before.

@@ -24,13 +24,13 @@ type question struct {
 	Dataset     string     `json:"dataset"`
 }
 
-// questionOf returns the digest of a valid task's question, 32 hexadecimal
-// digits. The task's id, its deadline and what is told about the cohort are not
+// questionOf returns the digest of the question of a valid task, whose contract has
+// the hash contract: 32 hexadecimal digits. The task's id, its deadline and what is told about the cohort are not
 // in it, so another attempt at a round asks the same.
-func questionOf(t exchange.Task) string {
+func questionOf(t exchange.Task, contract string) string {
 	q := question{
 		Run: t.Run, Round: t.Round, Participant: t.Participant, Seed: t.Seed, Model: t.Model.Digest,
-		Contract: t.Contract.Hash(), Plan: t.Plan, SendSamples: t.SendSamples, Dataset: t.Dataset,
+		Contract: contract, Plan: t.Plan, SendSamples: t.SendSamples, Dataset: t.Dataset,
 	}
 	if t.Spec != nil {
 		q.Spec = t.Spec.Hash()

@@ -33,6 +33,7 @@ func measurements() []measurement {
 		{"rest", (*bench).atRest},
 		{"lost", (*bench).lost},
 		{"flood", (*bench).flooded},
+		{"siege", (*bench).besieged},
 		{"large", (*bench).large},
 		{"crowd", (*bench).crowd},
 		{"many", (*bench).many},

@@ -7,19 +7,28 @@ import (
 )
 
 // Crowd bounds the connections of those who have not said who they are. One
-// more than it has room for ends the oldest of the address that has most: an
-// address can crowd out itself, and nobody else. Its methods may be called
-// concurrently.
+// more than it has room for ends one of the address that has most: an address
+// can crowd out itself, and nobody else. Its methods may be called concurrently.
 type Crowd struct {
-	room int
+	room   int
+	newest bool
 
 	mu    sync.Mutex
 	size  int
 	hosts map[string]*list.List // of func(), what ends a connection; the oldest first
 }
 
-// NewCrowd returns one with room for so many connections.
+// NewCrowd returns one with room for so many connections, which ends the oldest:
+// for those who are waited for, since who has something to say does so soon.
 func NewCrowd(room int) *Crowd { return &Crowd{room: room, hosts: map[string]*list.List{}} }
+
+// NewQueue returns one that ends the newest: for those who wait themselves, since
+// the oldest are served next.
+func NewQueue(room int) *Crowd {
+	c := NewCrowd(room)
+	c.newest = true
+	return c
+}
 
 // Enter adds a connection from a host. end ends it; it is called at most once,
 // and must not block. leave takes the connection out, and may be called again.
@@ -33,7 +42,7 @@ func (c *Crowd) Enter(host string, end func()) (leave func()) {
 	c.size++
 	var crowdedOut func()
 	if c.size > c.room {
-		crowdedOut = c.oldest()
+		crowdedOut = c.one()
 	}
 	c.mu.Unlock()
 	if crowdedOut != nil {
@@ -46,8 +55,8 @@ func (c *Crowd) Enter(host string, end func()) (leave func()) {
 	})
 }
 
-// oldest takes out the oldest of the host that has most. mu is held.
-func (c *Crowd) oldest() (end func()) {
+// one takes out a connection of the host that has most. mu is held.
+func (c *Crowd) one() (end func()) {
 	most := ""
 	for host, all := range c.hosts {
 		if most == "" || all.Len() > c.hosts[most].Len() {
@@ -55,6 +64,9 @@ func (c *Crowd) oldest() (end func()) {
 		}
 	}
 	place := c.hosts[most].Front()
+	if c.newest {
+		place = c.hosts[most].Back()
+	}
 	end, _ = place.Value.(func())
 	c.remove(most, place)
 	return end
@@ -79,7 +91,7 @@ func (c *Crowd) End() {
 	c.mu.Lock()
 	var ending []func()
 	for c.size > 0 {
-		ending = append(ending, c.oldest())
+		ending = append(ending, c.one())
 	}
 	c.mu.Unlock()
 	for _, end := range ending {

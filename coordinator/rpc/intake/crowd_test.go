@@ -34,6 +34,19 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
+// In a queue whoever came first stays.
+func TestQueue(t *testing.T) {
+	queue := intake.NewQueue(10)
+	ended := map[string]bool{}
+	for i := range 20 {
+		queue.Enter("10.0.0.2", func() { ended[fmt.Sprint("10.0.0.2 ", i)] = true })
+	}
+	queue.Enter("10.0.0.3", func() { ended["10.0.0.3"] = true })
+	if len(ended) != 11 || ended["10.0.0.2 8"] || !ended["10.0.0.2 9"] || !ended["10.0.0.2 19"] || ended["10.0.0.3"] {
+		t.Errorf("ended were %v", ended)
+	}
+}
+
 func TestNetwork(t *testing.T) {
 	for host, want := range map[string]string{
 		"10.0.0.1":          "10.0.0.1",

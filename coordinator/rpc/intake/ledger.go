@@ -13,7 +13,7 @@ import (
 var (
 	ErrTooMuch  = errors.New("too many bytes of messages that have not arrived whole")
 	ErrSlow     = errors.New("a message did not arrive whole in time")
-	ErrLong     = errors.New("more bytes than a caller without a certificate may send")
+	ErrLong     = errors.New("more than a caller without a certificate may send")
 	ErrStreams  = errors.New("too many calls at once")
 	errCrowdOut = errors.New("all callers together have too many bytes under way, and this one has most")
 )
@@ -24,13 +24,22 @@ var (
 type Limits struct {
 	UnderWay int64         // bytes of memory for messages that have not arrived whole
 	Within   time.Duration // a message must arrive whole, from its first byte on
-	Total    int64         // bytes that one connection may bring; 0: any number
-	Calls    rate.Limit    // a second
-	Frames   rate.Limit    // a second, of those that carry little
+	// Total is how many bytes one connection may bring; 0: any number. A call
+	// counts for CallBytes more, and a frame that carries little for FrameBytes.
+	Total  int64
+	Calls  rate.Limit // a second
+	Frames rate.Limit // a second, of those that carry little
 	// Burst is for how many seconds' worth of calls and frames a caller that was
 	// quiet is not held up.
 	Burst int
 }
+
+// What calls and frames take of Limits.Total, in bytes, for they cost more than
+// theirs.
+const (
+	CallBytes  = 2 << 10
+	FrameBytes = 128
+)
 
 // Ledger knows what is under way of all callers together. Its methods may be
 // called concurrently.
@@ -38,12 +47,18 @@ type Ledger struct {
 	limit int64 // bytes
 
 	mu       sync.Mutex
-	total    int64
+	total    int64                 // bytes under way
+	beyond   int64                 // of these, what is beyond each caller's OwnBytes
 	accounts map[*Account]struct{} // that have something under way
 }
 
-// NewLedger returns a ledger that cuts off whoever has most under way when that
-// of all callers takes more than limit bytes of memory.
+// OwnBytes is how much each caller may have under way whatever the others have:
+// a chunk or two. However many upload at once, none of them is in the way.
+const OwnBytes = 64 << 10
+
+// NewLedger returns a ledger that cuts off whoever has most under way when what
+// all callers have, each beyond its OwnBytes, takes more than limit bytes of
+// memory.
 func NewLedger(limit int64) *Ledger {
 	return &Ledger{limit: limit, accounts: map[*Account]struct{}{}}
 }
@@ -88,7 +103,7 @@ func (l *Ledger) change(m *Meter, delta int64) error {
 	if delta > 0 && m.account.held > m.account.limits.UnderWay {
 		ended = append(ended, l.drop(m, ErrTooMuch))
 	}
-	for delta > 0 && l.total > l.limit {
+	for delta > 0 && l.beyond > l.limit {
 		for other := range l.largest().meters {
 			ended = append(ended, l.drop(other, errCrowdOut))
 		}
@@ -105,9 +120,11 @@ func (l *Ledger) change(m *Meter, delta int64) error {
 
 // book changes the counts. mu is held.
 func (l *Ledger) book(m *Meter, delta int64) {
+	l.beyond -= max(0, m.account.held-OwnBytes)
 	m.held += delta
 	m.account.held += delta
 	l.total += delta
+	l.beyond += max(0, m.account.held-OwnBytes)
 	if m.held == 0 {
 		delete(m.account.meters, m)
 	} else {

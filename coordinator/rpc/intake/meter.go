@@ -56,13 +56,13 @@ func (m *Meter) Brought(p []byte) (wait time.Duration, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.now, m.calls, m.frames = time.Now(), 0, 0
-	m.total += int64(len(p))
-	if limit := m.account.limits.Total; limit > 0 && m.total > limit {
-		return 0, ErrLong
-	}
 	m.credit += int64(len(p)) + m.sent.Swap(0)
 	if err := m.in.feed(p, m); err != nil {
 		return 0, err
+	}
+	m.total += int64(len(p) + m.calls*CallBytes + m.frames*FrameBytes)
+	if limit := m.account.limits.Total; limit > 0 && m.total > limit {
+		return 0, ErrLong
 	}
 	return m.hold(), nil
 }

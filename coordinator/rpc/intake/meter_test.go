@@ -130,19 +130,19 @@ func TestACallerHasABudget(t *testing.T) {
 // When all together have too much under way, whoever has most is cut off, on all
 // connections, and the others go on.
 func TestTheLargestIsCutOff(t *testing.T) {
-	ledger := intake.NewLedger(100 * kib)
-	greedy := ledger.Account(limits())
-	var largest []*line
-	for range 3 {
-		l := connect(t, greedy)
-		l.brings(frame(headers, 0, 1), frame(data, 0, 1, message(16*kib, 8*kib)...))
-		largest = append(largest, l)
+	wide := limits()
+	wide.UnderWay = 1 << 20
+	ledger := intake.NewLedger(200 * kib)
+	stalls := func(a *intake.Account) *line {
+		l := connect(t, a)
+		l.brings(frame(headers, 0, 1), frame(data, 0, 1, message(1<<20, 8*kib)...), slices.Repeat(frame(data, 0, 1, make([]byte, 16*kib)...), 4))
+		return l
 	}
+	greedy := ledger.Account(wide)
+	largest := []*line{stalls(greedy), stalls(greedy), stalls(greedy)}
 	var modest []*line
 	for range 4 {
-		l := connect(t, ledger.Account(limits()))
-		l.brings(frame(headers, 0, 1), frame(data, 0, 1, message(16*kib, 8*kib)...))
-		modest = append(modest, l)
+		modest = append(modest, stalls(ledger.Account(wide)))
 	}
 	for _, l := range largest {
 		if l.cut == nil {
@@ -157,8 +157,16 @@ func TestTheLargestIsCutOff(t *testing.T) {
 			t.Errorf("another was cut off: %v", l.cut)
 		}
 	}
-	if got := ledger.UnderWay(); got < 64*kib || got > 100*kib {
+	if got := ledger.UnderWay(); got < 4*80*kib || got > 4*82*kib {
 		t.Errorf("%d bytes under way", got)
+	}
+}
+
+// However many bring a little at once, none is in another's way.
+func TestAChunkOfEachIsItsOwn(t *testing.T) {
+	ledger := intake.NewLedger(0)
+	for range 1000 {
+		connect(t, ledger.Account(limits())).brings(frame(headers, 0, 1), frame(data, 0, 1, message(40*kib, 16*kib-5)...), frame(data, 0, 1, make([]byte, 16*kib)...))
 	}
 }
 
@@ -225,13 +233,27 @@ func TestRatesHoldUp(t *testing.T) {
 	})
 }
 
+// Of a total, calls and small frames take more than their bytes.
 func TestAConnectionMayBringSoMuch(t *testing.T) {
-	few := limits()
-	few.Total = kib
-	l := connect(t, intake.NewLedger(1<<20).Account(few))
-	l.brings(make([]byte, 1000))
-	if _, err := l.meter.Brought(make([]byte, 1)); !errors.Is(err, intake.ErrLong) {
-		t.Errorf("got %v", err)
+	for name, brings := range map[string]struct {
+		piece []byte
+		fit   int // of them
+	}{
+		"bytes":        {frame(data, 0, 1, make([]byte, 1000)...), 16},
+		"calls":        {frame(headers, 0, 1), 16 * kib / (9 + intake.CallBytes)},
+		"small frames": {frame(6, 0, 0, make([]byte, 8)...), 16 * kib / (17 + intake.FrameBytes)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			few := limits()
+			few.Total = 16*kib + 24
+			l := connect(t, intake.NewLedger(1<<20).Account(few))
+			for range brings.fit {
+				l.brings(brings.piece)
+			}
+			if _, err := l.meter.Brought(brings.piece); !errors.Is(err, intake.ErrLong) {
+				t.Errorf("after %d: got %v", brings.fit, err)
+			}
+		})
 	}
 }
 

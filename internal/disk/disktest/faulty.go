@@ -11,8 +11,8 @@ import (
 )
 
 // Faulty passes calls on to a Disk and lets some of those fail that change
-// something: opening for writing, writing, fsync, truncating, renaming and
-// syncing a folder. It counts them from 1. Its methods may be called
+// something: opening for writing, writing, fsync, truncating, renaming, and
+// making and syncing a folder. It counts them from 1. Its methods may be called
 // concurrently.
 type Faulty struct {
 	disk.Disk
@@ -69,6 +69,14 @@ func (f *Faulty) OpenFile(path string, flag int, mode fs.FileMode) (disk.File, e
 		return nil, err
 	}
 	return &faultyFile{File: file, disk: f}, nil
+}
+
+// Mkdir implements disk.Disk.
+func (f *Faulty) Mkdir(path string, mode fs.FileMode) error {
+	if err := f.fails("mkdir", path); err != nil {
+		return err
+	}
+	return f.Disk.Mkdir(path, mode)
 }
 
 // Rename implements disk.Disk.

@@ -48,21 +48,25 @@ const (
 	Phase_PHASE_FAILED Phase = 8
 	// Ended: somebody asked for it.
 	Phase_PHASE_STOPPED Phase = 9
+	// Ended: the training led to numbers that are not finite. The last version
+	// published stays.
+	Phase_PHASE_DIVERGED Phase = 10
 )
 
 // Enum value maps for Phase.
 var (
 	Phase_name = map[int32]string{
-		0: "PHASE_UNSPECIFIED",
-		1: "PHASE_SELECTING",
-		2: "PHASE_EXCHANGING",
-		3: "PHASE_AGGREGATING",
-		4: "PHASE_EVALUATING",
-		5: "PHASE_PUBLISHING",
-		6: "PHASE_RETRYING",
-		7: "PHASE_COMPLETED",
-		8: "PHASE_FAILED",
-		9: "PHASE_STOPPED",
+		0:  "PHASE_UNSPECIFIED",
+		1:  "PHASE_SELECTING",
+		2:  "PHASE_EXCHANGING",
+		3:  "PHASE_AGGREGATING",
+		4:  "PHASE_EVALUATING",
+		5:  "PHASE_PUBLISHING",
+		6:  "PHASE_RETRYING",
+		7:  "PHASE_COMPLETED",
+		8:  "PHASE_FAILED",
+		9:  "PHASE_STOPPED",
+		10: "PHASE_DIVERGED",
 	}
 	Phase_value = map[string]int32{
 		"PHASE_UNSPECIFIED": 0,
@@ -75,6 +79,7 @@ var (
 		"PHASE_COMPLETED":   7,
 		"PHASE_FAILED":      8,
 		"PHASE_STOPPED":     9,
+		"PHASE_DIVERGED":    10,
 	}
 )
 
@@ -371,7 +376,9 @@ type ListRunsResponse struct {
 	// Names of the participants that attend, sorted; on the first page.
 	Attending []string `protobuf:"bytes,2,rep,name=attending,proto3" json:"attending,omitempty"`
 	// The next page is the one before this number; 0: there is none.
-	Next          uint64 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`
+	Next uint64 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`
+	// Why no run goes on, for people; empty: they do.
+	Held          string `protobuf:"bytes,4,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -425,6 +432,13 @@ func (x *ListRunsResponse) GetNext() uint64 {
 		return x.Next
 	}
 	return 0
+}
+
+func (x *ListRunsResponse) GetHeld() string {
+	if x != nil {
+		return x.Held
+	}
+	return ""
 }
 
 // GetRunRequest asks for a run.
@@ -1991,7 +2005,14 @@ type Member struct {
 	Roots []string `protobuf:"bytes,21,rep,name=roots,proto3" json:"roots,omitempty"`
 	// The fingerprint of the root above its certificate, while it attends; empty:
 	// an institution's own authority, or not known.
-	Certified     string `protobuf:"bytes,22,opt,name=certified,proto3" json:"certified,omitempty"`
+	Certified string `protobuf:"bytes,22,opt,name=certified,proto3" json:"certified,omitempty"`
+	// The address that it attends from.
+	From string `protobuf:"bytes,16,opt,name=from,proto3" json:"from,omitempty"`
+	// What its process calls itself, hexadecimal; empty from one that does not
+	// know of this.
+	Process string `protobuf:"bytes,17,opt,name=process,proto3" json:"process,omitempty"`
+	// Another process that would attend as this member, and is refused.
+	Rival         *Rival `protobuf:"bytes,18,opt,name=rival,proto3" json:"rival,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2152,6 +2173,193 @@ func (x *Member) GetCertified() string {
 	return ""
 }
 
+func (x *Member) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Member) GetProcess() string {
+	if x != nil {
+		return x.Process
+	}
+	return ""
+}
+
+func (x *Member) GetRival() *Rival {
+	if x != nil {
+		return x.Rival
+	}
+	return nil
+}
+
+// Rival is a process that is refused because another has the place.
+type Rival struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it calls itself, hexadecimal; empty from one that does not know of
+	// this.
+	Process string `protobuf:"bytes,1,opt,name=process,proto3" json:"process,omitempty"`
+	// Its address.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// When it asked first.
+	First *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=first,proto3" json:"first,omitempty"`
+	// When it asked last.
+	Last          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rival) Reset() {
+	*x = Rival{}
+	mi := &file_accord_v1_admin_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rival) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rival) ProtoMessage() {}
+
+func (x *Rival) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rival.ProtoReflect.Descriptor instead.
+func (*Rival) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Rival) GetProcess() string {
+	if x != nil {
+		return x.Process
+	}
+	return ""
+}
+
+func (x *Rival) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Rival) GetFirst() *timestamppb.Timestamp {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *Rival) GetLast() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+// ReleaseSiteRequest gives a site's place away.
+type ReleaseSiteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The site's name.
+	Site          string `protobuf:"bytes,1,opt,name=site,proto3" json:"site,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseSiteRequest) Reset() {
+	*x = ReleaseSiteRequest{}
+	mi := &file_accord_v1_admin_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseSiteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseSiteRequest) ProtoMessage() {}
+
+func (x *ReleaseSiteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseSiteRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseSiteRequest) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ReleaseSiteRequest) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+// ReleaseSiteResponse tells who had the place.
+type ReleaseSiteResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The process that attended.
+	Released      *Rival `protobuf:"bytes,1,opt,name=released,proto3" json:"released,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseSiteResponse) Reset() {
+	*x = ReleaseSiteResponse{}
+	mi := &file_accord_v1_admin_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseSiteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseSiteResponse) ProtoMessage() {}
+
+func (x *ReleaseSiteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_accord_v1_admin_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseSiteResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseSiteResponse) Descriptor() ([]byte, []int) {
+	return file_accord_v1_admin_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ReleaseSiteResponse) GetReleased() *Rival {
+	if x != nil {
+		return x.Released
+	}
+	return nil
+}
+
 var File_accord_v1_admin_proto protoreflect.FileDescriptor
 
 const file_accord_v1_admin_proto_rawDesc = "" +
@@ -2169,11 +2377,12 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x0fListRunsRequest\x12\x16\n" +
 	"\x06before\x18\x01 \x01(\x04R\x06before\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x16\n" +
-	"\x06active\x18\x03 \x01(\bR\x06active\"h\n" +
+	"\x06active\x18\x03 \x01(\bR\x06active\"|\n" +
 	"\x10ListRunsResponse\x12\"\n" +
 	"\x04runs\x18\x01 \x03(\v2\x0e.accord.v1.RunR\x04runs\x12\x1c\n" +
 	"\tattending\x18\x02 \x03(\tR\tattending\x12\x12\n" +
-	"\x04next\x18\x03 \x01(\x04R\x04next\"#\n" +
+	"\x04next\x18\x03 \x01(\x04R\x04next\x12\x12\n" +
+	"\x04held\x18\x04 \x01(\tR\x04held\"#\n" +
 	"\rGetRunRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"2\n" +
 	"\x0eGetRunResponse\x12 \n" +
@@ -2272,7 +2481,7 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x14WatchMembersResponse\x12+\n" +
 	"\amembers\x18\x01 \x03(\v2\x11.accord.v1.MemberR\amembers\x12+\n" +
 	"\aremoved\x18\x02 \x03(\v2\x11.accord.v1.MemberR\aremoved\x12\x18\n" +
-	"\asettled\x18\x03 \x01(\bR\asettled\"\x9a\x04\n" +
+	"\asettled\x18\x03 \x01(\bR\asettled\"\xf0\x04\n" +
 	"\x06Member\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\x12\x14\n" +
@@ -2292,8 +2501,20 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\atrainer\x18\x0f \x01(\tR\atrainer\x12(\n" +
 	"\rclock_seconds\x18\x14 \x01(\x01H\x00R\fclockSeconds\x88\x01\x01\x12\x14\n" +
 	"\x05roots\x18\x15 \x03(\tR\x05roots\x12\x1c\n" +
-	"\tcertified\x18\x16 \x01(\tR\tcertifiedB\x10\n" +
-	"\x0e_clock_seconds*\xda\x01\n" +
+	"\tcertified\x18\x16 \x01(\tR\tcertified\x12\x12\n" +
+	"\x04from\x18\x10 \x01(\tR\x04from\x12\x18\n" +
+	"\aprocess\x18\x11 \x01(\tR\aprocess\x12&\n" +
+	"\x05rival\x18\x12 \x01(\v2\x10.accord.v1.RivalR\x05rivalB\x10\n" +
+	"\x0e_clock_seconds\"\x97\x01\n" +
+	"\x05Rival\x12\x18\n" +
+	"\aprocess\x18\x01 \x01(\tR\aprocess\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\tR\x04from\x120\n" +
+	"\x05first\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05first\x12.\n" +
+	"\x04last\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04last\"(\n" +
+	"\x12ReleaseSiteRequest\x12\x12\n" +
+	"\x04site\x18\x01 \x01(\tR\x04site\"C\n" +
+	"\x13ReleaseSiteResponse\x12,\n" +
+	"\breleased\x18\x01 \x01(\v2\x10.accord.v1.RivalR\breleased*\xee\x01\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fPHASE_SELECTING\x10\x01\x12\x14\n" +
@@ -2304,7 +2525,9 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x0ePHASE_RETRYING\x10\x06\x12\x13\n" +
 	"\x0fPHASE_COMPLETED\x10\a\x12\x10\n" +
 	"\fPHASE_FAILED\x10\b\x12\x11\n" +
-	"\rPHASE_STOPPED\x10\t2\xaa\a\n" +
+	"\rPHASE_STOPPED\x10\t\x12\x12\n" +
+	"\x0ePHASE_DIVERGED\x10\n" +
+	"2\xf8\a\n" +
 	"\fAdminService\x12H\n" +
 	"\tSubmitRun\x12\x1b.accord.v1.SubmitRunRequest\x1a\x1c.accord.v1.SubmitRunResponse(\x01\x12C\n" +
 	"\bListRuns\x12\x1a.accord.v1.ListRunsRequest\x1a\x1b.accord.v1.ListRunsResponse\x12=\n" +
@@ -2318,7 +2541,8 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x06Revoke\x12\x18.accord.v1.RevokeRequest\x1a\x19.accord.v1.RevokeResponse\x12O\n" +
 	"\fListRefusals\x12\x1e.accord.v1.ListRefusalsRequest\x1a\x1f.accord.v1.ListRefusalsResponse\x12L\n" +
 	"\vListMembers\x12\x1d.accord.v1.ListMembersRequest\x1a\x1e.accord.v1.ListMembersResponse\x12Q\n" +
-	"\fWatchMembers\x12\x1e.accord.v1.WatchMembersRequest\x1a\x1f.accord.v1.WatchMembersResponse0\x01B6Z4github.com/accord-fl/accord/proto/accord/v1;accordv1b\x06proto3"
+	"\fWatchMembers\x12\x1e.accord.v1.WatchMembersRequest\x1a\x1f.accord.v1.WatchMembersResponse0\x01\x12L\n" +
+	"\vReleaseSite\x12\x1d.accord.v1.ReleaseSiteRequest\x1a\x1e.accord.v1.ReleaseSiteResponseB6Z4github.com/accord-fl/accord/proto/accord/v1;accordv1b\x06proto3"
 
 var (
 	file_accord_v1_admin_proto_rawDescOnce sync.Once
@@ -2333,7 +2557,7 @@ func file_accord_v1_admin_proto_rawDescGZIP() []byte {
 }
 
 var file_accord_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_accord_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_accord_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_accord_v1_admin_proto_goTypes = []any{
 	(Phase)(0),                    // 0: accord.v1.Phase
 	(*SubmitRunRequest)(nil),      // 1: accord.v1.SubmitRunRequest
@@ -2368,7 +2592,10 @@ var file_accord_v1_admin_proto_goTypes = []any{
 	(*WatchMembersRequest)(nil),   // 30: accord.v1.WatchMembersRequest
 	(*WatchMembersResponse)(nil),  // 31: accord.v1.WatchMembersResponse
 	(*Member)(nil),                // 32: accord.v1.Member
-	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
+	(*Rival)(nil),                 // 33: accord.v1.Rival
+	(*ReleaseSiteRequest)(nil),    // 34: accord.v1.ReleaseSiteRequest
+	(*ReleaseSiteResponse)(nil),   // 35: accord.v1.ReleaseSiteResponse
+	(*timestamppb.Timestamp)(nil), // 36: google.protobuf.Timestamp
 }
 var file_accord_v1_admin_proto_depIdxs = []int32{
 	2,  // 0: accord.v1.SubmitRunRequest.header:type_name -> accord.v1.SubmitRunHeader
@@ -2381,45 +2608,51 @@ var file_accord_v1_admin_proto_depIdxs = []int32{
 	17, // 7: accord.v1.Run.published:type_name -> accord.v1.Version
 	18, // 8: accord.v1.Run.counts:type_name -> accord.v1.Counts
 	17, // 9: accord.v1.Run.candidate:type_name -> accord.v1.Version
-	33, // 10: accord.v1.InviteRequest.expires:type_name -> google.protobuf.Timestamp
+	36, // 10: accord.v1.InviteRequest.expires:type_name -> google.protobuf.Timestamp
 	27, // 11: accord.v1.ListRefusalsResponse.refusals:type_name -> accord.v1.Refusal
-	33, // 12: accord.v1.Refusal.minute:type_name -> google.protobuf.Timestamp
+	36, // 12: accord.v1.Refusal.minute:type_name -> google.protobuf.Timestamp
 	32, // 13: accord.v1.ListMembersResponse.members:type_name -> accord.v1.Member
 	32, // 14: accord.v1.WatchMembersResponse.members:type_name -> accord.v1.Member
 	32, // 15: accord.v1.WatchMembersResponse.removed:type_name -> accord.v1.Member
-	33, // 16: accord.v1.Member.since:type_name -> google.protobuf.Timestamp
-	33, // 17: accord.v1.Member.heard:type_name -> google.protobuf.Timestamp
-	1,  // 18: accord.v1.AdminService.SubmitRun:input_type -> accord.v1.SubmitRunRequest
-	4,  // 19: accord.v1.AdminService.ListRuns:input_type -> accord.v1.ListRunsRequest
-	6,  // 20: accord.v1.AdminService.GetRun:input_type -> accord.v1.GetRunRequest
-	8,  // 21: accord.v1.AdminService.ListVersions:input_type -> accord.v1.ListVersionsRequest
-	10, // 22: accord.v1.AdminService.WatchRun:input_type -> accord.v1.WatchRunRequest
-	12, // 23: accord.v1.AdminService.StopRun:input_type -> accord.v1.StopRunRequest
-	14, // 24: accord.v1.AdminService.RemoveRun:input_type -> accord.v1.RemoveRunRequest
-	19, // 25: accord.v1.AdminService.Invite:input_type -> accord.v1.InviteRequest
-	21, // 26: accord.v1.AdminService.Trust:input_type -> accord.v1.TrustRequest
-	23, // 27: accord.v1.AdminService.Revoke:input_type -> accord.v1.RevokeRequest
-	25, // 28: accord.v1.AdminService.ListRefusals:input_type -> accord.v1.ListRefusalsRequest
-	28, // 29: accord.v1.AdminService.ListMembers:input_type -> accord.v1.ListMembersRequest
-	30, // 30: accord.v1.AdminService.WatchMembers:input_type -> accord.v1.WatchMembersRequest
-	3,  // 31: accord.v1.AdminService.SubmitRun:output_type -> accord.v1.SubmitRunResponse
-	5,  // 32: accord.v1.AdminService.ListRuns:output_type -> accord.v1.ListRunsResponse
-	7,  // 33: accord.v1.AdminService.GetRun:output_type -> accord.v1.GetRunResponse
-	9,  // 34: accord.v1.AdminService.ListVersions:output_type -> accord.v1.ListVersionsResponse
-	11, // 35: accord.v1.AdminService.WatchRun:output_type -> accord.v1.WatchRunResponse
-	13, // 36: accord.v1.AdminService.StopRun:output_type -> accord.v1.StopRunResponse
-	15, // 37: accord.v1.AdminService.RemoveRun:output_type -> accord.v1.RemoveRunResponse
-	20, // 38: accord.v1.AdminService.Invite:output_type -> accord.v1.InviteResponse
-	22, // 39: accord.v1.AdminService.Trust:output_type -> accord.v1.TrustResponse
-	24, // 40: accord.v1.AdminService.Revoke:output_type -> accord.v1.RevokeResponse
-	26, // 41: accord.v1.AdminService.ListRefusals:output_type -> accord.v1.ListRefusalsResponse
-	29, // 42: accord.v1.AdminService.ListMembers:output_type -> accord.v1.ListMembersResponse
-	31, // 43: accord.v1.AdminService.WatchMembers:output_type -> accord.v1.WatchMembersResponse
-	31, // [31:44] is the sub-list for method output_type
-	18, // [18:31] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	36, // 16: accord.v1.Member.since:type_name -> google.protobuf.Timestamp
+	36, // 17: accord.v1.Member.heard:type_name -> google.protobuf.Timestamp
+	33, // 18: accord.v1.Member.rival:type_name -> accord.v1.Rival
+	36, // 19: accord.v1.Rival.first:type_name -> google.protobuf.Timestamp
+	36, // 20: accord.v1.Rival.last:type_name -> google.protobuf.Timestamp
+	33, // 21: accord.v1.ReleaseSiteResponse.released:type_name -> accord.v1.Rival
+	1,  // 22: accord.v1.AdminService.SubmitRun:input_type -> accord.v1.SubmitRunRequest
+	4,  // 23: accord.v1.AdminService.ListRuns:input_type -> accord.v1.ListRunsRequest
+	6,  // 24: accord.v1.AdminService.GetRun:input_type -> accord.v1.GetRunRequest
+	8,  // 25: accord.v1.AdminService.ListVersions:input_type -> accord.v1.ListVersionsRequest
+	10, // 26: accord.v1.AdminService.WatchRun:input_type -> accord.v1.WatchRunRequest
+	12, // 27: accord.v1.AdminService.StopRun:input_type -> accord.v1.StopRunRequest
+	14, // 28: accord.v1.AdminService.RemoveRun:input_type -> accord.v1.RemoveRunRequest
+	19, // 29: accord.v1.AdminService.Invite:input_type -> accord.v1.InviteRequest
+	21, // 30: accord.v1.AdminService.Trust:input_type -> accord.v1.TrustRequest
+	23, // 31: accord.v1.AdminService.Revoke:input_type -> accord.v1.RevokeRequest
+	25, // 32: accord.v1.AdminService.ListRefusals:input_type -> accord.v1.ListRefusalsRequest
+	28, // 33: accord.v1.AdminService.ListMembers:input_type -> accord.v1.ListMembersRequest
+	30, // 34: accord.v1.AdminService.WatchMembers:input_type -> accord.v1.WatchMembersRequest
+	34, // 35: accord.v1.AdminService.ReleaseSite:input_type -> accord.v1.ReleaseSiteRequest
+	3,  // 36: accord.v1.AdminService.SubmitRun:output_type -> accord.v1.SubmitRunResponse
+	5,  // 37: accord.v1.AdminService.ListRuns:output_type -> accord.v1.ListRunsResponse
+	7,  // 38: accord.v1.AdminService.GetRun:output_type -> accord.v1.GetRunResponse
+	9,  // 39: accord.v1.AdminService.ListVersions:output_type -> accord.v1.ListVersionsResponse
+	11, // 40: accord.v1.AdminService.WatchRun:output_type -> accord.v1.WatchRunResponse
+	13, // 41: accord.v1.AdminService.StopRun:output_type -> accord.v1.StopRunResponse
+	15, // 42: accord.v1.AdminService.RemoveRun:output_type -> accord.v1.RemoveRunResponse
+	20, // 43: accord.v1.AdminService.Invite:output_type -> accord.v1.InviteResponse
+	22, // 44: accord.v1.AdminService.Trust:output_type -> accord.v1.TrustResponse
+	24, // 45: accord.v1.AdminService.Revoke:output_type -> accord.v1.RevokeResponse
+	26, // 46: accord.v1.AdminService.ListRefusals:output_type -> accord.v1.ListRefusalsResponse
+	29, // 47: accord.v1.AdminService.ListMembers:output_type -> accord.v1.ListMembersResponse
+	31, // 48: accord.v1.AdminService.WatchMembers:output_type -> accord.v1.WatchMembersResponse
+	35, // 49: accord.v1.AdminService.ReleaseSite:output_type -> accord.v1.ReleaseSiteResponse
+	36, // [36:50] is the sub-list for method output_type
+	22, // [22:36] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_accord_v1_admin_proto_init() }
@@ -2440,7 +2673,7 @@ func file_accord_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_accord_v1_admin_proto_rawDesc), len(file_accord_v1_admin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   32,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

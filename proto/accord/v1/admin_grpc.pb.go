@@ -34,6 +34,7 @@ const (
 	AdminService_ListRefusals_FullMethodName = "/accord.v1.AdminService/ListRefusals"
 	AdminService_ListMembers_FullMethodName  = "/accord.v1.AdminService/ListMembers"
 	AdminService_WatchMembers_FullMethodName = "/accord.v1.AdminService/WatchMembers"
+	AdminService_ReleaseSite_FullMethodName  = "/accord.v1.AdminService/ReleaseSite"
 )
 
 // AdminServiceClient is the client API for AdminService service.
@@ -72,6 +73,9 @@ type AdminServiceClient interface {
 	// WatchMembers tells of all members, and then of changes, until the caller
 	// has enough.
 	WatchMembers(ctx context.Context, in *WatchMembersRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchMembersResponse], error)
+	// ReleaseSite ends the attendance of a site and keeps that process from
+	// attending for a while, so that another one that wants to gets its place.
+	ReleaseSite(ctx context.Context, in *ReleaseSiteRequest, opts ...grpc.CallOption) (*ReleaseSiteResponse, error)
 }
 
 type adminServiceClient struct {
@@ -233,6 +237,16 @@ func (c *adminServiceClient) WatchMembers(ctx context.Context, in *WatchMembersR
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_WatchMembersClient = grpc.ServerStreamingClient[WatchMembersResponse]
 
+func (c *adminServiceClient) ReleaseSite(ctx context.Context, in *ReleaseSiteRequest, opts ...grpc.CallOption) (*ReleaseSiteResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReleaseSiteResponse)
+	err := c.cc.Invoke(ctx, AdminService_ReleaseSite_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AdminServiceServer is the server API for AdminService service.
 // All implementations must embed UnimplementedAdminServiceServer
 // for forward compatibility.
@@ -269,6 +283,9 @@ type AdminServiceServer interface {
 	// WatchMembers tells of all members, and then of changes, until the caller
 	// has enough.
 	WatchMembers(*WatchMembersRequest, grpc.ServerStreamingServer[WatchMembersResponse]) error
+	// ReleaseSite ends the attendance of a site and keeps that process from
+	// attending for a while, so that another one that wants to gets its place.
+	ReleaseSite(context.Context, *ReleaseSiteRequest) (*ReleaseSiteResponse, error)
 	mustEmbedUnimplementedAdminServiceServer()
 }
 
@@ -317,6 +334,9 @@ func (UnimplementedAdminServiceServer) ListMembers(context.Context, *ListMembers
 }
 func (UnimplementedAdminServiceServer) WatchMembers(*WatchMembersRequest, grpc.ServerStreamingServer[WatchMembersResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchMembers not implemented")
+}
+func (UnimplementedAdminServiceServer) ReleaseSite(context.Context, *ReleaseSiteRequest) (*ReleaseSiteResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReleaseSite not implemented")
 }
 func (UnimplementedAdminServiceServer) mustEmbedUnimplementedAdminServiceServer() {}
 func (UnimplementedAdminServiceServer) testEmbeddedByValue()                      {}
@@ -548,6 +568,24 @@ func _AdminService_WatchMembers_Handler(srv interface{}, stream grpc.ServerStrea
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AdminService_WatchMembersServer = grpc.ServerStreamingServer[WatchMembersResponse]
 
+func _AdminService_ReleaseSite_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReleaseSiteRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ReleaseSite(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ReleaseSite_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ReleaseSite(ctx, req.(*ReleaseSiteRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AdminService_ServiceDesc is the grpc.ServiceDesc for AdminService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -594,6 +632,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListMembers",
 			Handler:    _AdminService_ListMembers_Handler,
+		},
+		{
+			MethodName: "ReleaseSite",
+			Handler:    _AdminService_ReleaseSite_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -181,6 +181,18 @@ func (f *Federation) Stranger() (credentials.TransportCredentials, error) {
 	return credentials.NewTLS(config), nil
 }
 
+// Identity has a site join, which is not started, and returns the folder of its
+// identity.
+func (f *Federation) Identity(name string) (string, error) {
+	token, err := f.invite(name, f.Address)
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(f.dir, name)
+	_, _, err = f.binary.Run(f.ctx, nil, "participant", "join", token.String(), "--dir", dir, "--dataset", "digits")
+	return filepath.Join(dir, "identity"), err
+}
+
 // attend starts a site.
 func (f *Federation) attend(name string, cmd *exec.Cmd) error {
 	p, err := Launch(cmd)

@@ -117,6 +117,11 @@ func (p *Process) Memory() (int64, error) { return p.status("VmRSS:") }
 // Peak is the most that the process has had in RAM, in bytes.
 func (p *Process) Peak() (int64, error) { return p.status("VmHWM:") }
 
+// ForgetPeak has Peak tell of what comes from now on.
+func (p *Process) ForgetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0) // proc(5)
+}
+
 // Processor is how long the process has computed, on all processors together.
 func (p *Process) Processor() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))

@@ -21,7 +21,7 @@ import (
 
 // order is that of the measurements on the page.
 var order = []string{
-	"default", "sites", "central", "fedavg", "idle", "rest", "lost", "flood", "large", "crowd", "many", "resume",
+	"default", "sites", "central", "fedavg", "idle", "rest", "lost", "flood", "siege", "large", "crowd", "many", "resume",
 	"step2", "step1", "train", "round", "engine", "odd", "fold",
 }
 
