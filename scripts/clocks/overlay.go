@@ -13,27 +13,29 @@ import (
 // how many seconds it is ahead. A file that is not there stands for 0.
 const variable = "ACCORD_CLOCK"
 
-// clock is added to package time. It reads the file ten times a second at most,
-// and with package time's own means: package os is above it.
+// clock is added to package time. A goroutine reads the file, with package time's
+// own means: package os is above it, and Now is also called where nothing may
+// block.
 const clock = `
-var (
-	aheadOnce  sync.Once
-	aheadName  string
-	aheadNext  atomic.Int64 // monotonic
-	aheadValue atomic.Int64 // seconds
-)
+var ahead atomic.Int64 // seconds
 
-func ahead(mono int64) int64 {
-	aheadOnce.Do(func() { aheadName, _ = syscall.Getenv("` + variable + `") })
-	if aheadName == "" {
-		return 0
+func init() {
+	name, found := syscall.Getenv("` + variable + `")
+	if !found {
+		return
 	}
-	next := aheadNext.Load()
-	if mono < next || !aheadNext.CompareAndSwap(next, mono+100_000_000) {
-		return aheadValue.Load()
-	}
+	readAhead(name)
+	go func() {
+		for {
+			Sleep(100 * Millisecond)
+			readAhead(name)
+		}
+	}()
+}
+
+func readAhead(name string) {
 	var value, sign int64 = 0, 1
-	if fd, err := open(aheadName); err == nil {
+	if fd, err := open(name); err == nil {
 		buf := make([]byte, 32)
 		n, _ := read(fd, buf)
 		closefd(fd)
@@ -46,8 +48,7 @@ func ahead(mono int64) int64 {
 			}
 		}
 	}
-	aheadValue.Store(sign * value)
-	return sign * value
+	ahead.Store(sign * value)
 }
 `
 
@@ -67,8 +68,8 @@ func build(dir string) (binary string, err error) {
 	if strings.Count(changed, imports) != 1 || strings.Count(changed, now) != 1 {
 		return "", fmt.Errorf("%s is not as this program knows it", original)
 	}
-	changed = strings.Replace(changed, imports, imports+"	\"sync\"\n	\"sync/atomic\"\n	\"syscall\"\n", 1)
-	changed = strings.Replace(changed, now, "	sec, nsec, mono := runtimeNow()\n	sec += ahead(mono)\n	if mono == 0 {\n", 1) + clock
+	changed = strings.Replace(changed, imports, imports+"	\"sync/atomic\"\n	\"syscall\"\n", 1)
+	changed = strings.Replace(changed, now, "	sec, nsec, mono := runtimeNow()\n	sec += ahead.Load()\n	if mono == 0 {\n", 1) + clock
 	patched, overlay := filepath.Join(dir, "time.go"), filepath.Join(dir, "overlay.json")
 	replace, err := json.Marshal(map[string]map[string]string{"Replace": {original: patched}})
 	if err != nil {

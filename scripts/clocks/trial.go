@@ -29,7 +29,8 @@ seed: 1
 rounds: %d
 min_sites: 2
 local: {epochs: %d, batch: 10, optimizer: sgd, lr: 0.01}
-round: {deadline: 1m, minimum: 2, retries: 50}
+retries: 50
+window: {minimum: 2, deadline: 1m}
 simulation: {dataset: digits, sites: 2, samples_per_site: 400, test_samples: 50}
 `
 
