@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -31,9 +32,9 @@ type storm struct {
 
 	restored, restores int
 	// former holds the tasks that were asked and answered in a life which a copy
-	// put an end to, and that the copy knows nothing of. No later life may count an
-	// answer to them.
-	former map[string]bool
+	// put an end to, and that the copy knows nothing of, with the nonces of their
+	// attempts. No later life may count an answer to them.
+	former map[string]string
 }
 
 // storm kills the coordinator b.kills times.
@@ -46,7 +47,7 @@ func (b *bench) storm() (_ string, err error) {
 	if err := p.attend(names...); err != nil {
 		return "", err
 	}
-	s := &storm{party: p, random: rand.New(rand.NewPCG(b.seed, 0)), run: 1, former: map[string]bool{}}
+	s := &storm{party: p, random: rand.New(rand.NewPCG(b.seed, 0)), run: 1, former: map[string]string{}}
 	for kill := range b.kills {
 		if err := s.strike(); err != nil {
 			return "", fmt.Errorf("kill %d (seed %d): %w", kill+1, b.seed, err)
@@ -134,11 +135,8 @@ func (s *storm) putBack() error {
 	if err != nil {
 		return err
 	}
-	for id, nonce := range before {
-		if !asked[nonce] {
-			s.former[id] = true
-		}
-	}
+	maps.Copy(s.former, before)
+	maps.DeleteFunc(s.former, func(_, nonce string) bool { return asked[nonce] }) // the copy may be of a life that ended long ago
 	s.restored++
 	// The copy may be from an earlier run.
 	s.run = 1
@@ -222,7 +220,7 @@ func (s *storm) settle(b *bench) (string, error) {
 		return "", err
 	}
 	for id := range counted {
-		if s.former[id] {
+		if _, ended := s.former[id]; ended {
 			return "", fmt.Errorf("an answer to task %s, of a life before, is in the journal", id)
 		}
 	}
