@@ -169,7 +169,9 @@ func (s *storm) answered() (tasks map[string]string, attempts map[string]bool, e
 			attempts[record.Data.Nonce] = true
 		case record.Kind == "answered" && record.Data.Outcome == "valid":
 			id := record.Data.Task
-			tasks[id] = id[strings.LastIndexByte(id, '/')+1:]
+			if nonce := id[strings.LastIndexByte(id, '/')+1:]; attempts[nonce] { // otherwise it was late
+				tasks[id] = nonce
+			}
 		}
 	}
 	return tasks, attempts, lines.Err()
@@ -225,13 +227,21 @@ func (s *storm) settle(b *bench) (string, error) {
 		}
 	}
 	var list struct {
-		Runs []struct{ Name, Phase, Model string } `json:"runs"`
+		Runs []struct {
+			Name, Phase, Model string
+			Counts             struct{ Accepted int }
+		} `json:"runs"`
 	}
 	if err := s.steer(&list, "run", "list"); err != nil {
 		return "", err
 	}
 	runs := list.Runs
 	slices.Reverse(runs)
+	for _, r := range runs {
+		if want := stormRounds * len(names); r.Counts.Accepted != want {
+			return "", fmt.Errorf("run %s: %d answers were counted, want %d", r.Name, r.Counts.Accepted, want)
+		}
+	}
 	for _, r := range runs[:min(len(runs), 3)] {
 		want, err := undisturbed(b, r.Name, stormRounds)
 		if err != nil {
@@ -241,5 +251,5 @@ func (s *storm) settle(b *bench) (string, error) {
 			return "", fmt.Errorf("run %s: %s with model %.12s, undisturbed %.12s", r.Name, r.Phase, r.Model, want)
 		}
 	}
-	return fmt.Sprintf("%d kills, %d older copies put back, %d restores asked for, %d runs complete, the last with the undisturbed digest; it took %.1f s", b.kills, s.restored, s.restores, len(runs), took.Seconds()), nil
+	return fmt.Sprintf("%d kills, %d older copies put back, %d restores asked for, %d runs complete, the last with the undisturbed digest; that took %.1f s", b.kills, s.restored, s.restores, len(runs), took.Seconds()), nil
 }
