@@ -195,7 +195,8 @@ func TestAnOlderCopyOffersNothing(t *testing.T) {
 		offered := trained.trainings()
 		for range 2 { // the second is a restart
 			n = s.rise()
-			time.Sleep(2 * time.Minute)
+			reasons := watchReasons(t, n)
+			time.Sleep(2 * time.Hour) // longer than the window
 			if got := trained.trainings(); got != offered {
 				t.Errorf("a site was asked %d times after an older copy was put back", got-offered)
 			}
@@ -208,7 +209,11 @@ func TestAnOlderCopyOffersNothing(t *testing.T) {
 			if !slices.Equal(n.Attending(), []string{"a", "b"}) {
 				t.Errorf("attending: %v", n.Attending())
 			}
+			saysWhy(t, n)
 			n.kill()
+			if last := <-reasons; !strings.Contains(last, "accord coordinator restore") {
+				t.Errorf("who watches was told %q at last", last)
+			}
 		}
 		if said(logs, siteMisses) == 0 || said(logs, siteRestored) > 0 {
 			t.Errorf("the site said that records are missing %d times, and %d times that there was a restore", said(logs, siteMisses), said(logs, siteRestored))
@@ -231,6 +236,39 @@ func TestAnOlderCopyOffersNothing(t *testing.T) {
 			t.Error("the site was not told of the restore")
 		}
 	})
+}
+
+// watchReasons follows the run's reason until the coordinator ends, and gives the
+// last one then.
+func watchReasons(t *testing.T, n *node) <-chan string {
+	client, told := n.admin(), make(chan string, 1)
+	go func() {
+		last := ""
+		_ = client.Watch(t.Context(), "run", 0, func(r coordinator.RunStatus) error { // which ends with the server
+			last = r.Reason
+			return nil
+		})
+		told <- last
+	}()
+	return told
+}
+
+// saysWhy checks that whoever asks is told why no run goes on.
+func saysWhy(t *testing.T, n *node) {
+	t.Helper()
+	client := n.admin()
+	why, err := client.Held(t.Context())
+	if err != nil || why != n.Held() || why == "" {
+		t.Errorf("held: got %q, error %v, want %q", why, err, n.Held())
+	}
+	one, err := client.Run(t.Context(), "run")
+	if err != nil || one.Reason != why {
+		t.Errorf("run: got %q, error %v", one.Reason, err)
+	}
+	all, _, err := client.Runs(t.Context(), 0, true)
+	if err != nil || len(all) != 1 || all[0].Reason != why {
+		t.Errorf("runs: got %+v, error %v", all, err)
+	}
 }
 
 // A journal that was begun again is not the one that the sites knew. They say so,
