@@ -36,7 +36,8 @@ type Coordinator struct {
 	references references
 	mending    map[string]*mending // by artefact; the loop's
 	// contested: a site has seen records that the journal lacks. The loop sets it.
-	contested atomic.Bool
+	contested  atomic.Bool
+	compacting compacting // the loop's
 
 	// The loop alone writes what follows mu, and reads it without mu.
 	mu         sync.RWMutex
@@ -105,6 +106,7 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 	if err := c.recover(ctx); err != nil {
 		return nil, err
 	}
+	c.compactWhenDue(ctx)
 	return c, nil
 }
 
@@ -140,6 +142,7 @@ func (c *Coordinator) Run(ctx context.Context) error {
 					return nil
 				}
 			}
+			c.compactWhenDue(ctx)
 		}
 	}
 }
