@@ -132,17 +132,25 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case in := <-c.inbox:
-			if err := c.apply(ctx, c.drain(in)); err != nil && ctx.Err() == nil {
-				return err
+			for batch := c.drain(in); len(batch) > 0; {
+				var err error
+				if batch, err = c.apply(ctx, batch); err != nil && ctx.Err() == nil {
+					return err
+				} else if err != nil {
+					return nil
+				}
 			}
 		}
 	}
 }
 
+// maxBatch is how many inputs share an fsync.
+const maxBatch = 256
+
 // drain takes what else is waiting, so that one fsync serves all of it.
 func (c *Coordinator) drain(first input) []input {
 	batch := []input{first}
-	for len(batch) < 256 {
+	for len(batch) < maxBatch {
 		select {
 		case in := <-c.inbox:
 			batch = append(batch, in)

@@ -38,6 +38,9 @@ var _ Custody = (*journal.File)(nil)
 const held = "a site has seen records that this coordinator's journal does not have, so nothing is offered: " +
 	"put back the newest copy of the coordinator's folder, or let accord coordinator restore go on from this one"
 
+// stopsOffering is the event that the log has of it.
+const stopsOffering = "the journal lacks records that a site has seen: nothing is offered"
+
 // contest is a checkpoint after which nothing may be offered.
 type contest struct {
 	shown       []byte
@@ -95,7 +98,7 @@ func (c *Coordinator) hold(fields ...zap.Field) {
 	for _, r := range c.unfinished {
 		r.deactivate()
 	}
-	c.log.Error("the journal lacks records that a site has seen: nothing is offered", append(fields,
+	c.log.Error(stopsOffering, append(fields,
 		zap.Uint64("own_records", c.head),
 		zap.String("next", "stop this coordinator; put back the newest copy of its folder, or, to go on from this one, run accord coordinator restore -f FILE with its configuration"))...)
 }

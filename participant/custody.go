@@ -55,6 +55,19 @@ func (k *known) bytes() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
+// ProbeJournal looks at what a participant's folder has of the coordinator's
+// journal. It reads the folder alone, also while Run runs.
+func ProbeJournal(dir string) Finding {
+	k, err := readKnown(dir)
+	switch {
+	case err != nil:
+		return Finding{Check: "journal", Detail: err.Error(), Advice: "nothing needs to be done: the participant forgets it when it starts, and learns it again from the coordinator"}
+	case k == nil:
+		return Finding{Check: "journal", OK: true, Detail: "nothing is known of the coordinator's journal yet"}
+	}
+	return Finding{Check: "journal", OK: true, Detail: fmt.Sprintf("the coordinator's journal, %s, is known up to record %d; incarnation %s", k.head.Origin, k.head.Head.Size, k.head.Incarnation)}
+}
+
 // readKnown reads what is kept in a participant's folder; nil: nothing. A file
 // that is damaged is an error of class fault.Input.
 func readKnown(dir string) (*known, error) {

@@ -153,7 +153,7 @@ func (p *peer) attendForever(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := p.state.lasting(p.state.custody.flush()); err != nil {
+		if err := p.state.custody.flush(); err != nil && !disk.Passing(err) { // keep tries again, and says so
 			return err
 		}
 		var wait time.Duration

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
@@ -98,7 +99,7 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 		return err
 	}
 	s.granted = welcome
-	if err := s.acquaint(ctx, streaming); err != nil {
+	if err := s.acquaint(); err != nil {
 		return err
 	}
 	welcomed()
@@ -169,15 +170,15 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 // acquaint compares the coordinator's journal with what the site knows of it, and
 // lets the policy know which life of the coordinator's it is. Nothing was offered
 // yet.
-func (s *session) acquaint(ctx, streaming context.Context) error {
+func (s *session) acquaint() error {
 	incarnation := s.state.custody.welcome(s.granted.checkpoint, s.granted.journalKey)
 	if incarnation == "" || s.options.Policy == nil {
 		return nil
 	}
-	either, cancel := context.WithCancel(streaming)
-	defer cancel()
-	defer context.AfterFunc(ctx, cancel)()
-	return s.state.patience.retry(either, func() error { return s.options.Policy.Forked(incarnation) })
+	if err := s.options.Policy.Forked(incarnation); !disk.Passing(err) {
+		return err
+	}
+	return nil
 }
 
 // say sends a message. When the stream has ended, only its receiver learns

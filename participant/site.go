@@ -58,7 +58,8 @@ type Policy interface {
 	Stopped(t exchange.Task, r policy.Refusal) error
 	// Forked is told, before anything is offered, in which incarnation the
 	// coordinator's journal is: another one after each restore. Run calls it once
-	// for each connection.
+	// for each connection. What the disk has not allowed, disk.Passing, the next
+	// Admit does first.
 	Forked(incarnation string) error
 }
 

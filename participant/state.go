@@ -70,19 +70,16 @@ func openState(dir string, d disk.Disk, p *patience) (_ *state, err error) {
 // close makes durable what is not acknowledged, and lets the folder go. It does
 // not wait for the disk: what it cannot write now is sent again, or trained again.
 func (s *state) close() error {
-	_, err := s.sync(time.Now())
-	errs := []error{s.lasting(err), s.lasting(s.custody.flush())}
-	return errors.Join(append(errs, s.lock.Close())...)
-}
-
-// lasting returns err unless it is a fault of the disk that may pass, which it
-// logs.
-func (s *state) lasting(err error) error {
-	if disk.Passing(err) {
-		s.patience.say(err)
-		return nil
+	_, unsynced := s.sync(time.Now())
+	var errs []error
+	for _, err := range []error{unsynced, s.custody.flush()} {
+		if disk.Passing(err) {
+			s.patience.say(err)
+			continue
+		}
+		errs = append(errs, err)
 	}
-	return err
+	return errors.Join(append(errs, s.lock.Close())...)
 }
 
 // sweep removes every artefact but keep ("": none), of which a part may be there,

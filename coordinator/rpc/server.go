@@ -17,6 +17,7 @@ import (
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/coordinator/rpc/intake"
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/wire"
@@ -102,6 +103,8 @@ type Options struct {
 	// Scratch is the folder in which a submission's model lies until the run
 	// is queued; "" for the system's place.
 	Scratch string
+	// Disk is what Scratch is on; nil: the operating system's.
+	Disk disk.Disk
 }
 
 // DefaultOptions returns options that lack Prepare.

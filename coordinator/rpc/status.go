@@ -23,7 +23,9 @@ func phases() map[round.Phase]accordv1.Phase {
 }
 
 // status writes how a run stands; one that is held up says why.
-func (a *admin) status(s coordinator.RunStatus) *accordv1.Run { return heldUp(fromRunStatus(s), a.runs.Held()) }
+func (a *admin) status(s coordinator.RunStatus) *accordv1.Run {
+	return heldUp(fromRunStatus(s), a.runs.Held())
+}
 
 // heldUp gives a run that has not ended the reason why no run goes on, if there is
 // one.
