@@ -28,6 +28,7 @@ type stepped struct {
 // then lets anything outside know. It returns what has come in while it waited for
 // the disk.
 func (c *Coordinator) apply(ctx context.Context, inputs []input) (later []input, err error) {
+	c.takeContests(inputs)
 	batch, err := c.prepare(inputs)
 	if err != nil {
 		return nil, err
@@ -43,6 +44,9 @@ func (c *Coordinator) apply(ctx context.Context, inputs []input) (later []input,
 	for _, in := range batch.inputs {
 		if in.own != nil {
 			in.tell(answer{})
+		}
+		if in.contest != nil && in.own != nil {
+			c.notifyAll(c.head)
 		}
 		c.attendance(in)
 		c.custody(ctx, in)
@@ -64,6 +68,9 @@ func (c *Coordinator) prepare(inputs []input) (batch prepared, err error) {
 			rec := *in.own
 			rec.Seq = seq
 			batch.records = append(batch.records, rec)
+		case in.event != nil && in.answer == nil && c.contested.Load():
+			c.pins.unpin(pinned(in.event)) // the effect is pending, and done again
+			continue
 		case in.event != nil:
 			state, ok := states[in.run]
 			if !ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,6 +25,7 @@ type Coordinator struct {
 	// what open tasks have brought
 	uploads uploads
 	hints   hints
+	remarks remarks // on checkpoints
 	inbox   chan input
 	running chan struct{} // closed when Run has begun
 	done    chan struct{} // closed when Run has returned
@@ -33,6 +35,8 @@ type Coordinator struct {
 	// how often states refer to artefacts; the loop's alone
 	references references
 	mending    map[string]*mending // by artefact; the loop's
+	// contested: a site has seen records that the journal lacks. The loop sets it.
+	contested atomic.Bool
 
 	// The loop alone writes what follows mu, and reads it without mu.
 	mu         sync.RWMutex
@@ -74,6 +78,8 @@ type input struct {
 	update *exchange.Update // of a round.Answered
 	own    *journal.Record  // of the journal's own, in place of an event
 	answer chan<- answer    // who waits for what becomes of the event, if anybody
+
+	contest *contest // that a participant has brought
 
 	attached string // has just attached
 	gone     string // has been away for as long as is forgiven

@@ -56,6 +56,7 @@ func awaited(t round.Task) bool { return t.Status == round.Open || t.Status == r
 // Tasks of its that are open are offered to l. A link of the same name that
 // attended before is replaced, whoever it is; Admit judges that.
 func (c *Coordinator) Attach(l Link) (detach func()) {
+	c.examine(l)
 	c.roster.put(l)
 	return c.attached(l)
 }

@@ -158,6 +158,7 @@ func (p *places) give(l Link, by string) *ReleasedError {
 // place of this one away, a *ReleasedError. The process
 // that attends keeps its place while its lease lives, and replaces its own link.
 func (c *Coordinator) Admit(l Link, from string) (detach func(), err error) {
+	c.examine(l)
 	if err := c.roster.admit(l, from); err != nil {
 		return nil, err
 	}

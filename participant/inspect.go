@@ -80,7 +80,7 @@ func Inspect(o Options, gate *policy.Gate, run string) (Inspection, error) {
 	if err != nil {
 		return Inspection{}, err
 	}
-	in := Inspection{Hello: o.hello(), Facts: offer.Facts, Digest: offer.Digest, Offered: offer.At}
+	in := Inspection{Hello: o.told(), Facts: offer.Facts, Digest: offer.Digest, Offered: offer.At}
 	if in.Approval, err = records.Approval(run); err != nil {
 		return Inspection{}, err
 	}

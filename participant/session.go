@@ -98,6 +98,9 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 		return err
 	}
 	s.granted = welcome
+	if err := s.acquaint(ctx, streaming); err != nil {
+		return err
+	}
 	welcomed()
 	s.line.connect(s.client)
 	defer s.line.disconnect()
@@ -163,6 +166,20 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	}
 }
 
+// acquaint compares the coordinator's journal with what the site knows of it, and
+// lets the policy know which life of the coordinator's it is. Nothing was offered
+// yet.
+func (s *session) acquaint(ctx, streaming context.Context) error {
+	incarnation := s.state.custody.welcome(s.granted.checkpoint, s.granted.journalKey)
+	if incarnation == "" || s.options.Policy == nil {
+		return nil
+	}
+	either, cancel := context.WithCancel(streaming)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	return s.state.patience.retry(either, func() error { return s.options.Policy.Forked(incarnation) })
+}
+
 // say sends a message. When the stream has ended, only its receiver learns
 // why; say leaves it the time to return that as the session's error.
 func (s *session) say(streaming context.Context, m *accordv1.AttendRequest) error {
@@ -192,6 +209,7 @@ func (s *session) handle(m *accordv1.AttendResponse) error {
 		if err != nil {
 			return err
 		}
+		s.state.custody.receipt(m.Receipt.GetCheckpoint())
 		return s.settle(receipt)
 	case *accordv1.AttendResponse_Keyring:
 		return s.offerKeys(m.Keyring.GetKeys())

@@ -20,13 +20,15 @@ const (
 	outboxDir    = "outbox"
 )
 
-// state is what a participant keeps on disk: artefacts, and the replies that
-// name some of them. A lock keeps a second process out.
+// state is what a participant keeps on disk: artefacts, the replies that name
+// some of them, and what it knows of the coordinator's journal. A lock keeps a
+// second process out.
 type state struct {
 	disk     disk.Disk
 	spool    *spool.Spool
 	spoolDir string
 	outbox   *outbox
+	custody  *custody
 	lock     *flock.Flock
 	patience *patience
 }
@@ -59,6 +61,9 @@ func openState(dir string, d disk.Disk, p *patience) (_ *state, err error) {
 	if s.spool, err = spool.Open(s.spoolDir, spool.Options{Disk: d}); err != nil {
 		return nil, err
 	}
+	if s.custody, err = openCustody(dir, d, p.log); err != nil {
+		return nil, err
+	}
 	return s, s.mend()
 }
 
@@ -66,11 +71,18 @@ func openState(dir string, d disk.Disk, p *patience) (_ *state, err error) {
 // not wait for the disk: what it cannot write now is sent again, or trained again.
 func (s *state) close() error {
 	_, err := s.sync(time.Now())
+	errs := []error{s.lasting(err), s.lasting(s.custody.flush())}
+	return errors.Join(append(errs, s.lock.Close())...)
+}
+
+// lasting returns err unless it is a fault of the disk that may pass, which it
+// logs.
+func (s *state) lasting(err error) error {
 	if disk.Passing(err) {
 		s.patience.say(err)
-		err = nil
+		return nil
 	}
-	return errors.Join(err, s.lock.Close())
+	return err
 }
 
 // sweep removes every artefact but keep ("": none), of which a part may be there,

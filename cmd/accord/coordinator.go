@@ -188,7 +188,7 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 	}
 	folders := runFolders(filepath.Join(cfg.Dir, "runs"))
 	options := coordinator.Options{
-		Journal: records, Spool: blobs, Log: log.Named("coordinator"), Grace: coordinator.DefaultGrace, MaxRuns: cfg.MaxRuns,
+		Journal: records, Custody: records, Spool: blobs, Log: log.Named("coordinator"), Grace: coordinator.DefaultGrace, MaxRuns: cfg.MaxRuns,
 		Publisher: &coordinator.Archive{Folder: folders.open, Code: version.Get().String(), ClassNames: tests.names},
 		Results:   folders,
 	}

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"errors"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,8 +38,7 @@ Put back a backup of the whole folder first, if there is one. If there is none:
                      the one the journal knows; then look through accord members
                      for whom to revoke again
   --new-registry     begin another registry: every site is invited and joins again
-  --new-journal      begin another journal: runs are forgotten, the models that
-                     were published stay in the folder runs
+  --new-journal      begin another journal: runs are forgotten, their models stay
 
 What these replace stays beside it, under a name with the time. Where the
 journal's key is missing, another is made.`,
@@ -52,6 +56,9 @@ journal's key is missing, another is made.`,
 				return err
 			}
 			restored, err := stateFolder(cfg).Restore(cmd.Context(), give)
+			if err == nil && give.NewJournal {
+				err = setRunsAside(cfg.Dir, &restored)
+			}
 			if err != nil {
 				return err
 			}
@@ -68,6 +75,19 @@ journal's key is missing, another is made.`,
 		panic("accord: " + err.Error()) // the flag was added above
 	}
 	return cmd
+}
+
+// setRunsAside keeps what was published: a journal that knows of no run would let
+// another run have the same name, and the same folder.
+func setRunsAside(dir string, restored *journal.Restored) error {
+	runs := filepath.Join(dir, "runs")
+	to := runs + "." + time.Now().UTC().Format("20060102T150405Z")
+	err := os.Rename(runs, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	restored.Did = append(restored.Did, "What was published is now in "+to+".")
+	return err
 }
 
 func explainRestore(w io.Writer, r journal.Restored) error {

@@ -150,13 +150,10 @@ func TestAnyOrderOfEvents(t *testing.T) {
 // whole is all that is in a state.
 func whole(s State) string {
 	tasks, cohort, vacant := slices.Collect(s.Tasks()), s.cohort, waiting(s)
-	out, err := json.Marshal([]any{s.Published.All(), s.Release})
-	if err != nil {
-		panic(err)
-	}
+	out, err := json.Marshal([]any{s.Release, s.Published.All()}) // figures are behind pointers
 	s.clear()
-	s.Published, s.Release = History{}, nil
-	return fmt.Sprintf("%+v tasks %+v of %v, vacant %v, versions and release %s", s, tasks, cohort, vacant, out)
+	s.Release, s.Published = nil, History{}
+	return fmt.Sprintf("%+v tasks %+v of %v, vacant %v, versions %s %v", s, tasks, cohort, vacant, out, err)
 }
 
 // waiting are the vacant seats, the next first.

@@ -224,7 +224,9 @@ func (a *attendance) answer(ctx context.Context) {
 				a.link.hangUp(err)
 				return
 			}
-			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: wire.FromReceipt(receipt)}})
+			message := wire.FromReceipt(receipt)
+			message.Checkpoint, _ = a.coordinator.Checkpoint()
+			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: message}})
 			if receipt.Verdict == exchange.Late {
 				a.coordinator.OfferAgain(a.link.Name(), r.GetTask()) // only now, or the participant would still have an answer to it
 			}
