@@ -91,8 +91,8 @@ func TestSubmitToAFullDisk(t *testing.T) {
 				if done = true; step < 4 {
 					t.Errorf("%d steps, want four or more", step-1)
 				}
-			} else if !errors.Is(err, fault.Unavailable) || fmt.Sprint(err) != diskFull {
-				t.Errorf("step %d: got error %v, want %s", step, err, diskFull)
+			} else if !errors.Is(err, fault.Unavailable) || fmt.Sprint(err) != "coordinator 127.0.0.1:7443: "+diskFull {
+				t.Errorf("step %d: got error %v, want that %s", step, err, diskFull)
 			}
 			if left, err := os.ReadDir(scratch); err != nil || len(left) != 0 {
 				t.Errorf("step %d: %d files stay, error %v", step, len(left), err)
