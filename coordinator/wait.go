@@ -150,7 +150,7 @@ func (c *Coordinator) refuse(in input, full error) bool {
 	switch in.event.(type) {
 	case round.Submitted, round.StopRequested, round.Removed:
 	default:
-		if in.own == nil {
+		if in.own == nil || in.contest != nil {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/accord-fl/accord/internal/disk"
@@ -52,12 +54,19 @@ func (f Files) WriteTogether(files ...Replacement) (err error) {
 	return f.disk.SyncDir(filepath.Dir(files[0].Path))
 }
 
-// about names the file that was to be written in the error of a temporary one.
+// about names the file that was to be written in the error of a temporary one, in
+// place of what its writer says of that.
 func about(path string, err error) error {
-	if failed, ok := err.(*fs.PathError); ok {
+	var failed *fs.PathError
+	if errors.As(err, &failed) && strings.HasPrefix(failed.Path, temporaryOf(path)) {
 		return &fs.PathError{Op: failed.Op, Path: path, Err: failed.Err}
 	}
 	return fmt.Errorf("write %s: %w", path, err)
+}
+
+// temporaryOf begins the names of the temporary files for path.
+func temporaryOf(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".")
 }
 
 // temporary is a file that is durable under another name than it is to have.
@@ -73,7 +82,7 @@ func (f Files) prepare(r Replacement) (t temporary) {
 	if mode == 0 {
 		mode = 0o644
 	}
-	name := filepath.Join(filepath.Dir(r.Path), "."+filepath.Base(r.Path)+"."+strconv.FormatUint(rand.Uint64(), 36)+".tmp")
+	name := temporaryOf(r.Path) + strconv.FormatUint(rand.Uint64(), 36) + ".tmp"
 	file, err := f.disk.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return temporary{err: err}
