@@ -18,8 +18,8 @@ import (
 
 // Inspection is what leaves a site, or would, for a run.
 type Inspection struct {
-	Hello    exchange.Hello   `json:"hello"` // told when the site attends, whatever it trains
-	Facts    policy.Facts     `json:"facts"` // of the run as it was offered last
+	Hello    exchange.Hello   `json:"hello"`  // told when the site attends, whatever it trains
+	Facts    policy.Facts     `json:"facts"`  // of the run as it was offered last
 	Digest   string           `json:"digest"` // of the facts, with the learning rate
 	Offered  time.Time        `json:"offered"`
 	Approval *policy.Approval `json:"approval,omitempty"`
