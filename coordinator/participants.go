@@ -110,7 +110,8 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 	case wrong != nil:
 		event.Reason = wrong.Error() // nobody waits for a better one
 	case r == nil:
-		return exchange.Receipt{}, fault.Inputf("task %.80s: there is no run of that name", reply.Task)
+		// It was removed, or lost in a restore: there is nothing wrong with the reply.
+		return exchange.Receipt{Task: reply.Task, Verdict: exchange.Late, Reason: ErrNoRun.Error()}, nil
 	case open && !c.answersOffer(reply, d, state, t):
 		event.Outcome, event.Reason = round.Stale, "it answers another offer of this task"
 		if reply.Update != nil {
