@@ -47,8 +47,12 @@ func (r *run) deactivate() {
 }
 
 // activate starts unfinished runs in order of submission until MaxRuns are
-// active, each from where its state says it is.
+// active, each from where its state says it is. While the journal is contested
+// none is.
 func (c *Coordinator) activate(ctx context.Context) {
+	if c.contested.Load() {
+		return
+	}
 	for _, r := range c.unfinished[:min(len(c.unfinished), c.o.MaxRuns)] {
 		if r.active != nil {
 			continue

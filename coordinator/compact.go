@@ -49,7 +49,7 @@ func (c *Coordinator) compactWhenDue(ctx context.Context) {
 	}
 	c.compacting.underWay = true
 	c.work.Go(func() {
-		ready := c.prepare(ctx, store)
+		ready := c.prepareCompaction(ctx, store)
 		_ = c.post(ctx, input{compact: &ready}) // fails only when the coordinator ends
 	})
 }
@@ -75,27 +75,27 @@ func (c *Coordinator) Compact(ctx context.Context) (journal.Compaction, error) {
 	if !ok {
 		return journal.Compaction{}, fmt.Errorf("compact: a %T cannot be compacted", c.o.Journal)
 	}
-	return c.compact(ctx, c.prepare(ctx, store))
+	return c.compact(ctx, c.prepareCompaction(ctx, store))
 }
 
 // preparation is a compaction that was prepared.
 type preparation struct {
 	store compacter
-	runs  map[*run]prepared
+	runs  map[*run]encoded
 	began time.Time
 	err   error
 }
 
-// prepared is a run's part of a snapshot, as long as seq is that of its last
+// encoded is a run's part of a snapshot, as long as seq is that of its last
 // record.
-type prepared struct {
+type encoded struct {
 	seq  uint64
 	data []byte
 }
 
-// prepare does what a compaction can do while the loop goes on.
-func (c *Coordinator) prepare(ctx context.Context, store compacter) preparation {
-	p := preparation{store: store, runs: map[*run]prepared{}, began: time.Now()}
+// prepareCompaction does what a compaction can do while the loop goes on.
+func (c *Coordinator) prepareCompaction(ctx context.Context, store compacter) preparation {
+	p := preparation{store: store, runs: map[*run]encoded{}, began: time.Now()}
 	c.mu.RLock()
 	order := slices.Clone(c.order)
 	c.mu.RUnlock()
@@ -109,7 +109,7 @@ func (c *Coordinator) prepare(ctx context.Context, store compacter) preparation 
 			p.err = err
 			return p
 		}
-		p.runs[r] = prepared{f.Seq, data}
+		p.runs[r] = encoded{f.Seq, data}
 	}
 	p.err = store.Prepare(ctx)
 	return p
@@ -157,7 +157,7 @@ func (f frozen) encode(s round.State) ([]byte, error) {
 
 // snapshot returns records that say how each run stands. What was prepared of
 // runs that have not changed since is used.
-func (c *Coordinator) snapshot(ready map[*run]prepared) ([]journal.Record, error) {
+func (c *Coordinator) snapshot(ready map[*run]encoded) ([]journal.Record, error) {
 	records := make([]journal.Record, len(c.order))
 	at := now()
 	for i, r := range c.order {

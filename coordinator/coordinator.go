@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,6 +25,7 @@ type Coordinator struct {
 	// what open tasks have brought
 	uploads uploads
 	hints   hints
+	remarks remarks // on checkpoints
 	inbox   chan input
 	running chan struct{} // closed when Run has begun
 	done    chan struct{} // closed when Run has returned
@@ -33,7 +35,9 @@ type Coordinator struct {
 	// how often states refer to artefacts; the loop's alone
 	references references
 	mending    map[string]*mending // by artefact; the loop's
-	compacting compacting          // the loop's
+	// contested: a site has seen records that the journal lacks. The loop sets it.
+	contested  atomic.Bool
+	compacting compacting // the loop's
 
 	// The loop alone writes what follows mu, and reads it without mu.
 	mu         sync.RWMutex
@@ -76,6 +80,8 @@ type input struct {
 	own    *journal.Record  // of the journal's own, in place of an event
 	answer chan<- answer    // who waits for what becomes of the event, if anybody
 
+	contest *contest // that a participant has brought
+
 	attached string // has just attached
 	gone     string // has been away for as long as is forgiven
 	deserted bool   // and was given more time, because nobody was there
@@ -103,7 +109,7 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 		return nil, err
 	}
 	if store, ok := o.Journal.(compacter); ok && store.Due() {
-		ready := c.prepare(ctx, store)
+		ready := c.prepareCompaction(ctx, store)
 		c.finishCompaction(ctx, input{compact: &ready})
 	}
 	return c, nil
@@ -133,18 +139,26 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case in := <-c.inbox:
-			if err := c.apply(ctx, c.drain(in)); err != nil && ctx.Err() == nil {
-				return err
+			for batch := c.drain(in); len(batch) > 0; {
+				var err error
+				if batch, err = c.apply(ctx, batch); err != nil && ctx.Err() == nil {
+					return err
+				} else if err != nil {
+					return nil
+				}
 			}
 			c.compactWhenDue(ctx)
 		}
 	}
 }
 
+// maxBatch is how many inputs share an fsync.
+const maxBatch = 256
+
 // drain takes what else is waiting, so that one fsync serves all of it.
 func (c *Coordinator) drain(first input) []input {
 	batch := []input{first}
-	for len(batch) < 256 {
+	for len(batch) < maxBatch {
 		select {
 		case in := <-c.inbox:
 			batch = append(batch, in)

@@ -19,6 +19,9 @@ type Options struct {
 	Journal journal.Store
 	Spool   *spool.Spool
 	Log     *zap.Logger
+	// Custody signs and judges checkpoints of Journal; nil: there are none, as in
+	// a simulation.
+	Custody Custody
 	// Evaluator measures published models; nil: nothing is measured.
 	Evaluator Evaluator
 	// Publisher makes versions visible outside; nil: they stay in the spool.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/internal/spool"
@@ -26,6 +28,11 @@ func (c *Coordinator) recover(ctx context.Context) error {
 		c.references.add(c.needed(r.state))
 		if !r.state.Phase.Final() {
 			c.unfinished = append(c.unfinished, r)
+		}
+	}
+	if c.o.Custody != nil {
+		if shown, contested := c.o.Custody.Contested(); contested {
+			c.hold(zap.Int64("records", shown.Head.Size), zap.String("incarnation", shown.Incarnation))
 		}
 	}
 	return c.sweep()

@@ -47,6 +47,7 @@ type fake struct {
 	gossip *gossip.Options
 	// federation is the participant's.
 	federation string
+	journal    shownBy // what welcomes say of it
 
 	mu        sync.Mutex
 	attended  int
@@ -90,7 +91,7 @@ func (f *fake) Attend(stream accordv1.FederationService_AttendServer) error {
 
 func (s *talk) welcome() error {
 	return s.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Welcome{Welcome: &accordv1.Welcome{
-		Version: "test", Protocol: exchange.Protocol, Lease: durationpb.New(lease),
+		Version: "test", Protocol: exchange.Protocol, Lease: durationpb.New(lease), Checkpoint: s.fake.journal.signed, JournalKey: s.fake.journal.key,
 	}}})
 }
 

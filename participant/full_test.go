@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/checkpoint"
 	"github.com/accord-fl/accord/internal/disk/disktest"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/model/optim"
@@ -52,7 +53,7 @@ type fullRound struct {
 
 func roundOnFullDisk(t *testing.T, step, n int) (result fullRound) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{}
+		f := &fake{journal: newNotary(t, checkpoint.NewOrigin()).at("1111111111111111", 5, 0)}
 		f.attend = func(_ int, s *talk) error {
 			if err := s.offer(taskOf(f, ample(), 1)); err != nil {
 				return err
@@ -120,7 +121,7 @@ func TestATaskThatCannotWaitForTheDiskIsDeclinedForNow(t *testing.T) {
 			break
 		}
 		synctest.Test(t, func(t *testing.T) {
-			f := &fake{}
+			f := &fake{journal: newNotary(t, checkpoint.NewOrigin()).at("1111111111111111", 5, 0)}
 			f.attend = func(_ int, s *talk) error {
 				task := taskOf(f, ample(), 1)
 				task.Deadline = time.Now().Add(time.Minute)

@@ -21,6 +21,9 @@ type welcome struct {
 	turns    bool      // it says when a large upload may begin
 	roots    bool      // it sends roots, and reads which the site trusts
 	now      time.Time // the coordinator's clock; zero: not told
+
+	checkpoint []byte // of its journal; nil: none
+	journalKey string // verifies it
 }
 
 func (p *peer) helloMessage() *accordv1.AttendRequest {
@@ -42,6 +45,7 @@ func (p *peer) helloMessage() *accordv1.AttendRequest {
 		},
 		Process:    p.process,
 		Federation: h.Federation,
+		Checkpoint: p.state.custody.shown(),
 	}}}
 }
 
@@ -71,6 +75,8 @@ func readWelcome(m *accordv1.AttendResponse) (welcome, error) {
 		turns: slices.Contains(w.GetFeatures(), exchange.FeatureTurns),
 		roots: slices.Contains(w.GetFeatures(), exchange.FeatureRoots),
 		now:   toTime(w.GetNow()),
+
+		checkpoint: w.GetCheckpoint(), journalKey: w.GetJournalKey(),
 	}, nil
 }
 

@@ -71,6 +71,15 @@ func (o Options) Validate() error {
 	return wire.CheckPlain(o.Coordinator, o.Insecure)
 }
 
+// told is the hello of a participant with what its folder adds to it.
+func (o Options) told() exchange.Hello {
+	h := o.hello()
+	if k, err := readKnown(o.Dir); err == nil && k != nil {
+		h.Checkpoint = k.signed
+	}
+	return h
+}
+
 func (o Options) hello() exchange.Hello {
 	features := exchange.Features()
 	if o.Gossip != nil {

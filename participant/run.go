@@ -61,6 +61,7 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 	g, working := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.worker.run(working) })
 	g.Go(func() error { return s.keepSafe(working) })
+	g.Go(func() error { return s.custody.keep(working, s.patience) })
 	g.Go(func() error { return p.attendForever(working) })
 	if o.Gossip != nil {
 		g.Go(func() error { return p.gossip(working) })
@@ -78,7 +79,7 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 func (o Options) open(ctx context.Context, p *patience) (s *state, err error) {
 	var final error
 	err = p.retry(ctx, func() (err error) {
-		if s, err = openState(o.Dir, o.Disk, p); lasting(err) {
+		if s, err = openState(o.Dir, o.Disk, p); disk.Lasting(err) {
 			final, err = err, nil
 		}
 		return err
@@ -151,6 +152,9 @@ func (p *peer) attendForever(ctx context.Context) error {
 		})
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if err := p.state.custody.flush(); err != nil && !disk.Passing(err) { // keep tries again, and says so
+			return err
 		}
 		var wait time.Duration
 		after, elsewhere := slowly(err)

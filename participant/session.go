@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/wire"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
@@ -98,6 +99,9 @@ func (s *session) converse(ctx, streaming context.Context, g *errgroup.Group, we
 		return err
 	}
 	s.granted = welcome
+	if err := s.acquaint(); err != nil {
+		return err
+	}
 	welcomed()
 	s.line.connect(s.client)
 	defer s.line.disconnect()
@@ -163,6 +167,20 @@ func (s *session) enter(ctx, streaming context.Context) (welcome, error) {
 	}
 }
 
+// acquaint compares the coordinator's journal with what the site knows of it, and
+// lets the policy know which life of the coordinator's it is. Nothing was offered
+// yet.
+func (s *session) acquaint() error {
+	incarnation := s.state.custody.welcome(s.granted.checkpoint, s.granted.journalKey)
+	if incarnation == "" || s.options.Policy == nil {
+		return nil
+	}
+	if err := s.options.Policy.Forked(incarnation); !disk.Passing(err) {
+		return err
+	}
+	return nil
+}
+
 // say sends a message. When the stream has ended, only its receiver learns
 // why; say leaves it the time to return that as the session's error.
 func (s *session) say(streaming context.Context, m *accordv1.AttendRequest) error {
@@ -192,6 +210,7 @@ func (s *session) handle(m *accordv1.AttendResponse) error {
 		if err != nil {
 			return err
 		}
+		s.state.custody.receipt(m.Receipt.GetCheckpoint())
 		return s.settle(receipt)
 	case *accordv1.AttendResponse_Keyring:
 		return s.offerKeys(m.Keyring.GetKeys())

@@ -47,7 +47,7 @@ type Blobs interface {
 	Store(ctx context.Context, write func(io.Writer) error) (exchange.Artefact, error)
 }
 
-// Policy is what a site allows. Site.Do calls it once for each task that makes
+// Policy is what a site allows. Site.Do calls Admit once for each task that makes
 // sense, before anything else is done for it, and concurrently if Do is.
 type Policy interface {
 	// Admit tells under what terms a task may be done. The error is a
@@ -56,6 +56,11 @@ type Policy interface {
 	// Stopped is called for a task that was admitted and not done for the reason
 	// r, and returns r once that is noted.
 	Stopped(t exchange.Task, r policy.Refusal) error
+	// Forked is told, before anything is offered, in which incarnation the
+	// coordinator's journal is: another one after each restore. Run calls it once
+	// for each connection. What the disk has not allowed, disk.Passing, the next
+	// Admit does first.
+	Forked(incarnation string) error
 }
 
 var _ Policy = (*policy.Gate)(nil)

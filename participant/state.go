@@ -20,13 +20,15 @@ const (
 	outboxDir    = "outbox"
 )
 
-// state is what a participant keeps on disk: artefacts, and the replies that
-// name some of them. A lock keeps a second process out.
+// state is what a participant keeps on disk: artefacts, the replies that name
+// some of them, and what it knows of the coordinator's journal. A lock keeps a
+// second process out.
 type state struct {
 	disk     disk.Disk
 	spool    *spool.Spool
 	spoolDir string
 	outbox   *outbox
+	custody  *custody
 	lock     *flock.Flock
 	patience *patience
 }
@@ -59,18 +61,25 @@ func openState(dir string, d disk.Disk, p *patience) (_ *state, err error) {
 	if s.spool, err = spool.Open(s.spoolDir, spool.Options{Disk: d}); err != nil {
 		return nil, err
 	}
+	if s.custody, err = openCustody(dir, d, p.log); err != nil {
+		return nil, err
+	}
 	return s, s.mend()
 }
 
 // close makes durable what is not acknowledged, and lets the folder go. It does
 // not wait for the disk: what it cannot write now is sent again, or trained again.
 func (s *state) close() error {
-	_, err := s.sync(time.Now())
-	if disk.Passing(err) {
-		s.patience.say(err)
-		err = nil
+	_, unsynced := s.sync(time.Now())
+	var errs []error
+	for _, err := range []error{unsynced, s.custody.flush()} {
+		if disk.Passing(err) {
+			s.patience.say(err)
+			continue
+		}
+		errs = append(errs, err)
 	}
-	return errors.Join(err, s.lock.Close())
+	return errors.Join(append(errs, s.lock.Close())...)
 }
 
 // sweep removes every artefact but keep ("": none), of which a part may be there,

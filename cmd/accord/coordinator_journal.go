@@ -71,10 +71,6 @@ func (n *node) describe(log *zap.Logger, records *journal.File) {
 	head := records.Head()
 	log.Info("journal complete", zap.String("id", records.Origin()), zap.String("incarnation", records.Incarnation()),
 		zap.Int64("up_to", head.Size), zap.Stringer("root", head.Root))
-	if shown, contested := records.Contested(); contested {
-		log.Error("a site has shown a head that this journal does not have", zap.Int64("size", shown.Head.Size), zap.String("incarnation", shown.Incarnation),
-			zap.String("next", "accord coordinator restore"))
-	}
 }
 
 // begin makes the journal of a new federation, its key and the registry.

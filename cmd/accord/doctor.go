@@ -30,9 +30,9 @@ func newDoctorCmd() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check a site's setup and say what to do",
 		Long: `Check what a site needs to take part, and say what to do where something is
-wrong: its folder and disk, its data, also against the runs that were offered to
-it, its certificate, the way to the coordinator (name, proxy, firewalls that open
-TLS) and the clock. Nothing is changed, and nothing about the data is sent.`,
+wrong: its folder and disk, what it knows of the coordinator's journal, its data, also
+against the runs that were offered to it, its certificate, the way to the
+coordinator (name, proxy, firewalls that open TLS) and the clock. Nothing is changed, and nothing about the data is sent.`,
 		Example: "  accord doctor -f hospital-a/participant.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -72,7 +72,7 @@ const patienceOfDoctor = 20 * time.Second
 
 // examine looks at everything, one thing after another.
 func examine(ctx context.Context, cfg config.Participant) ([]participant.Finding, error) {
-	findings := []participant.Finding{checkFolder(cfg.Dir), checkDisk(cfg.Dir)}
+	findings := []participant.Finding{checkFolder(cfg.Dir), checkDisk(cfg.Dir), participant.ProbeJournal(cfg.Dir)}
 	findings = append(findings, checkData(cfg)...)
 	if cfg.Identity == "" {
 		return append(findings, participant.Finding{Check: "certificate", OK: true, Detail: "none: insecure, on this machine only"}), nil

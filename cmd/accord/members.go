@@ -48,7 +48,10 @@ Ctrl-C; with --json it is one JSON document, or one a change.`,
 		if steer.json {
 			return encodeMembers(steer.stdout, members)
 		}
-		return membersTable(members, time.Now()).Print(steer.stdout)
+		if err := membersTable(members, time.Now()).Print(steer.stdout); err != nil {
+			return err
+		}
+		return steer.printHeld(ctx)
 	})
 	return cmd
 }

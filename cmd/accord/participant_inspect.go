@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/accord-fl/accord/internal/checkpoint"
 	"github.com/accord-fl/accord/internal/config"
 	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
@@ -130,6 +131,9 @@ func printInspection(w io.Writer, in participant.Inspection) error {
 	line("  version", "%s", h.Version)
 	line("  can do", "%s", inline(h.Capabilities))
 	line("  speaks", "protocols %d to %d, with %s", h.Oldest, h.Protocol, strings.Join(h.Features, ", "))
+	if c, err := checkpoint.Parse(h.Checkpoint); err == nil {
+		line("  has seen", "%d records of the coordinator's journal, %s", c.Head.Size, c.Origin)
+	}
 	line("  all along", "how many tasks are under way")
 	b.Printf("\nIn each update:\n")
 	line("  samples", "%s", yes(in.Update.Samples, "their number, and that of the steps", "not told"))

@@ -38,7 +38,10 @@ has the newest of its versions; accord run show has the others.`,
 					Attending []string                `json:"attending"`
 				}{append([]coordinator.RunStatus{}, runs...), append([]string{}, attending...)})
 			}
-			return s.printRuns(runs, attending, active)
+			if err := s.printRuns(runs, attending, active); err != nil {
+				return err
+			}
+			return s.printHeld(ctx)
 		}),
 	}
 	cmd.Flags().IntVar(&limit, "limit", 0, "list the newest of them only, so many at most; 0 for all")

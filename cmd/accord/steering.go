@@ -100,3 +100,15 @@ func (s *steering) again(args ...string) string {
 	}
 	return again(args...)
 }
+
+// printHeld says why no run goes on, if none does.
+func (s *steering) printHeld(ctx context.Context) error {
+	why, err := s.client.Held(ctx)
+	if err != nil || why == "" {
+		return err
+	}
+	return quote.Fprintf(s.stdout, "\nNo run goes on: %s.\n", quote.Cut(why, maxHeld))
+}
+
+// maxHeld bounds, in bytes, what is shown of the reason why no run goes on.
+const maxHeld = 1000

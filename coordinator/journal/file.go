@@ -235,10 +235,14 @@ func (j *File) write(batch []byte, offset int64) error {
 		}
 	}
 	j.dirty = true
-	if _, err := j.f.WriteAt(batch, offset); err != nil {
-		return err
+	_, err := j.f.WriteAt(batch, offset)
+	if err == nil {
+		err = j.f.Sync()
 	}
-	if err := j.f.Sync(); err != nil {
+	if err != nil {
+		// Whoever is told that this was not recorded should not find it after a
+		// crash. Should this fail, too, the next attempt does it.
+		_ = j.f.Truncate(offset)
 		return err
 	}
 	j.dirty = false

@@ -35,7 +35,10 @@ type runs struct {
 	initial   []byte
 	stopped   string
 	removed   string
+	held      string
 }
+
+func (r *runs) Held() string { return r.held }
 
 func (r *runs) Submit(_ context.Context, d coordinator.Definition, initial io.ReaderAt, size int64) error {
 	r.submitted = d
@@ -141,7 +144,7 @@ func standing(t *testing.T, phase round.Phase) round.State {
 func allPhases() []round.Phase {
 	return []round.Phase{
 		round.Selecting, round.Exchanging, round.Aggregating, round.Evaluating, round.Publishing,
-		round.Retrying, round.Completed, round.Failed, round.Stopped,
+		round.Retrying, round.Completed, round.Failed, round.Stopped, round.Diverged,
 	}
 }
 

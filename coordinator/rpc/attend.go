@@ -101,7 +101,7 @@ func (f *federation) mayAttend(ctx context.Context, h exchange.Hello) error {
 		return later(status.Errorf(codes.FailedPrecondition, "this coordinator serves the federation %s, participant %s is of %s: "+
 			"is this the right address, or should federation in one of the two configurations be another?", ours, h.Name, h.Federation), f.options.Lease)
 	}
-	if !f.arrivals.allow(h.Name) {
+	if !f.arrivals.allow(h.Name, addressOf(ctx)) {
 		return status.Errorf(codes.ResourceExhausted, "participant %s has begun to attend too often of late", h.Name)
 	}
 	return nil
@@ -224,7 +224,9 @@ func (a *attendance) answer(ctx context.Context) {
 				a.link.hangUp(err)
 				return
 			}
-			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: wire.FromReceipt(receipt)}})
+			message := wire.FromReceipt(receipt)
+			message.Checkpoint, _ = a.coordinator.Checkpoint()
+			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: message}})
 			if receipt.Verdict == exchange.Late {
 				a.coordinator.OfferAgain(a.link.Name(), r.GetTask()) // only now, or the participant would still have an answer to it
 			}

@@ -42,6 +42,13 @@ func (c *Client) Runs(ctx context.Context, limit int, active bool) (runs []coord
 	return runs, attending, nil
 }
 
+// Held returns why no run goes on, for people; "": they do, or the coordinator is
+// one that does not say.
+func (c *Client) Held(ctx context.Context) (string, error) {
+	response, err := c.admin.ListRuns(ctx, &accordv1.ListRunsRequest{Limit: 1, Active: true})
+	return response.GetHeld(), c.explain(err)
+}
+
 // Run returns how one run stands, with the newest of its versions: all of them,
 // or at least as many as coordinator.StatusVersions.
 func (c *Client) Run(ctx context.Context, name string) (coordinator.RunStatus, error) {

@@ -61,6 +61,7 @@ func (f *federation) welcome(h exchange.Hello) *accordv1.AttendResponse {
 		Features: features,
 		Now:      timestamppb.Now(),
 	}
+	welcome.Checkpoint, welcome.JournalKey = f.coordinator.Checkpoint()
 	if f.options.Security == nil {
 		welcome.Federation = f.options.Federation
 	}

@@ -66,6 +66,8 @@ func (f *fake) Misunderstood(_ context.Context, participant, task string, why er
 	return exchange.Receipt{}, why
 }
 
+func (f *fake) Checkpoint() ([]byte, string) { return nil, "" }
+
 func (f *fake) Awaits(string, string) int64 { return f.limit }
 func (f *fake) Stored(string, string)       {}
 func (f *fake) OfferAgain(string, string)   {}

@@ -23,7 +23,7 @@ func (a *admin) ListRuns(_ context.Context, r *accordv1.ListRunsRequest) (*accor
 	if r.GetLimit() < 0 {
 		return nil, fault.Inputf("list runs: got limit %d, want 0 or more", r.GetLimit())
 	}
-	response := &accordv1.ListRunsResponse{}
+	response := &accordv1.ListRunsResponse{Held: a.runs.Held()}
 	if r.GetBefore() == 0 {
 		response.Attending = a.runs.Attending()
 	}
@@ -41,7 +41,7 @@ func (a *admin) list(r *accordv1.ListRunsRequest, response *accordv1.ListRunsRes
 	for {
 		entries := a.runs.List(before, take, r.GetActive())
 		for _, e := range entries {
-			run := fromRunStatus(coordinator.Summary(e.State))
+			run := a.status(coordinator.Summary(e.State))
 			bytes += proto.Size(run)
 			count := len(response.GetRuns())
 			if r.GetLimit() > 0 && count == int(r.GetLimit()) || count > 0 && bytes > runBytes {
@@ -63,7 +63,7 @@ func (a *admin) GetRun(_ context.Context, r *accordv1.GetRunRequest) (*accordv1.
 	if err != nil {
 		return nil, err
 	}
-	return &accordv1.GetRunResponse{Run: fromRunStatus(coordinator.Describe(s))}, nil
+	return &accordv1.GetRunResponse{Run: a.status(coordinator.Describe(s))}, nil
 }
 
 // ListVersions returns a page of a run's versions.

@@ -22,6 +22,20 @@ func phases() map[round.Phase]accordv1.Phase {
 	}
 }
 
+// status writes how a run stands; one that is held up says why.
+func (a *admin) status(s coordinator.RunStatus) *accordv1.Run {
+	return heldUp(fromRunStatus(s), a.runs.Held())
+}
+
+// heldUp gives a run that has not ended the reason why no run goes on, if there is
+// one.
+func heldUp(r *accordv1.Run, why string) *accordv1.Run {
+	if why != "" && !toPhase(r.GetPhase()).Final() {
+		r.Reason = why
+	}
+	return r
+}
+
 func fromRunStatus(s coordinator.RunStatus) *accordv1.Run {
 	r := &accordv1.Run{
 		Name:     s.Name,

@@ -27,7 +27,7 @@ func (a *admin) WatchRun(r *accordv1.WatchRunRequest, stream accordv1.AdminServi
 		case err != nil:
 			return err
 		}
-		if err := w.send(state); err != nil || state.Phase.Final() {
+		if err := w.send(state, a.runs.Held()); err != nil || state.Phase.Final() {
 			return err
 		}
 		seq = last
@@ -73,10 +73,11 @@ type watcher struct {
 // none leaves.
 type cohort struct{ round, attempt, size int }
 
-// send brings the caller up to a state.
-func (w *watcher) send(s round.State) error {
+// send brings the caller up to a state; why says what holds all runs up, if
+// anything does.
+func (w *watcher) send(s round.State, why string) error {
 	if !w.differences {
-		return w.stream.Send(&accordv1.WatchRunResponse{Run: fromRunStatus(coordinator.Describe(s))})
+		return w.stream.Send(&accordv1.WatchRunResponse{Run: heldUp(fromRunStatus(coordinator.Describe(s)), why)})
 	}
 	w.known = min(w.known, s.Published.Len()) // a coordinator that was restored may have fewer
 	for s.Published.Len()-w.known > versionPage {
@@ -96,5 +97,5 @@ func (w *watcher) send(s round.State) error {
 		status.Cohort = s.Cohort()
 	}
 	w.known, w.cohort = s.Published.Len(), now
-	return w.stream.Send(&accordv1.WatchRunResponse{Run: fromRunStatus(status), CohortUnchanged: unchanged})
+	return w.stream.Send(&accordv1.WatchRunResponse{Run: heldUp(fromRunStatus(status), why), CohortUnchanged: unchanged})
 }

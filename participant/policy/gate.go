@@ -32,7 +32,8 @@ type Gate struct {
 	Disk    disk.Disk // what its files are written through; nil: the operating system's
 	Log     *zap.Logger
 
-	mu sync.Mutex // of the files
+	mu   sync.Mutex // of the files
+	life string     // the coordinator's incarnation, until it is noted; "": it is
 }
 
 func (g *Gate) records() Records { return Records{Dir: g.Dir, Disk: g.Disk} }
@@ -47,6 +48,9 @@ func (g *Gate) Admit(t exchange.Task) (Terms, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
+	if err := g.noteLife(); err != nil {
+		return Terms{}, err
+	}
 	facts := FactsOf(t, g.Trainer)
 	records := g.records()
 	if err := g.keep(records, facts, t, now); err != nil {
@@ -141,17 +145,28 @@ func (g *Gate) Judge(t exchange.Task) (Decision, error) {
 // Forked notes the incarnation of the coordinator's journal, which is another
 // one after each restore of the coordinator. Rounds that were answered before
 // may then be asked once more, each at most MaxRepeats times in all. The first
-// incarnation that a site is told, and one that it knows, change nothing.
+// incarnation that a site is told, and one that it knows, change nothing. What an
+// error has kept from the disk the next Admit writes first.
 func (g *Gate) Forked(incarnation string) error {
 	if incarnation == "" {
 		return nil // a coordinator that has none
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	another, err := g.records().reborn(incarnation)
+	g.life = incarnation
+	return g.noteLife()
+}
+
+// noteLife notes the incarnation that is not noted yet. The caller holds mu.
+func (g *Gate) noteLife() error {
+	if g.life == "" {
+		return nil
+	}
+	another, err := g.records().reborn(g.life)
 	if err != nil {
 		return fmt.Errorf("note the coordinator's incarnation: %w", err)
 	}
+	g.life = ""
 	if another {
 		g.Log.Warn("the coordinator was restored: rounds may be asked once more", zap.Int("max_repeats", g.Policy.MaxRepeats))
 	}
@@ -216,7 +231,7 @@ func (g *Gate) keep(r Records, f Facts, t exchange.Task, now time.Time) error {
 	if err := r.write(r.offers(), t.Run, Offer{At: now, Digest: digest, Facts: f, Task: t}); err != nil {
 		return err
 	}
-	g.Log.Info("run offered", zap.String("run", t.Run), zap.String("facts", digest),
+	g.Log.Info("run offered", zap.String("run", t.Run), zap.String("facts", f.Shown()),
 		zap.String("look", "accord participant inspect "+t.Run))
 	return errors.Join(r.prune(), r.pruneLedgers())
 }

@@ -376,7 +376,9 @@ type ListRunsResponse struct {
 	// Names of the participants that attend, sorted; on the first page.
 	Attending []string `protobuf:"bytes,2,rep,name=attending,proto3" json:"attending,omitempty"`
 	// The next page is the one before this number; 0: there is none.
-	Next          uint64 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`
+	Next uint64 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"`
+	// Why no run goes on, for people; empty: they do.
+	Held          string `protobuf:"bytes,4,opt,name=held,proto3" json:"held,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -430,6 +432,13 @@ func (x *ListRunsResponse) GetNext() uint64 {
 		return x.Next
 	}
 	return 0
+}
+
+func (x *ListRunsResponse) GetHeld() string {
+	if x != nil {
+		return x.Held
+	}
+	return ""
 }
 
 // GetRunRequest asks for a run.
@@ -2368,11 +2377,12 @@ const file_accord_v1_admin_proto_rawDesc = "" +
 	"\x0fListRunsRequest\x12\x16\n" +
 	"\x06before\x18\x01 \x01(\x04R\x06before\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x16\n" +
-	"\x06active\x18\x03 \x01(\bR\x06active\"h\n" +
+	"\x06active\x18\x03 \x01(\bR\x06active\"|\n" +
 	"\x10ListRunsResponse\x12\"\n" +
 	"\x04runs\x18\x01 \x03(\v2\x0e.accord.v1.RunR\x04runs\x12\x1c\n" +
 	"\tattending\x18\x02 \x03(\tR\tattending\x12\x12\n" +
-	"\x04next\x18\x03 \x01(\x04R\x04next\"#\n" +
+	"\x04next\x18\x03 \x01(\x04R\x04next\x12\x12\n" +
+	"\x04held\x18\x04 \x01(\tR\x04held\"#\n" +
 	"\rGetRunRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"2\n" +
 	"\x0eGetRunResponse\x12 \n" +
