@@ -229,8 +229,8 @@ func (j *File) tile(tile int64) ([]tlog.Hash, error) {
 	if _, err := j.f.ReadAt(line, j.s.removal.offset(tile)); err != nil {
 		return nil, fmt.Errorf("read journal %s: %w", j.path, err)
 	}
-	leaves, err := parseHashes(line, tile*tileLeaves+1, tileLeaves)
-	if err == nil && rootOf(leaves) != j.s.tree.tiles[tlog.StoredHashIndex(0, tile)] {
+	leaves, root, err := parseHashes(line, tile*tileLeaves+1, tileLeaves)
+	if err == nil && root != j.s.tree.tiles[tlog.StoredHashIndex(0, tile)] {
 		err = errors.New("the hashes are not those that were read at the start")
 	}
 	if err != nil {
@@ -273,7 +273,7 @@ func (c *compactor) hashes(tile int64, leaves []tlog.Hash) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
-	return c.write(hashesLine(tile*tileLeaves+1, leaves))
+	return c.write(hashesLine(tile*tileLeaves+1, leaves, rootOf(leaves)))
 }
 
 // A snapshot is written in batches of about so many bytes.

@@ -68,8 +68,9 @@ func (r removal) in(tile int64) int { return int(min(tileLeaves, r.leaves-tile*t
 // offset is where the line of a tile begins in the file.
 func (r removal) offset(tile int64) int64 { return removalBytes + tile*hashesBytes(tileLeaves) }
 
-// hashesLine is the line of the leaf hashes that begin with that of record first.
-func hashesLine(first int64, leaves []tlog.Hash) []byte {
+// hashesLine is the line of the leaf hashes that begin with that of record first,
+// over which root is.
+func hashesLine(first int64, leaves []tlog.Hash, root tlog.Hash) []byte {
 	raw := make([]byte, 0, len(leaves)*tlog.HashSize)
 	for _, leaf := range leaves {
 		raw = append(raw, leaf[:]...)
@@ -77,7 +78,7 @@ func hashesLine(first int64, leaves []tlog.Hash) []byte {
 	line := make([]byte, 0, hashesBytes(len(leaves)))
 	line = fmt.Appendf(line, `{"first":%-20d,"hashes":"`, first)
 	line = base64.StdEncoding.AppendEncode(line, raw)
-	return fmt.Appendf(line, "\",\"root\":\"%s\"}\n", rootOf(leaves))
+	return fmt.Appendf(line, "\",\"root\":\"%s\"}\n", root)
 }
 
 // hashesAt is where the hashes begin in their line.
@@ -92,22 +93,22 @@ func hashesBytes(leaves int) int64 {
 
 // parseHashes reads the line of so many leaf hashes that begin with that of record
 // first.
-func parseHashes(line []byte, first int64, count int) ([]tlog.Hash, error) {
+func parseHashes(line []byte, first int64, count int) (_ []tlog.Hash, root tlog.Hash, err error) {
 	changed := fmt.Errorf("the hashes of records %d to %d, which were removed, are not what was written", first, first+int64(count)-1)
 	text := base64.StdEncoding.EncodedLen(count * tlog.HashSize)
 	if int64(len(line)) != hashesBytes(count) {
-		return nil, changed
+		return nil, root, changed
 	}
 	raw, err := base64.StdEncoding.AppendDecode(nil, line[hashesAt:hashesAt+text])
 	if err != nil || len(raw) != count*tlog.HashSize {
-		return nil, changed
+		return nil, root, changed
 	}
 	leaves := make([]tlog.Hash, count)
 	for i := range leaves {
 		copy(leaves[i][:], raw[i*tlog.HashSize:])
 	}
-	if !bytes.Equal(hashesLine(first, leaves), line) {
-		return nil, changed
+	if root = rootOf(leaves); !bytes.Equal(hashesLine(first, leaves, root), line) {
+		return nil, root, changed
 	}
-	return leaves, nil
+	return leaves, root, nil
 }

@@ -101,12 +101,12 @@ func (r *reader) hashes(tile int64) error {
 	if _, err := io.ReadFull(r.from, line); err != nil {
 		return r.failed(err)
 	}
-	leaves, err := parseHashes(line, first, count)
+	leaves, root, err := parseHashes(line, first, count)
 	if err != nil {
 		return r.damageAt(r.s.lines+1, first, err)
 	}
 	if count == tileLeaves {
-		r.s.tree.addTile(rootOf(leaves), leaves[count-1])
+		r.s.tree.addTile(root, leaves[count-1])
 	} else {
 		for _, leaf := range leaves {
 			if err := r.s.tree.add(leaf); err != nil {
