@@ -11,61 +11,26 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 )
 
-// stepped is an event that was stepped but is not yet durable.
-type stepped struct {
-	in      input
-	seq     uint64 // of its record
-	before  round.Phase
-	state   round.State
-	effects []round.Effect
-}
-
 // apply steps a batch of inputs, makes the events durable together, and only
 // then lets anything outside know.
 func (c *Coordinator) apply(ctx context.Context, batch []input) error {
-	var steps []stepped
-	var records []journal.Record
-	states := map[string]round.State{}
+	changes := c.changes(len(batch))
 	for _, in := range batch {
-		if in.own != nil {
-			rec := *in.own
-			rec.Seq = c.head + 1 + uint64(len(records))
-			records = append(records, rec)
-		}
-		if in.event == nil {
-			continue
-		}
-		state, ok := states[in.run]
-		if !ok {
-			state = c.state(in.run)
-		}
-		next, effects, err := c.step(state, in)
-		if err != nil {
-			c.pins.unpin(pinned(in.event))
-			continue
-		}
-		kind, data, err := round.Encode(in.event)
-		if err != nil {
+		if err := changes.add(in); err != nil {
 			return err
 		}
-		records = append(records, journal.Record{
-			Seq: c.head + 1 + uint64(len(records)), At: time.Now().UTC(), Run: in.run, Kind: kind, Data: data,
-		})
-		steps = append(steps, stepped{in, records[len(records)-1].Seq, state.Phase, next, effects})
-		states[in.run] = next
 	}
-	if len(records) > 0 {
-		if err := c.append(ctx, records); err != nil {
+	if len(changes.records) > 0 {
+		if err := c.persist(ctx, changes); err != nil {
 			return fmt.Errorf("coordinator stops: %w", err)
 		}
-		c.head += uint64(len(records))
+		c.head += uint64(len(changes.records))
 	}
-	for _, s := range steps {
+	for _, s := range changes.steps {
 		c.commit(ctx, s)
 	}
 	for _, in := range batch {

@@ -2,13 +2,14 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 
-	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/internal/disk"
+	"github.com/accord-fl/accord/internal/spool"
 )
 
 // The pauses between two tries of what the local disk does not allow just now,
@@ -63,14 +64,38 @@ func (w *wait) again(ctx context.Context, err error) bool {
 	}
 }
 
-// append makes records durable, all or none. It waits for the disk: until then
-// nothing that follows from them happens.
-func (c *Coordinator) append(ctx context.Context, records []journal.Record) error {
+// persist makes records durable, all or none, and at the same time the artefacts
+// that they name. It waits for the disk: until then nothing that follows from them
+// happens.
+func (c *Coordinator) persist(ctx context.Context, b *changes) error {
+	flushed := make(chan error, 1)
+	if len(b.artefacts) > 0 {
+		go func() { flushed <- c.flush(ctx, b.artefacts) }() // awaited below
+	} else {
+		flushed <- nil
+	}
 	w := newWait(c.log.With(zap.String("for", "the journal")))
 	for {
-		err := c.o.Journal.Append(ctx, c.head, records)
+		err := c.o.Journal.Append(ctx, c.head, b.records)
 		if !w.again(ctx, err) {
-			return err
+			return errors.Join(err, <-flushed)
 		}
+	}
+}
+
+// flush makes artefacts durable. One that is lost is found again to be so by
+// whoever needs it, and asked for or made again.
+func (c *Coordinator) flush(ctx context.Context, digests []string) error {
+	w := newWait(c.log.With(zap.String("for", "the spool")))
+	for {
+		err := c.o.Spool.Flush(digests)
+		if w.again(ctx, err) {
+			continue
+		}
+		if errors.Is(err, spool.ErrNotFound) {
+			c.log.Error("an artefact was lost before it was durable", zap.Error(err))
+			return nil
+		}
+		return err
 	}
 }
