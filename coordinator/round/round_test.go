@@ -150,9 +150,13 @@ func TestAnyOrderOfEvents(t *testing.T) {
 func whole(s State) string {
 	tasks, cohort, vacant := slices.Collect(s.Tasks()), s.cohort, waiting(s)
 	versions := s.Published.All()
+	var release Release
+	if s.Release != nil {
+		release = *s.Release
+	}
 	s.clear()
-	s.Published = History{}
-	return fmt.Sprintf("%+v tasks %+v of %v, vacant %v, versions %+v", s, tasks, cohort, vacant, versions)
+	s.Published, s.Release = History{}, nil
+	return fmt.Sprintf("%+v tasks %+v of %v, vacant %v, versions %+v, release %+v", s, tasks, cohort, vacant, versions, release)
 }
 
 // waiting are the vacant seats, the next first.
