@@ -21,6 +21,9 @@ func TestAnchor(t *testing.T) {
 		return s
 	}, nil)
 	defer w.close()
+	if err := w.submit(definition(1), params()); err != nil { // once it returns, Run runs
+		t.Fatal(err)
+	}
 	head := journal.Head{Size: 3}
 	for range 2 {
 		before := file.Head().Size
@@ -32,8 +35,7 @@ func TestAnchor(t *testing.T) {
 			t.Errorf("the journal has %d records after %d", after, before)
 		}
 	}
-	d := definition(1) // the loop goes on with its own records
-	if err := w.submit(d, params()); err != nil {
+	if err := w.Stop(t.Context(), "r", ""); err != nil { // the loop goes on with its own records
 		t.Fatal(err)
 	}
 	if err := w.close(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -26,54 +25,23 @@ type stepped struct {
 }
 
 // apply steps a batch of inputs, makes the events durable together, and only
-// then lets anything outside know.
-func (c *Coordinator) apply(ctx context.Context, batch []input) error {
-	var steps []stepped
-	var records []journal.Record
-	states := map[string]round.State{}
-	c.takeContests(batch)
-	for _, in := range batch {
-		if in.own != nil {
-			rec := *in.own
-			rec.Seq = c.head + 1 + uint64(len(records))
-			records = append(records, rec)
-		}
-		if in.event == nil {
-			continue
-		}
-		if in.answer == nil && c.contested.Load() {
-			c.pins.unpin(pinned(in.event)) // the effect is pending, and done again
-			continue
-		}
-		state, ok := states[in.run]
-		if !ok {
-			state = c.state(in.run)
-		}
-		next, effects, err := c.step(state, in)
-		if err != nil {
-			c.pins.unpin(pinned(in.event))
-			continue
-		}
-		kind, data, err := round.Encode(in.event)
-		if err != nil {
-			return err
-		}
-		records = append(records, journal.Record{
-			Seq: c.head + 1 + uint64(len(records)), At: time.Now().UTC(), Run: in.run, Kind: kind, Data: data,
-		})
-		steps = append(steps, stepped{in, records[len(records)-1].Seq, state.Phase, next, effects})
-		states[in.run] = next
+// then lets anything outside know. It returns what has come in while it waited for
+// the disk.
+func (c *Coordinator) apply(ctx context.Context, inputs []input) (later []input, err error) {
+	c.takeContests(inputs)
+	batch, err := c.prepare(inputs)
+	if err != nil {
+		return nil, err
 	}
-	if len(records) > 0 {
-		if err := c.append(ctx, records); err != nil {
-			return fmt.Errorf("coordinator stops: %w", err)
-		}
-		c.head += uint64(len(records))
+	batch, later, err = c.append(ctx, batch)
+	if err != nil {
+		return later, err
 	}
-	for _, s := range steps {
+	c.head += uint64(len(batch.records))
+	for _, s := range batch.steps {
 		c.commit(ctx, s)
 	}
-	for _, in := range batch {
+	for _, in := range batch.inputs {
 		if in.own != nil {
 			in.tell(answer{})
 		}
@@ -87,7 +55,43 @@ func (c *Coordinator) apply(ctx context.Context, batch []input) error {
 	for _, r := range c.activeRuns() {
 		c.trySelect(r)
 	}
-	return nil
+	return later, nil
+}
+
+// prepare steps a batch of inputs. What needs no record is answered.
+func (c *Coordinator) prepare(inputs []input) (batch prepared, err error) {
+	states := map[string]round.State{}
+	for _, in := range inputs {
+		seq := c.head + 1 + uint64(len(batch.records))
+		switch {
+		case in.own != nil:
+			rec := *in.own
+			rec.Seq = seq
+			batch.records = append(batch.records, rec)
+		case in.event != nil && in.answer == nil && c.contested.Load():
+			c.pins.unpin(pinned(in.event)) // the effect is pending, and done again
+			continue
+		case in.event != nil:
+			state, ok := states[in.run]
+			if !ok {
+				state = c.state(in.run)
+			}
+			next, effects, err := c.step(state, in)
+			if err != nil {
+				c.pins.unpin(pinned(in.event))
+				continue
+			}
+			kind, data, err := round.Encode(in.event)
+			if err != nil {
+				return batch, err
+			}
+			batch.records = append(batch.records, journal.Record{Seq: seq, At: time.Now().UTC(), Run: in.run, Kind: kind, Data: data})
+			batch.steps = append(batch.steps, stepped{in, seq, state.Phase, next, effects})
+			states[in.run] = next
+		}
+		batch.inputs = append(batch.inputs, in)
+	}
+	return batch, nil
 }
 
 // step judges what needs no event at once and steps the rest. An error means
@@ -123,7 +127,7 @@ func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	released := before.Release != nil && s.state.Release == nil
 	if released || s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
 		r.unasked = nil
-		c.discard(r, c.uploads.take(c.over))
+		c.discard(s.in.run, c.uploads.take(c.over)...)
 		if err := c.sweepPartials(); err != nil {
 			c.log.Warn("partial artefacts not removed", zap.Error(err))
 		}

@@ -47,7 +47,7 @@ func (a *Archive) Publish(_ context.Context, p Publication) error {
 			return err
 		}
 	}
-	metrics, err := report.OpenMetrics(folder.Path(report.MetricsFile))
+	metrics, err := folder.OpenMetrics()
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,8 @@ type Coordinator struct {
 	references references
 	mending    map[string]*mending // by artefact; the loop's
 	// contested: a site has seen records that the journal lacks. The loop sets it.
-	contested atomic.Bool
+	contested  atomic.Bool
+	compacting compacting // the loop's
 
 	// The loop alone writes what follows mu, and reads it without mu.
 	mu         sync.RWMutex
@@ -105,6 +106,7 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 	if err := c.recover(ctx); err != nil {
 		return nil, err
 	}
+	c.compactWhenDue(ctx)
 	return c, nil
 }
 
@@ -132,17 +134,26 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case in := <-c.inbox:
-			if err := c.apply(ctx, c.drain(in)); err != nil && ctx.Err() == nil {
-				return err
+			for batch := c.drain(in); len(batch) > 0; {
+				var err error
+				if batch, err = c.apply(ctx, batch); err != nil && ctx.Err() == nil {
+					return err
+				} else if err != nil {
+					return nil
+				}
 			}
+			c.compactWhenDue(ctx)
 		}
 	}
 }
 
+// maxBatch is how many inputs share an fsync.
+const maxBatch = 256
+
 // drain takes what else is waiting, so that one fsync serves all of it.
 func (c *Coordinator) drain(first input) []input {
 	batch := []input{first}
-	for len(batch) < 256 {
+	for len(batch) < maxBatch {
 		select {
 		case in := <-c.inbox:
 			batch = append(batch, in)

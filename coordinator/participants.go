@@ -9,6 +9,7 @@ import (
 
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/model"
@@ -109,7 +110,8 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 	case wrong != nil:
 		event.Reason = wrong.Error() // nobody waits for a better one
 	case r == nil:
-		return exchange.Receipt{}, fault.Inputf("task %.80s: there is no run of that name", reply.Task)
+		// It was removed, or lost in a restore: there is nothing wrong with the reply.
+		return exchange.Receipt{Task: reply.Task, Verdict: exchange.Late, Reason: ErrNoRun.Error()}, nil
 	case open && !c.answersOffer(reply, d, state, t):
 		event.Outcome, event.Reason = round.Stale, "it answers another offer of this task"
 		if reply.Update != nil {
@@ -129,6 +131,10 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 		if errors.Is(err, spool.ErrNotFound) {
 			c.pins.unpin(event.Digest)
 			return exchange.Receipt{}, fault.Inputf("task %s: %w: store it before answering", reply.Task, err)
+		}
+		if disk.Passing(err) { // which is no fault of the update
+			c.pins.unpin(event.Digest)
+			return exchange.Receipt{}, fmt.Errorf("task %s: %w", reply.Task, err)
 		}
 		if err != nil {
 			event.Outcome, event.Reason, event.Diverged = round.Invalid, err.Error(), errors.Is(err, model.ErrNotFinite)

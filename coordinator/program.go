@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"regexp"
 	"time"
 
+	"github.com/accord-fl/accord/internal/atomicfile"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/program"
 	"github.com/accord-fl/accord/model"
@@ -28,8 +29,10 @@ const (
 	EvaluationDirVar = "ACCORD_EVALUATION_DIR"
 )
 
-// maxResultFile bounds ResultFile, in bytes.
-const maxResultFile = 4 << 10
+const (
+	maxResultFile = 4 << 10  // bytes of ResultFile
+	probeBytes    = 64 << 10 // what there is room for on a disk that is not full
+)
 
 // Program is an Evaluator that has a program of the operator's own measure,
 // whatever the model is. The model is never in memory.
@@ -38,6 +41,7 @@ type Program struct {
 	Env     []string // more environment, "KEY=value"
 	Dir     string   // where the folders are made; "" for the system's place
 	Limit   time.Duration
+	Disk    disk.Disk // that the program's files are on; nil: the operating system's
 }
 
 var _ Evaluator = (*Program)(nil)
@@ -46,11 +50,11 @@ var _ Evaluator = (*Program)(nil)
 func (e *Program) Evaluate(ctx context.Context, _ *model.Spec, f *model.File) (m Measurement, err error) {
 	p := program.Program{Command: e.Command, Env: e.Env, Limit: e.Limit, FolderVar: EvaluationDirVar}
 	err = program.Folder(e.Dir, "evaluation-", func(dir string) error {
-		if err := writeModel(filepath.Join(dir, EvaluatedFile), f); err != nil {
+		if err := atomicfile.On(e.Disk).Write(filepath.Join(dir, EvaluatedFile), func(w io.Writer) error { return f.Contract().Write(w, f) }); err != nil {
 			return fmt.Errorf("write the model to measure: %w", err)
 		}
 		if err := p.Run(ctx, dir); err != nil {
-			return err
+			return errors.Join(e.probe(ctx, dir), err)
 		}
 		data, err := p.Read(dir, ResultFile, maxResultFile)
 		if err != nil {
@@ -64,12 +68,14 @@ func (e *Program) Evaluate(ctx context.Context, _ *model.Spec, f *model.File) (m
 	return m, err
 }
 
-func writeModel(path string, f *model.File) error {
-	w, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
+// probe finds out whether the folder of a program that has failed can be written
+// to: what the program says of a full disk is nothing that could be relied on. After
+// such an error the program is run again.
+func (e *Program) probe(ctx context.Context, dir string) error {
+	if ctx.Err() != nil {
+		return nil
 	}
-	return errors.Join(f.Contract().Write(w, f), w.Close())
+	return atomicfile.On(e.Disk).WriteBytes(filepath.Join(dir, "probe"), make([]byte, probeBytes))
 }
 
 // notNumbers are what Python's json module writes for losses that JSON has no

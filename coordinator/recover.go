@@ -18,31 +18,7 @@ import (
 
 // recover replays the journal and removes artefacts that nothing refers to.
 func (c *Coordinator) recover(ctx context.Context) error {
-	head, err := c.o.Journal.Replay(ctx, func(rec journal.Record) error {
-		event, err := round.Decode(rec.Kind, rec.Data)
-		if err != nil {
-			return err
-		}
-		r := c.runs[rec.Run]
-		if r == nil {
-			r = &run{number: rec.Seq}
-		}
-		if r.state, _, err = round.Step(r.state, event); err != nil {
-			return err
-		}
-		r.seq = rec.Seq
-		switch e := event.(type) {
-		case round.Submitted:
-			if err := json.Unmarshal(e.Definition, &r.definition); err != nil {
-				return fmt.Errorf("definition of run %s: %w", rec.Run, err)
-			}
-			r.began = time.Now()
-			c.runs[rec.Run] = r
-		case round.Removed:
-			delete(c.runs, rec.Run)
-		}
-		return nil
-	})
+	head, err := c.o.Journal.Replay(ctx, c.replay)
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
@@ -60,6 +36,42 @@ func (c *Coordinator) recover(ctx context.Context) error {
 		}
 	}
 	return c.sweep()
+}
+
+// replay takes in a record of the journal.
+func (c *Coordinator) replay(rec journal.Record) error {
+	if rec.Kind == snapshotKind {
+		return c.thaw(rec)
+	}
+	event, err := round.Decode(rec.Kind, rec.Data)
+	if err != nil {
+		return err
+	}
+	r := c.runs[rec.Run]
+	if r == nil {
+		r = &run{number: rec.Seq}
+	}
+	if r.state, _, err = round.Step(r.state, event); err != nil {
+		return err
+	}
+	r.seq = rec.Seq
+	switch event.(type) {
+	case round.Submitted:
+		return c.take(rec.Run, r)
+	case round.Removed:
+		delete(c.runs, rec.Run)
+	}
+	return nil
+}
+
+// take puts a run that the journal knows into the books.
+func (c *Coordinator) take(name string, r *run) error {
+	if err := json.Unmarshal(r.state.Definition, &r.definition); err != nil {
+		return fmt.Errorf("definition of run %s: %w", name, err)
+	}
+	r.began = time.Now()
+	c.runs[name] = r
+	return nil
 }
 
 // sweep removes every artefact that no run refers to: updates of rounds that

@@ -90,17 +90,17 @@ func (c *Coordinator) refer(r *run, before round.State, s stepped) {
 		}
 		let = append(let, e.Digest) // unless it was accepted
 	}
-	c.discard(r, let)
+	c.discard(s.in.run, let...)
 }
 
 // discard removes those of the digests that no run needs now.
-func (c *Coordinator) discard(r *run, digests []string) {
+func (c *Coordinator) discard(run string, digests ...string) {
 	for _, digest := range digests {
 		if digest == "" || c.references[digest] > 0 {
 			continue
 		}
 		if err := c.pins.remove(digest, c.o.Spool.Remove); err != nil {
-			c.log.Warn("artefact not removed", zap.String("run", r.state.Run), zap.Error(err))
+			c.log.Warn("artefact not removed", zap.String("run", run), zap.Error(err))
 		}
 	}
 }

@@ -2,12 +2,14 @@ package coordinator
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 
 	"github.com/accord-fl/accord/coordinator/journal"
+	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/internal/disk"
 )
 
@@ -35,16 +37,16 @@ func newWait(log *zap.Logger) *wait {
 	return &wait{log: log, pauses: pauses}
 }
 
-// again reports whether what ended with err is to be tried again now: the disk
-// may have recovered. It pauses before. Any other err, nil among them, ends the
-// wait, as ctx does.
-func (w *wait) again(ctx context.Context, err error) bool {
+// pause reports whether what ended with err is to be tried again, since the disk
+// may have recovered, and after which pause. Any other err, nil among them, ends the
+// wait.
+func (w *wait) pause(err error) (pause time.Duration, again bool) {
 	now := time.Now()
 	if !disk.Passing(err) {
 		if !w.since.IsZero() {
 			w.log.Info("the disk works again", zap.Duration("waited", now.Sub(w.since).Round(time.Millisecond)))
 		}
-		return false
+		return 0, false
 	}
 	if w.since.IsZero() {
 		w.since = now
@@ -53,7 +55,17 @@ func (w *wait) again(ctx context.Context, err error) bool {
 		w.told = now
 		w.log.Error("waiting for the disk", zap.Error(err))
 	}
-	timer := time.NewTimer(w.pauses.NextBackOff())
+	return w.pauses.NextBackOff(), true
+}
+
+// again reports whether what ended with err is to be tried again now, after a
+// pause; not when ctx has ended.
+func (w *wait) again(ctx context.Context, err error) bool {
+	pause, again := w.pause(err)
+	if !again {
+		return false
+	}
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -63,14 +75,94 @@ func (w *wait) again(ctx context.Context, err error) bool {
 	}
 }
 
-// append makes records durable, all or none. It waits for the disk: until then
-// nothing that follows from them happens.
-func (c *Coordinator) append(ctx context.Context, records []journal.Record) error {
-	w := newWait(c.log.With(zap.String("for", "the journal")))
-	for {
-		err := c.o.Journal.Append(ctx, c.head, records)
-		if !w.again(ctx, err) {
+// AwaitDisk does something again and again while the disk is full or fails, and
+// returns the last error; log says what waits. ctx ends it, too.
+func AwaitDisk(ctx context.Context, log *zap.Logger, do func() error) error {
+	for w := newWait(log); ; {
+		if err := do(); !w.again(ctx, err) {
 			return err
 		}
 	}
+}
+
+// append makes the records of a batch durable, all or none. It waits for the disk:
+// until then nothing that follows from them happens. Callers who can come again do
+// not wait: see refuse. What comes in meanwhile, up to a batch, is later.
+func (c *Coordinator) append(ctx context.Context, batch prepared) (_ prepared, later []input, err error) {
+	w := newWait(c.log.With(zap.String("for", "the journal")))
+	for len(batch.records) > 0 {
+		err := c.o.Journal.Append(ctx, c.head, batch.records)
+		pause, again := w.pause(err)
+		if err == nil {
+			break
+		}
+		if !again {
+			return batch, later, fmt.Errorf("coordinator stops: %w", err)
+		}
+		full := fmt.Errorf("not recorded: %w", err)
+		kept := make([]input, 0, len(batch.inputs))
+		for _, in := range batch.inputs {
+			if !c.refuse(in, full) {
+				kept = append(kept, in)
+			}
+		}
+		if len(kept) < len(batch.inputs) {
+			if batch, err = c.prepare(kept); err != nil {
+				return batch, later, err
+			}
+		}
+		if len(batch.records) == 0 {
+			break // whether the disk works again, the next batch finds out
+		}
+		if later, err = c.collect(ctx, pause, later, full); err != nil {
+			return batch, later, err
+		}
+	}
+	return batch, later, nil
+}
+
+// collect takes what comes in during a pause; beyond a batch others wait.
+func (c *Coordinator) collect(ctx context.Context, pause time.Duration, later []input, full error) ([]input, error) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		inbox := c.inbox
+		if len(later) >= maxBatch {
+			inbox = nil
+		}
+		select {
+		case in := <-inbox:
+			if !c.refuse(in, full) {
+				later = append(later, in)
+			}
+		case <-timer.C:
+			return later, nil
+		case <-ctx.Done():
+			return later, ctx.Err()
+		}
+	}
+}
+
+// refuse answers a request of a person or of the registry that cannot be recorded
+// now, and reports whether in is one. Whoever asks learns at once that nothing has
+// happened, and asks again; what belongs to a round waits.
+func (c *Coordinator) refuse(in input, full error) bool {
+	switch in.event.(type) {
+	case round.Submitted, round.StopRequested, round.Removed:
+	default:
+		if in.own == nil || in.contest != nil {
+			return false
+		}
+	}
+	c.pins.unpin(pinned(in.event))
+	c.discard(in.run, pinned(in.event)) // the model that a run was to start from
+	in.tell(answer{err: full})
+	return true
+}
+
+// prepared is a batch of inputs whose events were stepped.
+type prepared struct {
+	inputs  []input // without those that need no more attention
+	steps   []stepped
+	records []journal.Record
 }

@@ -20,7 +20,7 @@ import (
 var errDisk = errors.New("the site's disk cannot be written to for now")
 
 // repeatAfter is how long a fault of the disk lasts before the log says it again.
-const repeatAfter = 10 * time.Minute
+const repeatAfter = time.Minute
 
 // patience waits for the site's disk. What fails for want of it is tried again,
 // more and more slowly; the log says so once, again when it lasts, and when it is
@@ -78,17 +78,6 @@ func (p *patience) end() {
 		p.said = time.Time{}
 		p.log.Info("the disk is waited for no longer")
 	}
-}
-
-// lasting reports whether an error of the disk is one that waiting does not mend
-// when a participant starts: its folder is misplaced, or another user's.
-func lasting(err error) bool {
-	for _, e := range []error{fs.ErrPermission, syscall.ENOTDIR, syscall.EISDIR, syscall.ENAMETOOLONG, syscall.EINVAL, syscall.ELOOP} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return !disk.Passing(err)
 }
 
 // local reports whether an error is one of the site's own files, whose text names

@@ -79,7 +79,7 @@ func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error)
 func (o Options) open(ctx context.Context, p *patience) (s *state, err error) {
 	var final error
 	err = p.retry(ctx, func() (err error) {
-		if s, err = openState(o.Dir, o.Disk, p); lasting(err) {
+		if s, err = openState(o.Dir, o.Disk, p); disk.Lasting(err) {
 			final, err = err, nil
 		}
 		return err

@@ -20,6 +20,7 @@ import (
 	"github.com/accord-fl/accord/coordinator/rpc"
 	"github.com/accord-fl/accord/dataset"
 	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/heap"
 	"github.com/accord-fl/accord/internal/spool"
@@ -85,9 +86,12 @@ func coordinate(ctx context.Context, cfg config.Coordinator, stderr io.Writer) (
 
 // coordinateAt is coordinate at an address that is open, which it closes.
 func coordinateAt(ctx context.Context, cfg config.Coordinator, listener net.Listener, tests *testSet, log *zap.Logger) (err error) {
-	n, err := openNode(ctx, cfg, tests, log)
+	n, err := awaitNode(ctx, cfg, tests, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
+	}
+	if n == nil {
+		return listener.Close()
 	}
 	defer func() { err = errors.Join(err, n.close()) }()
 
@@ -139,6 +143,22 @@ func listen(cfg config.Coordinator) (net.Listener, error) {
 		return rpc.ListenPlain(cfg.Listen, cfg.Insecure)
 	}
 	return rpc.Listen(cfg.Listen)
+}
+
+// awaitNode is openNode that waits for a disk which is full or fails, but not for a
+// folder that is misplaced. It returns nil when ctx ends before.
+func awaitNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *zap.Logger) (n *node, err error) {
+	var final error
+	err = coordinator.AwaitDisk(ctx, log.With(zap.String("for", "the start")), func() (err error) {
+		if n, err = openNode(ctx, cfg, tests, log); err != nil && disk.Lasting(err) {
+			final, err = err, nil
+		}
+		return err
+	})
+	if err != nil && ctx.Err() != nil {
+		return nil, nil
+	}
+	return n, errors.Join(err, final)
 }
 
 // openNode recovers the coordinator from its folder, which it makes when

@@ -1,13 +1,18 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/quote"
 )
 
 func newCoordinatorRestoreCmd() *cobra.Command {
@@ -33,8 +38,7 @@ Put back a backup of the whole folder first, if there is one. If there is none:
                      the one the journal knows; then look through accord members
                      for whom to revoke again
   --new-registry     begin another registry: every site is invited and joins again
-  --new-journal      begin another journal: runs are forgotten, the models that
-                     were published stay in the folder runs
+  --new-journal      begin another journal: runs are forgotten, their models stay
 
 What these replace stays beside it, under a name with the time. Where the
 journal's key is missing, another is made.`,
@@ -52,6 +56,9 @@ journal's key is missing, another is made.`,
 				return err
 			}
 			restored, err := stateFolder(cfg).Restore(cmd.Context(), give)
+			if err == nil && give.NewJournal {
+				err = setRunsAside(cfg.Dir, &restored)
+			}
 			if err != nil {
 				return err
 			}
@@ -70,16 +77,28 @@ journal's key is missing, another is made.`,
 	return cmd
 }
 
+// setRunsAside keeps what was published: a journal that knows of no run would let
+// another run have the same name, and the same folder.
+func setRunsAside(dir string, restored *journal.Restored) error {
+	runs := filepath.Join(dir, "runs")
+	to := runs + "." + time.Now().UTC().Format("20060102T150405Z")
+	err := os.Rename(runs, to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	restored.Did = append(restored.Did, "What was published is now in "+to+".")
+	return err
+}
+
 func explainRestore(w io.Writer, r journal.Restored) error {
 	for _, done := range r.Did {
-		if _, err := fmt.Fprintln(w, done); err != nil {
+		if err := quote.Fprintln(w, done); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, `The journal %s goes on after %d records.
+	return quote.Fprintf(w, `The journal %s goes on after %d records.
 Its incarnation was %s and is %s; what sites knew of the
 former one beyond record %d is lost, and they are told so.
 Now start the coordinator.
 `, r.Origin, r.Records-1, r.Former, r.Incarnation, r.Size)
-	return err
 }

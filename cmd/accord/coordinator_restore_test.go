@@ -80,4 +80,9 @@ func TestAnInsecureCoordinatorThatHasLostItsJournal(t *testing.T) {
 			t.Errorf("without %s: got %+v, want exit code %d and what to do", name, r, exitInput)
 		}
 	}
+	mustAccord(t, "coordinator", "restore", "-f", file, "--new-journal")
+	kept, err := filepath.Glob(filepath.Join(state, "runs.*", "r", "model.safetensors"))
+	if err != nil || len(kept) != 1 {
+		t.Errorf("the published model is in %v, error %v, want a folder of its own", kept, err)
+	}
 }

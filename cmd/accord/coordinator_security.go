@@ -82,8 +82,11 @@ func (n *node) renewOnce(log *zap.Logger) error {
 	if again := chain[0].NotAfter.Sub(leaf.NotAfter).Abs() < renewAgain; again && !time.Now().Before(leaf.NotBefore) {
 		return nil // the issuer ends when the certificate does; warnOfIssuer says so
 	}
+	if err := credential.Replace(chain, nil); err != nil {
+		return err
+	}
 	log.Info("certificate renewed", zap.String("valid_until", chain[0].NotAfter.Format(time.RFC3339)))
-	return credential.Replace(chain, nil)
+	return nil
 }
 
 // renewAgain is by how much the end of a new certificate must differ.

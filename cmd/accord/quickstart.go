@@ -83,10 +83,19 @@ func (q quickstart) run(ctx context.Context) (err error) {
 	if waited := g.Wait(); err == nil && !errors.Is(waited, context.Canceled) {
 		err = waited
 	}
+	if err != nil && q.keep != "" && q.nothing() {
+		return errors.Join(err, os.RemoveAll(q.dir))
+	}
 	if err != nil && q.keep == "" && !errors.Is(err, context.Canceled) {
 		err = errors.Join(err, errors.New("--keep DIR leaves the logs for a look"))
 	}
 	return err
+}
+
+// nothing reports whether the log is empty: there is nothing to look at.
+func (q quickstart) nothing() bool {
+	info, err := q.logs.Stat()
+	return err == nil && info.Size() == 0
 }
 
 func (q *quickstart) makeFolder() (err error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,6 +98,9 @@ func (o trainOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	defer folder.RemoveIfEmpty()
 	t := &training{o: o, begin: begin, split: split, spec: spec, params: params, folder: folder}
 	if err := t.run(ctx, stderr); err != nil {
+		if t.kept == 0 { // the epochs of no model are nothing to keep, and the folder goes with them
+			_ = os.Remove(folder.Path(report.MetricsFile)) // it may not be there
+		}
 		return err
 	}
 	if err := folder.WriteReport(t.report()); err != nil {

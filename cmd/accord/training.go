@@ -40,6 +40,7 @@ type training struct {
 	rounds    []report.Round
 	bestScore float64 // on the validation set
 	card      report.Model
+	kept      int // the epoch whose model is in the folder; 0: none is
 	summary   report.Summary
 }
 
@@ -49,7 +50,7 @@ func (t *training) run(ctx context.Context, stderr io.Writer) (err error) {
 		t.parent = t.params.Digest()
 	}
 	t.digest = t.split.Train.Digest()
-	if t.metrics, err = report.OpenMetrics(t.folder.Path(report.MetricsFile)); err != nil {
+	if t.metrics, err = t.folder.OpenMetrics(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.metrics.Close()) }()
@@ -85,8 +86,8 @@ func (t *training) fit(ctx context.Context, engine *train.Engine) error {
 		}
 	})
 	if cause := context.Cause(ctx); cause != nil {
-		if len(t.rounds) > 0 {
-			t.progress.Line(fmt.Sprintf("stopped; the model of epoch %d is in %s", t.card.Lineage.Round, t.folder.Path(report.ModelFile)))
+		if t.kept > 0 {
+			t.progress.Line(fmt.Sprintf("stopped; the model of epoch %d is in %s", t.kept, t.folder.Path(report.ModelFile)))
 		}
 		return cause
 	}
@@ -199,7 +200,11 @@ func (t *training) keep(r report.Round, test *train.Evaluation) error {
 	if test != nil {
 		t.summary.Measure(test)
 	}
-	return t.folder.WriteModel(t.params.Write, t.card)
+	if err := t.folder.WriteModel(t.params.Write, t.card); err != nil {
+		return err
+	}
+	t.kept = r.Round
+	return nil
 }
 
 func (t *training) title() string { return dataTitle(t.o.data) + " in one place" }

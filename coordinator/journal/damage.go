@@ -21,6 +21,10 @@ type Damage struct {
 
 // Error says what is wrong, where, and what to do.
 func (d *Damage) Error() string {
+	if d.whole == 0 {
+		return fmt.Sprintf("%s:%d: record %d: %v. Nothing was changed. Put back a backup of the folder: of what is left of the file nothing can be kept",
+			d.Path, d.Line, d.Record, d.Err)
+	}
 	return fmt.Sprintf("%s:%d: record %d: %v. Nothing was changed. Put back a backup of the folder, or give up what is not readable: accord coordinator restore --cut keeps the first %d records",
 		d.Path, d.Line, d.Record, d.Err, d.whole)
 }
@@ -46,7 +50,11 @@ func (r *reader) damageAt(line, record int64, err error) error {
 	if errors.As(err, &format) {
 		return r.refuse(line, record, err)
 	}
-	return fault.As(fault.Input, &Damage{Path: r.path, Line: line, Record: record, Err: err, keep: r.s.bytes, whole: r.s.whole})
+	d := &Damage{Path: r.path, Line: line, Record: record, Err: err, keep: r.s.bytes, whole: r.s.whole}
+	if r.partial {
+		d.keep, d.whole = 0, 0
+	}
+	return fault.As(fault.Input, d)
 }
 
 // refuse is the error about a record that is whole and that this version cannot

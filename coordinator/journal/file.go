@@ -38,6 +38,9 @@ type Options struct {
 	Covers *File
 	// AcceptRegistry takes a registry as it is, whatever the journal says of it.
 	AcceptRegistry bool
+	// Tail is how long what follows the last snapshot may become before a
+	// compaction is due; zero: it never is.
+	Tail Tail
 	// Disk to write to; nil: the operating system's.
 	Disk disk.Disk
 
@@ -59,6 +62,7 @@ type File struct {
 	// Append, Replay and Close alone use what follows.
 	replayed bool
 	dirty    bool // what is on disk behind the last batch is in doubt
+	unnamed  bool // the file has its name, but that is not durable
 	cut      *Cut
 	opened   int64 // records when the file was opened
 
@@ -88,6 +92,9 @@ func Open(path string, o Options) (*File, error) {
 	if j.f, err = o.Disk.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err == nil {
 		err = o.Disk.SyncDir(filepath.Dir(path))
 	}
+	if err == nil {
+		err = j.discard()
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open journal %s: %w", path, err), j.Close())
 	}
@@ -112,6 +119,9 @@ func lock(path string) (*flock.Flock, error) {
 // the version before, and checks that the file is the one that Options describe.
 // An error leaves the file as it was, except for the end that a crash has torn.
 func (j *File) Replay(ctx context.Context, visit func(Record) error) (uint64, error) {
+	if err := j.ready(); err != nil {
+		return 0, fmt.Errorf("read journal %s: %w", j.path, err)
+	}
 	size := j.s.bytes
 	if !j.replayed {
 		info, err := j.f.Stat()
@@ -133,6 +143,7 @@ func (j *File) Replay(ctx context.Context, visit func(Record) error) (uint64, er
 	if err := j.anew(s, cut); err != nil {
 		return 0, fmt.Errorf("open journal %s: %w", j.path, err)
 	}
+	s.tree.read = j.tile
 	j.mu.Lock()
 	j.s = s
 	j.mu.Unlock()
@@ -214,16 +225,23 @@ func (j *File) Append(_ context.Context, head uint64, records []Record) error {
 // write makes a batch durable at offset. Where an attempt before has failed, what
 // that has left goes first: its pages may count as written although they were not.
 func (j *File) write(batch []byte, offset int64) error {
+	if err := j.ready(); err != nil {
+		return err
+	}
 	if j.dirty {
 		if err := errors.Join(j.f.Truncate(offset), j.f.Sync()); err != nil {
 			return err
 		}
 	}
 	j.dirty = true
-	if _, err := j.f.WriteAt(batch, offset); err != nil {
-		return err
+	_, err := j.f.WriteAt(batch, offset)
+	if err == nil {
+		err = j.f.Sync()
 	}
-	if err := j.f.Sync(); err != nil {
+	if err != nil {
+		// Whoever is told that this was not recorded should not find it after a
+		// crash. Should this fail, too, the next attempt does it.
+		_ = j.f.Truncate(offset)
 		return err
 	}
 	j.dirty = false

@@ -34,6 +34,7 @@ type Folder struct {
 	Dir      string
 	Registry bool      // there is a registry
 	Disk     disk.Disk // nil: the operating system's
+	Tail     Tail      // of the journal; zero: DefaultTail
 }
 
 func (f Folder) path(file string) string { return filepath.Join(f.Dir, file) }
@@ -207,6 +208,9 @@ func (f Folder) prepare(first bool, traces func() (string, error)) (*checkpoint.
 // an error releases.
 func (f Folder) open(j, r Options) (journal, registry *File, err error) {
 	j.Role, j.Disk, r.Role, r.Disk = Journal, f.Disk, Registry, f.Disk
+	if j.Tail = f.Tail; j.Tail == (Tail{}) {
+		j.Tail = DefaultTail()
+	}
 	if f.Registry {
 		if registry, err = Open(f.path(RegistryFile), r); err != nil {
 			return nil, nil, errors.Join(err, j.lock.Unlock())

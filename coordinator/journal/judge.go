@@ -30,6 +30,9 @@ const (
 	Unsigned Finding = "bad signature"
 	// Malformed: these bytes are no checkpoint. They stop nothing.
 	Malformed Finding = "not a checkpoint"
+	// Unread: the disk did not give what it takes to judge the checkpoint. It
+	// stops nothing; whoever shows it may show it again.
+	Unread Finding = "could not be checked"
 )
 
 // Stops reports whether a coordinator must offer nothing after this finding.
@@ -52,7 +55,10 @@ func (j *File) Judge(msg []byte) (Finding, checkpoint.Checkpoint) {
 		return Unsigned, c
 	}
 	if c.Head.Size <= j.s.tree.size {
-		if root, err := j.s.tree.root(c.Head.Size); err == nil && root == c.Head.Root {
+		switch root, err := j.s.tree.root(c.Head.Size); {
+		case err != nil:
+			return Unread, c
+		case root == c.Head.Root:
 			return Consistent, c
 		}
 	}
@@ -90,7 +96,7 @@ func (j *File) Contest(msg []byte) (Record, bool, error) {
 	j.mu.RLock()
 	defer j.mu.RUnlock()
 	for _, known := range j.s.own.shown {
-		if known.Incarnation == c.Incarnation && min(known.opened, known.Head.Size-1) <= min(j.opened, c.Head.Size-1) {
+		if known.Incarnation == c.Incarnation && min(known.Opened, known.Head.Size-1) <= min(j.opened, c.Head.Size-1) {
 			return Record{}, false, nil
 		}
 	}

@@ -23,6 +23,7 @@ const (
 	kindContested = "journal_contested"
 	kindRegistry  = "registry_head"
 	kindMoved     = "registry_moved" // to another journal
+	kindSnapshot  = "journal_snapshot"
 )
 
 // isOwn reports whether records of a kind are the journal's own.
@@ -97,7 +98,13 @@ type identity struct {
 // contest is a head that was shown and that the journal does not have.
 type contest struct {
 	checkpoint.Checkpoint
-	opened int64
+	contested
+}
+
+// open reads the head that was shown.
+func (c contested) open(keys []string) (contest, error) {
+	opened, err := checkpoint.Open([]byte(c.Checkpoint), keys...)
+	return contest{opened, c}, err
 }
 
 // apply takes in an own record. before is the part of the file that precedes all
@@ -120,11 +127,11 @@ func (s *identity) apply(rec Record, before *old) error {
 		if err := json.Unmarshal(rec.Data, &data); err != nil {
 			return err
 		}
-		c, err := checkpoint.Open([]byte(data.Checkpoint), s.keys...)
+		c, err := data.open(s.keys)
 		if err != nil {
 			return err
 		}
-		s.shown = append(s.shown, contest{c, data.Opened})
+		s.shown = append(s.shown, c)
 	case rec.Kind == kindRegistry:
 		var data registryHead
 		if err := json.Unmarshal(rec.Data, &data); err != nil {
@@ -194,7 +201,7 @@ func (s *identity) forkRecord(size, opened int64) (Record, forked, error) {
 	for _, c := range s.shown {
 		// The lives have parted before the head that was shown, and before the
 		// process to which it was shown took the file up.
-		agreed := min(c.opened, c.Head.Size-1, opened)
+		agreed := min(c.Opened, c.Head.Size-1, opened)
 		if c.Incarnation == s.incarnation {
 			data.Size = min(data.Size, agreed)
 			continue

@@ -25,6 +25,8 @@ type state struct {
 	lines   int64 // in these bytes
 	last    int64 // where the last batch begins
 	batches int64
+	removal removal // of a file that was compacted
+	kept    Tail    // how far its snapshot reaches in the file
 }
 
 // reader reads a file from its start.
@@ -37,6 +39,11 @@ type reader struct {
 	s     *state
 	sum   hash.Hash // of the lines of the version before
 	body  []byte    // reused
+
+	// In a compacted file, up to the end of its snapshot: what is still to come of
+	// that, the record of the snapshot itself among it.
+	partial bool
+	missing int64
 }
 
 // read visits all records of a file of size bytes. cut is not nil when the file
@@ -50,6 +57,9 @@ func read(ctx context.Context, path string, file io.ReaderAt, size int64, visit 
 		if cut, err = r.next(); err != nil {
 			return nil, nil, err
 		}
+	}
+	if r.partial { // it was whole when it got its name
+		return nil, nil, r.damage(r.s.lines+1, errors.New("the file ends inside its snapshot"))
 	}
 	r.endOld()
 	if r.s.head, err = r.s.tree.head(); err != nil {
@@ -71,6 +81,9 @@ func (r *reader) next() (*Cut, error) {
 		}
 		if isOld(start) {
 			return r.nextOld()
+		}
+		if r.s.bytes == 0 && rest >= removalBytes && bytes.HasPrefix([]byte(removalStart), start) {
+			return nil, r.removed()
 		}
 	}
 	r.endOld()
@@ -129,6 +142,9 @@ func (r *reader) batch(h header) error {
 	r.s.whole = r.s.tree.size
 	r.s.lines = line + 1
 	r.s.batches++
+	if r.partial && r.missing == 0 {
+		r.partial, r.s.kept = false, Tail{r.s.tree.size, r.s.bytes}
+	}
 	return nil
 }
 
@@ -146,9 +162,12 @@ func (r *reader) follows(l line) error {
 // record takes in the record on a line, with its leaf hash.
 func (r *reader) record(line int64, rec Record, leaf tlog.Hash) error {
 	var err error
-	if r.s.old.SHA256 != "" && isOwn(rec.Kind) {
+	switch {
+	case r.partial:
+		err = r.snapshot(rec)
+	case r.s.old.SHA256 != "" && isOwn(rec.Kind):
 		err = r.s.own.apply(rec, &r.s.old)
-	} else {
+	default:
 		err = r.visit(rec)
 	}
 	switch {
@@ -212,7 +231,7 @@ func (r *reader) tail(taken []byte, wrong error) (*Cut, error) {
 		return nil, r.failed(err)
 	}
 	rest := append(taken, more...)
-	if torn(rest, r.s.bytes, uint64(r.s.tree.size)+1) {
+	if !r.partial && torn(rest, r.s.bytes, uint64(r.s.tree.size)+1) {
 		if wrong != nil {
 			return r.cut("a block of the last batch reads as zeros"), nil
 		}

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/accord-fl/accord/coordinator"
 	"github.com/accord-fl/accord/internal/gossip"
 )
 
@@ -42,7 +43,9 @@ func (m *Membership) rotateAlways(ctx context.Context) {
 	for {
 		select {
 		case <-m.rotate:
-			if err := m.rotateOnce(ctx); err != nil {
+			// Whoever was revoked knows the keys until this is done.
+			wait := m.log.With(zap.String("for", "the keyring"))
+			if err := coordinator.AwaitDisk(ctx, wait, func() error { return m.rotateOnce(ctx) }); err != nil && ctx.Err() == nil {
 				m.log.Error("the keyring could not be changed", zap.Error(err))
 			}
 		case <-ctx.Done():

@@ -56,6 +56,31 @@ func TestChangesAreAnchored(t *testing.T) {
 	}
 }
 
+// A revocation that holds ends who was revoked, also while it cannot be answered;
+// the same again is answered once it is anchored.
+func TestARevocationThatIsNotAnchoredEndsTheSite(t *testing.T) {
+	r, store := open(t, filepath.Join(t.TempDir(), "j"))
+	defer store.Close()
+	if _, err := r.Enroll(t.Context(), invite(t, r, "a"), keyA, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("no space")
+	fails := full
+	r.AnchorIn(func(context.Context, journal.Head) error { return fails })
+	ended := 0
+	r.OnEnd(func(pki.Role, string) { ended++ })
+	if err := r.Revoke(t.Context(), pki.Participant, "a", "alice", ""); !errors.Is(err, full) || ended != 1 {
+		t.Errorf("got error %v and %d ended, want %v and one", err, ended, full)
+	}
+	if err := r.Admit(member("a"), keyA); reason(err) != RevokedCaller {
+		t.Errorf("admission: got %v", err)
+	}
+	fails = nil
+	if err := r.Revoke(t.Context(), pki.Participant, "a", "alice", ""); err != nil || store.Head().Size != 3 {
+		t.Errorf("the same again: error %v and %d records, want 3", err, store.Head().Size)
+	}
+}
+
 // Whoever is to be let in does not wait for a change that waits for a disk.
 func TestAdmissionDoesNotWaitForAnAnchor(t *testing.T) {
 	r, store := open(t, filepath.Join(t.TempDir(), "j"))

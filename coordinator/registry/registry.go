@@ -103,7 +103,7 @@ func (r *Registry) AnchorIn(anchor Anchor) {
 // change is made before that is done. changing is held.
 func (r *Registry) record(ctx context.Context, kind string, e event) error {
 	if err := r.settle(ctx); err != nil {
-		return err
+		return fmt.Errorf("registry: an earlier change is not answered yet: %w", errors.Unwrap(err))
 	}
 	data, err := json.Marshal(e)
 	if err != nil {
@@ -125,11 +125,25 @@ func (r *Registry) record(ctx context.Context, kind string, e event) error {
 func (r *Registry) settle(ctx context.Context) error {
 	if r.loose && r.anchor != nil {
 		if err := r.anchor(ctx, r.store.Head()); err != nil {
-			return fmt.Errorf("registry: %w", err)
+			return &looseError{err}
 		}
 	}
 	r.loose = false
 	return nil
+}
+
+// looseError reports that the registry's head could not be anchored. The change
+// that has led to it holds.
+type looseError struct{ err error }
+
+func (e *looseError) Error() string { return "registry: " + e.err.Error() }
+
+func (e *looseError) Unwrap() error { return e.err }
+
+// holds reports whether the change that record has returned err for is true.
+func holds(err error) bool {
+	var loose *looseError
+	return err == nil || errors.As(err, &loose)
 }
 
 // Invite opens an invitation for a site, in place of an earlier one. Of its
@@ -193,7 +207,7 @@ func (r *Registry) enroll(ctx context.Context, token, key string, expires time.T
 		return site, false, r.settle(ctx)
 	}
 	err = r.record(ctx, enrolled, event{Site: site, Token: token, Key: key, Expires: expires.UTC()})
-	return site, err == nil && s.Key != "" && s.Key != key, err
+	return site, holds(err) && s.Key != "" && s.Key != key, err
 }
 
 // Renewed notes until when a site's new certificate lasts. It may end before the
@@ -218,7 +232,7 @@ func (r *Registry) Trust(ctx context.Context, site, by string, roots []*x509.Cer
 	r.changing.Lock()
 	err := r.record(ctx, trusted, event{Site: site, Roots: string(pki.EncodeCerts(roots)), By: by})
 	r.changing.Unlock()
-	if err == nil {
+	if holds(err) {
 		r.tell(pki.Participant, site) // with other roots, or a key of the federation
 	}
 	return err
@@ -226,11 +240,11 @@ func (r *Registry) Trust(ctx context.Context, site, by string, roots []*x509.Cer
 
 // Revoke ends the access of a site, or of an admin, at once.
 func (r *Registry) Revoke(ctx context.Context, role pki.Role, name, by, reason string) error {
-	if err := r.end(ctx, role, name, revoked, event{Site: name, Role: role, By: by, Reason: reason}); err != nil {
-		return err
+	err := r.end(ctx, role, name, revoked, event{Site: name, Role: role, By: by, Reason: reason})
+	if holds(err) {
+		r.tell(role, name)
 	}
-	r.tell(role, name)
-	return nil
+	return err
 }
 
 // answerWithin is how long a site that leaves has to hear that it has left.
@@ -238,11 +252,11 @@ const answerWithin = time.Second
 
 // Leave ends a site's access by its own will.
 func (r *Registry) Leave(ctx context.Context, site, reason string) error {
-	if err := r.end(ctx, pki.Participant, site, left, event{Site: site, Reason: reason}); err != nil {
-		return err
+	err := r.end(ctx, pki.Participant, site, left, event{Site: site, Reason: reason})
+	if holds(err) {
+		time.AfterFunc(answerWithin, func() { r.tell(pki.Participant, site) })
 	}
-	time.AfterFunc(answerWithin, func() { r.tell(pki.Participant, site) })
-	return nil
+	return err
 }
 
 func (r *Registry) end(ctx context.Context, role pki.Role, name, kind string, e event) error {
@@ -254,6 +268,8 @@ func (r *Registry) end(ctx context.Context, role pki.Role, name, kind string, e 
 		return fault.Inputf("a %s can not be revoked here", role)
 	case !known:
 		return fault.Inputf("there is no site %.80q", name)
+	case r.loose && (s.Status == Revoked && kind == revoked || s.Status == Left && kind == left):
+		return r.settle(ctx) // perhaps the same again, of which nobody was told that it holds
 	case s.Status == Revoked || s.Status == Left && kind == left:
 		return fault.Inputf("site %s is %s already", name, s.Status)
 	}

@@ -1,6 +1,7 @@
 package round
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -149,10 +150,10 @@ func TestAnyOrderOfEvents(t *testing.T) {
 // whole is all that is in a state.
 func whole(s State) string {
 	tasks, cohort, vacant := slices.Collect(s.Tasks()), s.cohort, waiting(s)
-	versions := s.Published.All()
+	out, err := json.Marshal([]any{s.Release, s.Published.All()}) // figures are behind pointers
 	s.clear()
-	s.Published = History{}
-	return fmt.Sprintf("%+v tasks %+v of %v, vacant %v, versions %+v", s, tasks, cohort, vacant, versions)
+	s.Release, s.Published = nil, History{}
+	return fmt.Sprintf("%+v tasks %+v of %v, vacant %v, versions %s %v", s, tasks, cohort, vacant, out, err)
 }
 
 // waiting are the vacant seats, the next first.

@@ -162,11 +162,11 @@ type Version struct {
 // measurement, but does not aggregate before the version is out.
 type Release struct {
 	Version
-	Attempt  int    // of its round
-	Parent   string // digest of the model that the round started from
-	Updates  []Task // that it was made of, sorted by participant
-	Measured bool   // what is left is to publish it
-	Halted   bool   // that failed, and waits to be tried again
+	Attempt  int    `json:"attempt"`            // of its round
+	Parent   string `json:"parent"`             // digest of the model that the round started from
+	Updates  []Task `json:"updates,omitempty"`  // that it was made of, sorted by participant
+	Measured bool   `json:"measured,omitempty"` // what is left is to publish it
+	Halted   bool   `json:"halted,omitempty"`   // that failed, and waits to be tried again
 }
 
 // score is what decisions are made by: never the test set where there is a

@@ -34,7 +34,7 @@ func (a *admin) StopRun(ctx context.Context, r *accordv1.StopRunRequest) (*accor
 
 // SubmitRun queues a run.
 func (a *admin) SubmitRun(stream accordv1.AdminService_SubmitRunServer) error {
-	run, initial, err := receiveSubmission(stream, a.options.Scratch)
+	run, initial, err := a.options.scratch().receiveSubmission(stream)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (a *admin) submit(ctx context.Context, s Submission) error {
 	if s.Initial == nil {
 		return a.runs.Submit(ctx, s.Definition, nil, 0)
 	}
-	initial, err := encode(a.options.Scratch, s.Initial)
+	initial, err := a.options.scratch().encode(s.Initial)
 	if err != nil {
 		return err
 	}

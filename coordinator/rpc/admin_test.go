@@ -144,7 +144,7 @@ func standing(t *testing.T, phase round.Phase) round.State {
 func allPhases() []round.Phase {
 	return []round.Phase{
 		round.Selecting, round.Exchanging, round.Aggregating, round.Evaluating, round.Publishing,
-		round.Retrying, round.Completed, round.Failed, round.Stopped,
+		round.Retrying, round.Completed, round.Failed, round.Stopped, round.Diverged,
 	}
 }
 

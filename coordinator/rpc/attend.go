@@ -101,7 +101,7 @@ func (f *federation) mayAttend(ctx context.Context, h exchange.Hello) error {
 		return later(status.Errorf(codes.FailedPrecondition, "this coordinator serves the federation %s, participant %s is of %s: "+
 			"is this the right address, or should federation in one of the two configurations be another?", ours, h.Name, h.Federation), f.options.Lease)
 	}
-	if !f.arrivals.allow(h.Name) {
+	if !f.arrivals.allow(h.Name, addressOf(ctx)) {
 		return status.Errorf(codes.ResourceExhausted, "participant %s has begun to attend too often of late", h.Name)
 	}
 	return nil

@@ -134,6 +134,10 @@ func refusalCode(r registry.Reason) codes.Code {
 // certificate is out of its time by this machine's clock: it does run.
 var ErrUntimely = errors.New("untimely certificate")
 
+// errAnswers is the class of calls that a coordinator has answered which cannot do
+// now what it is asked for.
+var errAnswers = errors.New("the coordinator answers")
+
 // fromStatus puts an error of a call into the class that decides an exit
 // code, without the words of gRPC.
 func fromStatus(err error) error {
@@ -146,6 +150,9 @@ func fromStatus(err error) error {
 	case codes.Unavailable:
 		if wire.Untimely(s) {
 			return fault.As(fault.Unavailable, fault.As(ErrUntimely, plain))
+		}
+		if s.Message() == status.Convert(errDisk).Message() {
+			plain = fault.As(errAnswers, plain)
 		}
 		return fault.As(fault.Unavailable, plain)
 	case codes.AlreadyExists:

@@ -4,12 +4,12 @@ package rpc
 
 import "golang.org/x/sys/unix"
 
-// maxSilent is how many connections may be without a known peer at once: at most
-// half of the files that this process may have open.
-func maxSilent() int {
+// within bounds how many connections may be without a known peer, most, by a
+// quarter of the files that this process may have open.
+func within(most int) int {
 	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 2*mostSilent {
-		return mostSilent
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur/4 > uint64(most) {
+		return most
 	}
-	return int(limit.Cur / 2)
+	return max(1, int(limit.Cur/4))
 }

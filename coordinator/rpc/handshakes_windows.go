@@ -1,4 +1,5 @@
 package rpc
 
-// maxSilent is how many connections may be without a known peer at once.
-func maxSilent() int { return mostSilent }
+// within bounds how many connections may be without a known peer, by what the
+// system has.
+func within(most int) int { return most }

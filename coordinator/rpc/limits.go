@@ -42,9 +42,9 @@ const (
 	rateBurst   = 2                // seconds' worth of both
 	arrivesIn   = 30 * time.Second // of a member's message, from its first byte on
 
-	mostSilent  = 1024 // connections that have not said hello
-	maxWaiting  = 2048 // those that have, and wait for the handshake's answer
-	maxAnswered = 512  // those that have it, and have not shown whose they are
+	maxSilent   = 4096 // connections that have not said hello,
+	maxWaiting  = 4096 // that have, and wait for the handshake's answer,
+	maxAnswered = 512  // and that have it, and have not shown whose they are
 
 	strangerMessage = 24 << 10 // bytes: a token and a signing request
 	strangerTotal   = 64 << 10 // bytes that a connection brings

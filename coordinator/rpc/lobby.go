@@ -24,6 +24,7 @@ type lobby struct {
 	silent     *intake.Crowd // who has not said hello
 	waiting    *intake.Crowd // who has, and waits for an answer
 	answered   *intake.Crowd // who has one, and has not shown who it is
+	turns      chan struct{} // holds one token for each handshake that computes
 	refusals   *refusals
 	complaints *complaints
 }
@@ -66,7 +67,6 @@ func (l *lobby) run(ctx context.Context) error {
 			return fmt.Errorf("serve: %w", err)
 		}
 		pause = firstAcceptPause
-		setUserTimeout(raw, silentFor)
 		handshakes.Go(func() { l.receive(ctx, raw) })
 	}
 }
@@ -98,23 +98,8 @@ func (l *lobby) receive(ctx context.Context, raw net.Conn) {
 		_ = raw.Close() // identify has counted why
 		return
 	}
+	setUserTimeout(raw, silentFor)
 	l.halls[kindOf(conn.caller)].enter(ctx, conn)
-}
-
-// place is where a connection is whose caller is not known: in one crowd, then
-// another, so that those who only say nothing are in nobody's way who does.
-type place struct {
-	host  string
-	end   func()
-	leave func()
-}
-
-// change leaves the crowd that the connection is in for another.
-func (p *place) change(to *intake.Crowd) {
-	if p.leave != nil {
-		p.leave()
-	}
-	p.leave = to.Enter(p.host, p.end)
 }
 
 // cutOff counts a connection that is ended because of what it brought.

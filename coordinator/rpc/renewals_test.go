@@ -45,7 +45,7 @@ func TestRenewalsAreBounded(t *testing.T) {
 		}
 		next, issuer := authority(t, "heart")
 		w.trust(next, w.root)
-		w.issuer = issuer
+		w.signs.Store(issuer)
 		if _, err := w.renew(c); err != nil {
 			t.Errorf("below another root: %v", err)
 		}
@@ -84,9 +84,11 @@ func TestAnIssuerThatHasEndedSignsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if w.issuer, err = saved(t, chain, key); err != nil {
+		ending, err := saved(t, chain, key)
+		if err != nil {
 			t.Fatal(err)
 		}
+		w.signs.Store(ending)
 		time.Sleep(2 * time.Hour)
 		before := w.registry.Sites()[0].Expires
 		_, err = w.renew(c)

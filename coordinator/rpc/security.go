@@ -72,7 +72,7 @@ type presence struct {
 
 func newGatekeeper(s Security) *gatekeeper {
 	return &gatekeeper{
-		security: s, config: inTurn(s.Credential.ServerTLS()),
+		security: s, config: s.Credential.ServerTLS(),
 		strangers: intake.NewCrowd(maxStrangers), members: map[pki.Identity]*presence{},
 	}
 }
@@ -81,11 +81,7 @@ func newGatekeeper(s Security) *gatekeeper {
 // those that it refuses.
 func (g *gatekeeper) identify(ctx context.Context, raw net.Conn, l *lobby, p *place) (*guarded, error) {
 	c := &caller{address: raw.RemoteAddr().String()}
-	conn, err := g.handshake(ctx, &opening{
-		Conn: raw, left: maxHelloBytes, over: func() {},
-		greeted:  func() { p.change(l.waiting) },
-		answered: func() { p.change(l.answered) },
-	})
+	conn, err := l.handshake(ctx, raw, p)
 	if err != nil {
 		l.refusals.count(hostOf(c.address), "no TLS 1.3 handshake")
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +38,7 @@ type world struct {
 	t        *testing.T
 	root     *pki.Authority
 	issuer   *pki.Authority
+	signs    atomic.Pointer[pki.Authority] // issuer, as the server knows it
 	registry *registry.Registry
 	server   *server
 	core     *fake
@@ -49,6 +51,7 @@ func newWorld(t *testing.T, change ...func(*rpc.Options)) *world {
 	t.Helper()
 	w := &world{t: t, core: &fake{blobs: newSpool(t)}}
 	w.root, w.issuer = authority(t, "heart")
+	w.signs.Store(w.issuer)
 	members, err := journal.OpenFile(filepath.Join(t.TempDir(), "registry.jsonl"))
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +64,7 @@ func newWorld(t *testing.T, change ...func(*rpc.Options)) *world {
 	security := rpc.Security{
 		Credential: w.serves,
 		Registry:   w.registry,
-		Issuer:     func() (*pki.Authority, error) { return w.issuer, nil },
+		Issuer:     func() (*pki.Authority, error) { return w.signs.Load(), nil },
 	}
 	w.server = serve(t, w.core, &runs{}, func(o *rpc.Options) {
 		o.Security = &security

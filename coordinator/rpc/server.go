@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/coordinator/rpc/intake"
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/wire"
@@ -101,6 +103,8 @@ type Options struct {
 	// Scratch is the folder in which a submission's model lies until the run
 	// is queued; "" for the system's place.
 	Scratch string
+	// Disk is what Scratch is on; nil: the operating system's.
+	Disk disk.Disk
 }
 
 // DefaultOptions returns options that lack Prepare.
@@ -137,7 +141,9 @@ func ListenPlain(addr string, insecure bool) (net.Listener, error) {
 // Listen opens the address to serve at. One that can not be opened is an error
 // of class fault.Unavailable.
 func Listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	// The server's own pings find out who is gone; TCP's would cost four calls of the
+	// system for each connection, also of those who say nothing.
+	l, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fault.As(fault.Unavailable, fmt.Errorf("can not serve there (is another coordinator running?): %w", err))
 	}
@@ -176,8 +182,8 @@ func newServers(ctx context.Context, l net.Listener, f Federation, r Runs, o Opt
 	refused := newRefusals()
 	anchors := newAnchors(o.Security, log)
 	s := &servers{each: map[kind]*grpc.Server{}, anchors: anchors, lobby: &lobby{
-		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(maxSilent()),
-		waiting: intake.NewQueue(maxWaiting), answered: intake.NewCrowd(maxAnswered),
+		listener: l, halls: map[kind]*hall{}, ledger: intake.NewLedger(maxUnderWay), silent: intake.NewCrowd(within(maxSilent)),
+		waiting: intake.NewQueue(within(maxWaiting)), answered: intake.NewCrowd(within(maxAnswered)), turns: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 		refusals: refused, complaints: newComplaints(refused, o.Security != nil, log),
 	}}
 	kinds := []kind{everybody}

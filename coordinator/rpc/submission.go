@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/accord-fl/accord/coordinator"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/internal/wire"
@@ -29,9 +33,27 @@ type Submission struct {
 // allows, in 64-bit floats, and its header.
 const maxInitial = 8*model.MaxParameters + 100<<20
 
+// scratch is where files of submissions lie.
+type scratch struct {
+	dir  string
+	disk disk.Disk
+}
+
+func (o Options) scratch() scratch {
+	s := scratch{o.Scratch, o.Disk}
+	if s.dir == "" {
+		s.dir = os.TempDir()
+	}
+	if s.disk == nil {
+		s.disk = disk.OS()
+	}
+	return s
+}
+
 // upload is a file of a submission. It lasts until remove.
 type upload struct {
-	*os.File
+	disk.File
+	disk disk.Disk
 	size int64
 }
 
@@ -40,12 +62,12 @@ func (u *upload) remove() error {
 	if u == nil {
 		return nil
 	}
-	return errors.Join(u.Close(), os.Remove(u.Name()))
+	return errors.Join(u.Close(), u.disk.Remove(u.Name()))
 }
 
 // receiveSubmission reads a whole submission. initial is nil when it brings
 // no model; otherwise the caller removes it.
-func receiveSubmission(stream accordv1.AdminService_SubmitRunServer, dir string) (run []byte, initial *upload, err error) {
+func (s scratch) receiveSubmission(stream accordv1.AdminService_SubmitRunServer) (run []byte, initial *upload, err error) {
 	first, err := stream.Recv()
 	if err != nil {
 		return nil, nil, err
@@ -62,7 +84,7 @@ func receiveSubmission(stream accordv1.AdminService_SubmitRunServer, dir string)
 		return nil, nil, err
 	}
 	chunk := second.GetChunk()
-	initial, err = receiveFile(dir, wire.ChunkReader(func() ([]byte, error) {
+	initial, err = s.receiveFile(wire.ChunkReader(func() ([]byte, error) {
 		if chunk != nil {
 			first := chunk
 			chunk = nil
@@ -74,8 +96,8 @@ func receiveSubmission(stream accordv1.AdminService_SubmitRunServer, dir string)
 	return run, initial, err
 }
 
-func receiveFile(dir string, r io.Reader) (*upload, error) {
-	return makeUpload(dir, func(w io.Writer) error {
+func (s scratch) receiveFile(r io.Reader) (*upload, error) {
+	return s.makeUpload(func(w io.Writer) error {
 		n, err := io.Copy(w, io.LimitReader(r, maxInitial+1))
 		if err == nil && n > maxInitial {
 			err = fmt.Errorf("initial model: %w: limit %d", spool.ErrTooLarge, int64(maxInitial))
@@ -85,17 +107,18 @@ func receiveFile(dir string, r io.Reader) (*upload, error) {
 }
 
 // encode writes f in the form that all global models have.
-func encode(dir string, f *model.File) (*upload, error) {
-	return makeUpload(dir, func(w io.Writer) error { return f.Contract().Write(w, f) })
+func (s scratch) encode(f *model.File) (*upload, error) {
+	return s.makeUpload(func(w io.Writer) error { return f.Contract().Write(w, f) })
 }
 
 // makeUpload makes a file of what write writes.
-func makeUpload(dir string, write func(io.Writer) error) (_ *upload, err error) {
-	f, err := os.CreateTemp(dir, "accord-initial-*.safetensors")
+func (s scratch) makeUpload(write func(io.Writer) error) (_ *upload, err error) {
+	path := filepath.Join(s.dir, "accord-initial-"+strconv.FormatUint(rand.Uint64(), 36)+".safetensors")
+	f, err := s.disk.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("receive the initial model: %w", err)
 	}
-	u := &upload{File: f}
+	u := &upload{File: f, disk: s.disk}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, u.remove())

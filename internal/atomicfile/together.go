@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/accord-fl/accord/internal/disk"
@@ -40,20 +42,31 @@ func (f Files) WriteTogether(files ...Replacement) (err error) {
 	}()
 	for i, t := range written {
 		if t.err != nil {
-			return fmt.Errorf("write %s: %w", files[i].Path, t.err)
+			return about(files[i].Path, t.err)
 		}
 	}
 	for i := range written {
 		if err := f.disk.Rename(written[i].path, files[i].Path); err != nil {
-			return fmt.Errorf("write %s: %w", files[i].Path, err)
+			return err
 		}
 		written[i].renamed = true
 	}
-	dir := filepath.Dir(files[0].Path)
-	if err := f.disk.SyncDir(dir); err != nil {
-		return fmt.Errorf("write to %s: %w", dir, err)
+	return f.disk.SyncDir(filepath.Dir(files[0].Path))
+}
+
+// about names the file that was to be written in the error of a temporary one, in
+// place of what its writer says of that.
+func about(path string, err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) && strings.HasPrefix(failed.Path, temporaryOf(path)) {
+		return &fs.PathError{Op: failed.Op, Path: path, Err: failed.Err}
 	}
-	return nil
+	return fmt.Errorf("write %s: %w", path, err)
+}
+
+// temporaryOf begins the names of the temporary files for path.
+func temporaryOf(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".")
 }
 
 // temporary is a file that is durable under another name than it is to have.
@@ -69,7 +82,7 @@ func (f Files) prepare(r Replacement) (t temporary) {
 	if mode == 0 {
 		mode = 0o644
 	}
-	name := filepath.Join(filepath.Dir(r.Path), "."+filepath.Base(r.Path)+"."+strconv.FormatUint(rand.Uint64(), 36)+".tmp")
+	name := temporaryOf(r.Path) + strconv.FormatUint(rand.Uint64(), 36) + ".tmp"
 	file, err := f.disk.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return temporary{err: err}
@@ -81,7 +94,13 @@ func (f Files) prepare(r Replacement) (t temporary) {
 func fill(file disk.File, mode os.FileMode, write func(io.Writer) error) error {
 	err := write(file)
 	if err == nil {
-		err = errors.Join(file.Chmod(mode), file.Sync())
+		err = file.Chmod(mode)
 	}
-	return errors.Join(err, file.Close())
+	if err == nil {
+		err = file.Sync()
+	}
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	return err
 }

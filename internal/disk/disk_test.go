@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -39,6 +40,9 @@ func TestAnyStepOfReplacingAFileMayFail(t *testing.T) {
 		err := atomicfile.On(faulty).WriteBytes(path, []byte("new"))
 		if !errors.Is(err, syscall.ENOSPC) || !disk.Passing(err) {
 			t.Errorf("step %d, %s: got error %v, want a passing ENOSPC", step, log[step-1], err)
+		}
+		if text := err.Error(); strings.Contains(text, ".tmp") && log[step-1] != "rename "+path {
+			t.Errorf("step %d: %q names the temporary file", step, text)
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != "old" && step < steps || string(got) != "new" && step == steps {
 			t.Errorf("step %d, %s: the file holds %q, error %v", step, log[step-1], got, err)
@@ -87,20 +91,48 @@ func TestAnyStepOfReplacingFilesTogetherMayFail(t *testing.T) {
 }
 
 func TestPassing(t *testing.T) {
-	full := &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+	at := func(err error) error { return &fs.PathError{Op: "write", Path: "x", Err: err} }
 	for _, c := range []struct {
-		err  error
-		want bool
+		err              error
+		passing, lasting bool
 	}{
-		{fmt.Errorf("append: %w", full), true},
-		{&os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EIO}, true},
-		{&fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, false},
-		{&os.SyscallError{Syscall: "connect", Err: syscall.ECONNREFUSED}, false},
-		{errors.New("the journal is damaged"), false},
-		{nil, false},
+		{fmt.Errorf("append: %w", at(syscall.ENOSPC)), true, false},
+		{&os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EIO}, true, false},
+		{at(syscall.EROFS), true, false},
+		{at(syscall.EACCES), true, true},
+		{at(syscall.ENOTDIR), true, true},
+		{at(syscall.EISDIR), true, true},
+		{at(syscall.ENOENT), false, true},
+		{&fs.PathError{Op: "fork/exec", Path: "x", Err: syscall.ENOEXEC}, false, true},
+		{&os.SyscallError{Syscall: "connect", Err: syscall.ECONNREFUSED}, false, true},
+		{errors.New("the journal is damaged"), false, true},
+		{nil, false, true},
 	} {
-		if got := disk.Passing(c.err); got != c.want {
-			t.Errorf("%v: got %v, want %v", c.err, got, c.want)
+		if got := disk.Passing(c.err); got != c.passing {
+			t.Errorf("%v: got passing %v, want %v", c.err, got, c.passing)
+		}
+		if got := disk.Lasting(c.err); got != c.lasting {
+			t.Errorf("%v: got lasting %v, want %v", c.err, got, c.lasting)
+		}
+	}
+}
+
+// Folders are made with those above them, each durable, or not at all.
+func TestAnyStepOfMakingAFolderMayFail(t *testing.T) {
+	for step := 1; step <= 5; step++ { // two folders, two steps each; the last: none fails
+		dir := t.TempDir()
+		faulty := disktest.New()
+		faulty.Fail(step, 1)
+		path := filepath.Join(dir, "runs", "r")
+		err := disk.Make(faulty, path, 0o755)
+		if failed := step < 5; disk.Passing(err) != failed {
+			t.Errorf("step %d: got error %v", step, err)
+		}
+		if _, missing := os.Stat(path); (missing == nil) != (err == nil) {
+			t.Errorf("step %d: got error %v, and of the folder %v", step, err, missing)
+		}
+		if again := disk.Make(disk.OS(), path, 0o755); err != nil && again != nil || err == nil && !errors.Is(again, fs.ErrExist) {
+			t.Errorf("step %d: got error %v at the second try", step, again)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/accord-fl/accord/internal/atomicfile"
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/quote"
 )
@@ -25,25 +26,28 @@ const (
 	ReportFile  = "report.md"
 )
 
-// Folder is a run folder.
-type Folder struct{ dir string }
+// Folder is a run folder on a disk.
+type Folder struct {
+	dir  string
+	disk disk.Disk
+}
 
-// Create makes a new run folder, and the folders above it. A folder or file
-// that is already there is an error of class fault.Exists, and stays as it is.
-func Create(dir string) (Folder, error) {
+// Create makes a new run folder, and the folders above it, durably. A folder or
+// file that is already there is an error of class fault.Exists, and stays as it is.
+func Create(dir string) (Folder, error) { return CreateOn(disk.OS(), dir) }
+
+// CreateOn is Create on a disk, through which what is published is written.
+func CreateOn(d disk.Disk, dir string) (Folder, error) {
 	if err := Free(dir); err != nil {
 		return Folder{}, err
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return Folder{}, fault.As(fault.Input, err)
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	if err := disk.Make(d, dir, 0o755); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return Folder{}, exists(dir)
 		}
 		return Folder{}, fault.As(fault.Input, err)
 	}
-	return Folder{dir: dir}, nil
+	return Folder{dir, d}, nil
 }
 
 // Free returns the error of Create when something is at dir already: for
@@ -60,7 +64,10 @@ func exists(dir string) error {
 }
 
 // Open returns the run folder dir of an earlier process.
-func Open(dir string) (Folder, error) {
+func Open(dir string) (Folder, error) { return OpenOn(disk.OS(), dir) }
+
+// OpenOn is Open on a disk, through which what is published is written.
+func OpenOn(d disk.Disk, dir string) (Folder, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return Folder{}, fault.As(fault.Input, err)
@@ -68,7 +75,7 @@ func Open(dir string) (Folder, error) {
 	if !info.IsDir() {
 		return Folder{}, fault.Inputf("%s is not a folder", dir)
 	}
-	return Folder{dir: dir}, nil
+	return Folder{dir, d}, nil
 }
 
 // DefaultParent is the folder that CreateDefault makes run folders in.
@@ -107,7 +114,7 @@ func (f Folder) WriteModel(write func(io.Writer) error, m Model) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", f.Path(CardFile), err)
 	}
-	return atomicfile.On(nil).WriteTogether(
+	return atomicfile.On(f.disk).WriteTogether(
 		atomicfile.Replacement{Path: f.Path(ModelFile), Write: write},
 		atomicfile.Replacement{Path: f.Path(CardFile), Write: func(w io.Writer) error {
 			_, err := io.WriteString(w, string(card)+"\n")

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
+	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
 )
 
@@ -29,7 +31,8 @@ type Round struct {
 
 // Metrics appends to a metrics.jsonl. Methods must not be called concurrently.
 type Metrics struct {
-	file *os.File
+	disk disk.Disk
+	file disk.File
 	last line // the file's last one
 	end  int64
 }
@@ -44,12 +47,17 @@ type line struct {
 // OpenMetrics opens the file at path to append to it, and makes it when it is
 // not there. The rest of a line that a crash cut short is removed first. Only the
 // end of the file is read.
-func OpenMetrics(path string) (*Metrics, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+func OpenMetrics(path string) (*Metrics, error) { return openMetrics(disk.OS(), path) }
+
+// OpenMetrics opens the folder's metrics.jsonl.
+func (f Folder) OpenMetrics() (*Metrics, error) { return openMetrics(f.disk, f.Path(MetricsFile)) }
+
+func openMetrics(d disk.Disk, path string) (*Metrics, error) {
+	f, err := d.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	m := &Metrics{file: f}
+	m := &Metrics{disk: d, file: f}
 	if err := m.seekEnd(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open metrics %s: %w", path, err), f.Close())
 	}
@@ -114,8 +122,15 @@ func (m *Metrics) Append(r Round) error {
 	return nil
 }
 
-// Close makes the lines durable and closes the file.
-func (m *Metrics) Close() error { return errors.Join(m.file.Sync(), m.file.Close()) }
+// Close makes the lines durable, and with the first that the file is there, and
+// closes the file.
+func (m *Metrics) Close() error {
+	err := errors.Join(m.file.Sync(), m.file.Close())
+	if err == nil && m.last.start == 0 {
+		err = m.disk.SyncDir(filepath.Dir(m.file.Name()))
+	}
+	return err
+}
 
 // ReadMetrics reads the file at path. A last line without its end was cut
 // short by a crash and is left out; of two lines about the same round, as an

@@ -41,6 +41,33 @@ func (s *Spool) Sync(digest string) error {
 	return nil
 }
 
+// named makes the name of a blob durable whose bytes are, where that was asked for.
+// After a failure the blob is doubtful.
+func (s *Spool) named(digest string) error {
+	err := s.syncFolder()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.doubtful[digest] = true
+		return err
+	}
+	delete(s.doubtful, digest)
+	return nil
+}
+
+// certain makes a blob durable if it is doubtful, and returns ErrExists then.
+func (s *Spool) certain(digest string) error {
+	s.mu.Lock()
+	doubtful := s.doubtful[digest]
+	s.mu.Unlock()
+	if doubtful && s.sync {
+		if err := s.Sync(digest); err != nil {
+			return err
+		}
+	}
+	return ErrExists
+}
+
 // rewrite replaces the file of a blob by a durable copy.
 func (s *Spool) rewrite(digest string) (err error) {
 	b, err := s.Open(digest)

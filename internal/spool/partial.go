@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -57,6 +58,7 @@ type Partial struct {
 	mu     sync.Mutex
 	file   disk.File // nil once it has ended
 	gone   bool      // and nothing of the partial is left
+	lost   bool      // a sync has failed: nothing of the partial is to be believed
 	ended  error     // what Write says then
 	at     int64
 	synced int64      // up to where a sync was asked for
@@ -73,7 +75,7 @@ func (s *Spool) Resume(key Key, size int64) (*Partial, error) {
 		return nil, fault.Inputf("spool: %.80q of %.80q, %d bytes, is no partial artefact", key.Digest, key.Owner, size)
 	}
 	if _, ok := s.Has(key.Digest); ok {
-		return nil, ErrExists
+		return nil, s.certain(key.Digest)
 	}
 	p := &Partial{spool: s, name: key.file(), want: key.Digest, size: size, hash: newDigester(), ended: ErrSuperseded}
 	p.mu.Lock() // until it is open, so that others wait for it alone, not for all
@@ -153,7 +155,7 @@ func (p *Partial) open(before bool) (err error) {
 	}
 	if p.at > 0 && p.spool.sync {
 		if err := f.Sync(); err != nil {
-			return err
+			return errors.Join(err, p.remove())
 		}
 	}
 	p.synced, p.file = p.at, f
@@ -207,6 +209,7 @@ func (p *Partial) settle() error {
 	}
 	err := <-p.sync
 	p.sync = nil
+	p.lost = p.lost || err != nil
 	return err
 }
 
@@ -221,13 +224,13 @@ func (p *Partial) Finish() error {
 	defer p.spool.forget(p)
 	digest, all := p.hash.end()
 	if p.at != p.size || digest != p.want {
-		err := errors.Join(p.close(os.ErrClosed), p.spool.disk.Remove(p.path()))
-		p.gone = err == nil
+		err := errors.Join(p.close(os.ErrClosed), p.remove())
 		return errors.Join(fmt.Errorf("finish %.12s: %w", p.want, ErrDigest), err)
 	}
 	err := p.settle()
 	if err == nil && p.spool.sync {
 		err = p.file.Sync()
+		p.lost = err != nil
 	}
 	if err := errors.Join(err, p.close(os.ErrClosed)); err != nil {
 		return fmt.Errorf("finish %.12s: %w", p.want, err)
@@ -236,7 +239,7 @@ func (p *Partial) Finish() error {
 		return fmt.Errorf("finish %.12s: %w", p.want, err)
 	}
 	p.gone = true
-	return p.spool.syncFolder()
+	return p.spool.named(p.want)
 }
 
 // Close ends the writing and keeps what is there. After Finish it does
@@ -260,5 +263,19 @@ func (p *Partial) close(why error) error {
 	}
 	err := errors.Join(p.settle(), p.file.Close())
 	p.file, p.ended = nil, why
+	if p.lost {
+		err = errors.Join(err, p.remove())
+	}
+	return err
+}
+
+// remove takes away what has arrived: after a sync that failed it may never have
+// been written, although it can be read and another sync succeeds. mu is held.
+func (p *Partial) remove() error {
+	err := p.spool.disk.Remove(p.path())
+	p.gone = p.gone || err == nil || errors.Is(err, fs.ErrNotExist)
+	if p.gone {
+		return nil
+	}
 	return err
 }

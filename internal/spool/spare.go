@@ -144,7 +144,7 @@ func (s *Spool) retire(digest string) error {
 	err = s.disk.Rename(path, spare)
 	s.mu.Unlock()
 	if err != nil {
-		return err
+		return s.disk.Remove(path) // which a full disk allows
 	}
 	if !s.sync { // the next process looks at all blobs
 		s.mu.Lock()
@@ -154,7 +154,7 @@ func (s *Spool) retire(digest string) error {
 	}
 	// Others' updates do not stay for longer than they are needed.
 	if err := s.empty(spare); err != nil {
-		return errors.Join(err, s.disk.Remove(spare))
+		return s.disk.Remove(spare)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -130,7 +130,7 @@ func (s *Spool) store(want string, write func(io.Writer) error) (digest string, 
 	if err := s.file(f.Name(), digest, all); err != nil {
 		return "", 0, err
 	}
-	return digest, all.size, s.syncFolder()
+	return digest, all.size, s.named(digest)
 }
 
 // file makes the file at path the blob called digest.

@@ -231,7 +231,7 @@ func (g *Gate) keep(r Records, f Facts, t exchange.Task, now time.Time) error {
 	if err := r.write(r.offers(), t.Run, Offer{At: now, Digest: digest, Facts: f, Task: t}); err != nil {
 		return err
 	}
-	g.Log.Info("run offered", zap.String("run", t.Run), zap.String("facts", digest),
+	g.Log.Info("run offered", zap.String("run", t.Run), zap.String("facts", f.Shown()),
 		zap.String("look", "accord participant inspect "+t.Run))
 	return errors.Join(r.prune(), r.pruneLedgers())
 }

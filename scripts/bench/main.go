@@ -39,6 +39,13 @@ func main() {
 		}
 		return
 	}
+	if flag.Arg(0) == assaultVerb { // likewise, whoever wears a coordinator out
+		if err := assault(ctx, flag.Arg(1)); err != nil {
+			fmt.Fprintln(os.Stderr, "assault:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "bench: takes no argument, got %q; see -h\n", flag.Arg(0))
 		os.Exit(2)

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"slices"
 	"time"
 
+	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/scripts/bench/internal/federation"
 	"github.com/accord-fl/accord/scripts/bench/internal/flood"
 	"github.com/accord-fl/accord/scripts/bench/internal/page"
@@ -38,10 +42,12 @@ func (b *bench) besieged() (_ []page.Row, err error) {
 			return nil, err
 		}
 	}
-	s := flood.Siege{Address: f.Address, Site: "rogue"}
-	if s.Stranger, s.Member, err = f.Hostile(s.Site); err != nil {
+	const rogue = "rogue"
+	identity, err := f.Identity(rogue)
+	if err != nil {
 		return nil, err
 	}
+	s := besieger{Address: f.Address, Identity: identity, Site: rogue}
 	run := fmt.Sprintf("name: siege\nmodel: reference\nrounds: %d\nmin_sites: %d\n", siegeRounds, siegeSites)
 	if err := f.Submit(run); err != nil {
 		return nil, err
@@ -49,17 +55,15 @@ func (b *bench) besieged() (_ []page.Row, err error) {
 	if _, err := f.Coordinator.Await(b.ctx, "version published", 10); err != nil {
 		return nil, err
 	}
-	quiet, err := b.endure(f, s, flood.Assault{Name: "at rest", Run: func(ctx context.Context, _ flood.Siege) int64 {
-		<-ctx.Done()
-		return 0
-	}})
+	quiet, err := b.endure(f, s)
 	if err != nil {
 		return nil, err
 	}
 	rows := []page.Row{}
 	for _, a := range flood.Assaults() {
 		pause(b.ctx, siegeRests)
-		loud, err := b.endure(f, s, a)
+		s.Assault = a.Name
+		loud, err := b.endure(f, s)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", a.Name, err)
 		}
@@ -84,8 +88,69 @@ type endured struct {
 	done          int64         // of what the assault is about
 }
 
+// assaultVerb is this program's first argument when it is called to wear a
+// coordinator out; the second describes that.
+const assaultVerb = "assault"
+
+// besieger is whoever wears a coordinator out: a process that yields the processor
+// to others, for a real one would not compute on the same machine.
+type besieger struct {
+	Assault  string // its name; "": none
+	Address  string // of the coordinator
+	Identity string // folder of a site's
+	Site     string // its name
+}
+
+// run carries the assault out for as long as a siege lasts, and returns how often it did
+// what it is about.
+func (s besieger) run(ctx context.Context) (done int64, err error) {
+	if s.Assault == "" {
+		pause(ctx, siegeLasts)
+		return 0, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	document, err := json.Marshal(s)
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, "nice", "-n", "19", self, assaultVerb, string(document))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return 0, err
+	}
+	_, err = fmt.Sscan(string(out), &done)
+	return done, err
+}
+
+// assault carries one out, which the argument of assaultVerb describes.
+func assault(ctx context.Context, document string) error {
+	var b besieger
+	if err := json.Unmarshal([]byte(document), &b); err != nil {
+		return err
+	}
+	site, err := pki.OpenCredential(b.Identity)
+	if err != nil {
+		return err
+	}
+	s := flood.Siege{Address: b.Address, Site: b.Site, Stranger: site.ClientTLS(), Member: site.ClientTLS()}
+	s.Stranger.GetClientCertificate = nil
+	ctx, cancel := context.WithTimeout(ctx, siegeLasts)
+	defer cancel()
+	for _, a := range flood.Assaults() {
+		if a.Name == b.Assault {
+			fmt.Println(a.Run(ctx, s))
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no assault %q", b.Assault)
+}
+
 // endure measures a coordinator while it is assaulted.
-func (b *bench) endure(f *federation.Federation, s flood.Siege, a flood.Assault) (e endured, err error) {
+func (b *bench) endure(f *federation.Federation, s besieger) (e endured, err error) {
 	if e.memory, err = f.Coordinator.Memory(); err != nil {
 		return e, err
 	}
@@ -99,8 +164,15 @@ func (b *bench) endure(f *federation.Federation, s flood.Siege, a flood.Assault)
 	before := len(f.Coordinator.Entries("version published"))
 	ctx, cancel := context.WithTimeout(b.ctx, siegeLasts)
 	defer cancel()
-	over := make(chan int64, 1)
-	go func() { over <- a.Run(ctx, s) }()
+	type outcome struct {
+		done int64
+		err  error
+	}
+	over := make(chan outcome, 1)
+	go func() {
+		done, err := s.run(b.ctx)
+		over <- outcome{done, err}
+	}()
 	for ctx.Err() == nil {
 		began := time.Now()
 		if _, err := f.Run("siege"); err != nil {
@@ -110,7 +182,11 @@ func (b *bench) endure(f *federation.Federation, s flood.Siege, a flood.Assault)
 		pause(ctx, siegeCalls)
 	}
 	published := f.Coordinator.Entries("version published")[before:]
-	if e.done = <-over; len(published) < 2 {
+	carried := <-over
+	if e.done = carried.done; carried.err != nil {
+		return e, carried.err
+	}
+	if len(published) < 2 {
 		return e, fmt.Errorf("%d rounds in %v", len(published), siegeLasts)
 	}
 	var rounds []time.Duration

@@ -11,9 +11,10 @@ import (
 )
 
 // Faulty passes calls on to a Disk and lets some of those fail that change
-// something: opening for writing, writing, fsync, truncating, renaming and
-// syncing a folder. It counts them from 1. Its methods may be called
-// concurrently.
+// something: opening for writing, writing, fsync, truncating, renaming, and
+// making and syncing a folder. It counts them from 1. Its methods may be called
+// concurrently. What is to be synced is not: no test cuts the power, and so a test can
+// let each call fail in turn.
 type Faulty struct {
 	disk.Disk
 
@@ -71,6 +72,14 @@ func (f *Faulty) OpenFile(path string, flag int, mode fs.FileMode) (disk.File, e
 	return &faultyFile{File: file, disk: f}, nil
 }
 
+// Mkdir implements disk.Disk.
+func (f *Faulty) Mkdir(path string, mode fs.FileMode) error {
+	if err := f.fails("mkdir", path); err != nil {
+		return err
+	}
+	return f.Disk.Mkdir(path, mode)
+}
+
 // Rename implements disk.Disk.
 func (f *Faulty) Rename(from, to string) error {
 	if err := f.fails("rename", to); err != nil {
@@ -84,7 +93,7 @@ func (f *Faulty) SyncDir(dir string) error {
 	if err := f.fails("syncdir", dir); err != nil {
 		return err
 	}
-	return f.Disk.SyncDir(dir)
+	return nil
 }
 
 type faultyFile struct {
@@ -115,7 +124,7 @@ func (f *faultyFile) Sync() error {
 	if err := f.disk.fails("fsync", f.Name()); err != nil {
 		return err
 	}
-	return f.File.Sync()
+	return nil
 }
 
 // Truncate implements disk.File.

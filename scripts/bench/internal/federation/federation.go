@@ -8,7 +8,6 @@ package federation
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -182,24 +181,16 @@ func (f *Federation) Stranger() (credentials.TransportCredentials, error) {
 	return credentials.NewTLS(config), nil
 }
 
-// Hostile is how two dial the coordinator who mean it no good: somebody without a
-// certificate, and a site that has joined under the name.
-func (f *Federation) Hostile(name string) (stranger, member *tls.Config, err error) {
+// Identity has a site join, which is not started, and returns the folder of its
+// identity.
+func (f *Federation) Identity(name string) (string, error) {
 	token, err := f.invite(name, f.Address)
 	if err != nil {
-		return nil, nil, err
+		return "", err
 	}
 	dir := filepath.Join(f.dir, name)
-	if _, _, err := f.binary.Run(f.ctx, nil, "participant", "join", token.String(), "--dir", dir, "--dataset", "digits"); err != nil {
-		return nil, nil, err
-	}
-	site, err := pki.OpenCredential(filepath.Join(dir, "identity"))
-	if err != nil {
-		return nil, nil, err
-	}
-	stranger, member = site.ClientTLS(), site.ClientTLS()
-	stranger.GetClientCertificate = nil
-	return stranger, member, nil
+	_, _, err = f.binary.Run(f.ctx, nil, "participant", "join", token.String(), "--dir", dir, "--dataset", "digits")
+	return filepath.Join(dir, "identity"), err
 }
 
 // attend starts a site.
