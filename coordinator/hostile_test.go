@@ -190,6 +190,9 @@ func TestUploadsAreBoundedAndGo(t *testing.T) {
 		t.Fatalf("got %+v, %v", r, err)
 	}
 	w.end("r")
+	if err := w.close(); err != nil { // what is no longer needed goes after the end has shown
+		t.Error(err)
+	}
 	if digests, err := w.Spool().List(); err != nil || len(digests) != 1 {
 		t.Errorf("the spool holds %d artefacts (%v), want the published one alone", len(digests), err)
 	}
