@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"go.uber.org/zap"
 
 	"github.com/accord-fl/accord/internal/disk"
 	"github.com/accord-fl/accord/internal/fault"
@@ -79,7 +80,7 @@ func (s *state) close() error {
 // logs.
 func (s *state) lasting(err error) error {
 	if disk.Passing(err) {
-		s.patience.say(err)
+		s.patience.log.Warn("the disk fails: not kept", zap.Error(err))
 		return nil
 	}
 	return err
