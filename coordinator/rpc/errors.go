@@ -134,9 +134,9 @@ func refusalCode(r registry.Reason) codes.Code {
 // certificate is out of its time by this machine's clock: it does run.
 var ErrUntimely = errors.New("untimely certificate")
 
-// errAnswers is the class of calls that a coordinator has answered which cannot do
-// now what it is asked for.
-var errAnswers = errors.New("the coordinator answers")
+// ErrAnswers is the class of calls that a coordinator has answered although it
+// cannot do now what it is asked for: its disk is full.
+var ErrAnswers = errors.New("the coordinator answers")
 
 // fromStatus puts an error of a call into the class that decides an exit
 // code, without the words of gRPC.
@@ -152,7 +152,7 @@ func fromStatus(err error) error {
 			return fault.As(fault.Unavailable, fault.As(ErrUntimely, plain))
 		}
 		if s.Message() == status.Convert(errDisk).Message() {
-			plain = fault.As(errAnswers, plain)
+			plain = fault.As(ErrAnswers, plain)
 		}
 		return fault.As(fault.Unavailable, plain)
 	case codes.AlreadyExists:
