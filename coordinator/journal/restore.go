@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/accord-fl/accord/internal/atomicfile"
@@ -143,6 +145,21 @@ func (r *restore) newJournal(j form) error {
 	return r.f.beginJournal(key)
 }
 
+// besides is a name beside a file that nothing has yet: a restore that was ended
+// half-way may have kept something a moment ago.
+func (r *restore) besides(file string) (string, error) {
+	to := r.f.path(file) + "." + r.time
+	for n := 2; ; n++ {
+		switch _, err := os.Lstat(to); {
+		case errors.Is(err, fs.ErrNotExist):
+			return to, nil
+		case err != nil:
+			return "", err
+		}
+		to = fmt.Sprintf("%s.%s-%d", r.f.path(file), r.time, n)
+	}
+}
+
 // aside gives a file another name.
 func (r *restore) aside(file string, is form) error {
 	if is == missing {
@@ -152,7 +169,10 @@ func (r *restore) aside(file string, is form) error {
 	if d == nil {
 		d = disk.OS()
 	}
-	to := r.f.path(file) + "." + r.time
+	to, err := r.besides(file)
+	if err != nil {
+		return err
+	}
 	r.did("%s is now %s.", r.f.path(file), to)
 	return errors.Join(d.Rename(r.f.path(file), to), d.SyncDir(r.f.Dir))
 }
