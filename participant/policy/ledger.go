@@ -177,7 +177,9 @@ type lives struct {
 // lifeOf numbers the lives of a coordinator for one run: a later one has a larger
 // number. Another begins with each restore, and with each version of the run that it
 // has lost and made again since.
-func lifeOf(restores, redone int) int64 { return int64(restores)*(exchange.MaxRounds+1) + int64(redone) }
+func lifeOf(restores, redone int) int64 {
+	return int64(restores)*(exchange.MaxRounds+1) + int64(redone)
+}
 
 // livesFile lies beside the ledgers; no run has such a name.
 const livesFile = ".lives.json"
