@@ -38,6 +38,9 @@ type Restored struct {
 // be read; no coordinator may run. Errors are as those of Open.
 func (f Folder) Restore(ctx context.Context, o Restoring) (_ Restored, err error) {
 	r := &restore{f: f, o: o, files: atomicfile.On(f.Disk), time: time.Now().UTC().Format("20060102T150405Z")}
+	if err := r.folder(); err != nil {
+		return r.done, err
+	}
 	held, err := lock(f.path(JournalFile))
 	if err != nil {
 		return r.done, err
@@ -87,6 +90,25 @@ func (r *restore) did(format string, args ...any) {
 	r.done.Did = append(r.done.Did, fmt.Sprintf(format, args...))
 }
 
+// folder makes the folder if it is missing and a journal is to begin there.
+func (r *restore) folder() error {
+	_, err := os.Stat(r.f.Dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if !r.o.NewJournal {
+		return r.noJournal()
+	}
+	if err := os.MkdirAll(r.f.Dir, 0o700); err != nil {
+		return fault.As(fault.Input, err)
+	}
+	return nil
+}
+
+func (r *restore) noJournal() error {
+	return fault.Inputf("%s: it is missing or empty: put back a backup of the folder, or begin another journal with --new-journal", r.f.path(JournalFile))
+}
+
 // prepare makes the files that are to be there.
 func (r *restore) prepare() error {
 	j, err := r.f.formOf(JournalFile)
@@ -100,7 +122,7 @@ func (r *restore) prepare() error {
 		j = current
 	}
 	if j == missing || j == empty {
-		return fault.Inputf("%s: it is missing or empty: put back a backup of the folder, or begin another journal with --new-journal", r.f.path(JournalFile))
+		return r.noJournal()
 	}
 	if err := r.key(j); err != nil {
 		return err

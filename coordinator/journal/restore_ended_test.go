@@ -1,11 +1,16 @@
 package journal
 
 import (
+	"errors"
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/accord-fl/accord/internal/disk/disktest"
+	"github.com/accord-fl/accord/internal/fault"
 )
 
 // Whatever ends a restore half-way, the same restore finds all that it needs the
@@ -65,4 +70,20 @@ func TestARestoreThatWasEndedHalfWay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A folder that is missing, as in a federation of the version before that was never
+// started, is made by a restore that begins another journal, and by no other.
+func TestRestoreOfAMissingFolder(t *testing.T) {
+	f := Folder{Dir: filepath.Join(t.TempDir(), "state"), Registry: true}
+	for _, give := range []Restoring{{}, {Cut: true}, {NewRegistry: true}} {
+		if _, err := f.Restore(t.Context(), give); !errors.Is(err, fault.Input) || !strings.Contains(err.Error(), "--new-journal") {
+			t.Errorf("%+v: got error %v", give, err)
+		}
+		if _, err := os.Stat(f.Dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%+v: the folder is there: %v", give, err)
+		}
+	}
+	restored(t, f, Restoring{NewJournal: true, NewRegistry: true})
+	mustStart(t, f).close(t)
 }
