@@ -40,6 +40,7 @@ func (c *Coordinator) apply(ctx context.Context, inputs []input) (later []input,
 		}
 		c.attendance(in)
 		c.custody(ctx, in)
+		c.finishCompaction(ctx, in)
 	}
 	// Once for all of the batch: many come at the same time.
 	for _, r := range c.activeRuns() {

@@ -62,7 +62,7 @@ after a crash.`,
 	if err := cmd.MarkFlagRequired("file"); err != nil {
 		panic("accord: " + err.Error()) // the flag was added above
 	}
-	cmd.AddCommand(newCoordinatorRestoreCmd())
+	cmd.AddCommand(newCoordinatorRestoreCmd(), newCoordinatorCompactCmd())
 	return cmd
 }
 
