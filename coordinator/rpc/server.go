@@ -216,7 +216,7 @@ type services struct {
 
 // server makes the one for callers of a kind.
 func (s services) server(k kind, l *lobby, security *Security, log *zap.Logger) *grpc.Server {
-	guard := guard{log: log}
+	guard := &guard{log: log}
 	unary, stream := []grpc.UnaryServerInterceptor{guard.unary}, []grpc.StreamServerInterceptor{guard.stream}
 	options := append(k.options(), grpc.StatsHandler(l.complaints), grpc.UnknownServiceHandler(unknownMethod))
 	if security == nil {
