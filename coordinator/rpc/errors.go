@@ -30,6 +30,7 @@ var (
 	errDeaf      = status.Error(codes.ResourceExhausted, "too many messages wait to be read")
 	errDisk      = status.Error(codes.Unavailable, wire.DiskFull)
 	errTalkative = status.Error(codes.ResourceExhausted, "too many replies at once")
+	errStale     = status.Error(codes.ResourceExhausted, "too many replies to other offers than those that this coordinator has made")
 )
 
 // toStatus gives err its gRPC code. An error that has one keeps it.
