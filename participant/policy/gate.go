@@ -115,7 +115,7 @@ func history(r Records, t exchange.Task, f Facts) (ledger, asked, error) {
 	if err != nil {
 		return l, asked{}, fmt.Errorf("read what run %s has asked: %w", t.Run, err)
 	}
-	return l, asked{round: t.Round, life: lives.Restores, digest: questionOf(t, f.Contract)}, nil
+	return l, asked{round: t.Round, life: lifeOf(lives.Restores, t.Redone), digest: questionOf(t, f.Contract)}, nil
 }
 
 // Judge returns what Admit would decide about a valid task now, and writes
