@@ -25,7 +25,7 @@ func TestAnchor(t *testing.T) {
 	for range 2 {
 		before := file.Head().Size
 		<-w.running
-	if err := w.Anchor(t.Context(), head); err != nil {
+		if err := w.Anchor(t.Context(), head); err != nil {
 			t.Fatal(err)
 		}
 		if after := file.Head().Size; after != before+1 {
