@@ -39,12 +39,15 @@ func (d *difference) ReadAt(dst []float32, off int) error {
 	if err := errors.Join(d.of.ReadAt(dst, off), d.base.ReadAt(base, off)); err != nil {
 		return err
 	}
-	const exponent = 0xff << 23 // all ones in what is no number
+	// The exponent of what is no number is all ones: one more carries into the sign.
+	const exponent, one, sign = 0xff << 23, 1 << 23, 1 << 31
+	var carried uint32
 	for i, b := range base {
 		dst[i] -= b
-		if math.Float32bits(dst[i])&exponent == exponent {
-			return errOverflow
-		}
+		carried |= math.Float32bits(dst[i])&exponent + one
+	}
+	if carried&sign != 0 {
+		return errOverflow
 	}
 	return nil
 }

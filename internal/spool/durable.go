@@ -84,18 +84,19 @@ func (s *Spool) Flush(digests []string) error {
 	if len(due) == 0 {
 		return nil
 	}
-	var all errgroup.Group
-	all.SetLimit(flushAtOnce)
 	errs := make([]error, len(due)+1)
 	folder := make(chan error, 1)
 	go func() { folder <- s.syncFolder() }() // awaited below
-	for i, b := range due {
-		all.Go(func() error {
-			errs[i] = s.flush(b)
+	var others errgroup.Group
+	others.SetLimit(flushAtOnce)
+	for i, b := range due[1:] {
+		others.Go(func() error {
+			errs[i+1] = s.flush(b)
 			return nil
 		})
 	}
-	_ = all.Wait() // the errors are in errs
+	errs[0] = s.flush(due[0])
+	_ = others.Wait() // the errors are in errs
 	errs[len(due)] = <-folder
 	s.mu.Lock()
 	defer s.mu.Unlock()
