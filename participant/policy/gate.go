@@ -79,6 +79,10 @@ func (g *Gate) approval(r Records, run string) (*Approval, error) {
 		return nil, nil
 	}
 	a, err := r.Approval(run)
+	if errors.Is(err, fault.Input) {
+		g.Log.Error("an approval cannot be read, and does not count", zap.String("run", run), zap.Error(err))
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the approval of run %s: %w", run, err)
 	}
