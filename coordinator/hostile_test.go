@@ -3,12 +3,16 @@ package coordinator
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
@@ -135,7 +139,8 @@ func TestAFloodOfAnswersIsNotRecorded(t *testing.T) {
 // The second of two different answers to a task is rejected, and says so in
 // the journal, whose reader knows the site.
 func TestASecondAnswerIsEquivocation(t *testing.T) {
-	w := start(t, t.TempDir(), nil, nil)
+	core, logs := observer.New(zap.WarnLevel)
+	w := start(t, t.TempDir(), nil, func(o *Options) { o.Log = zap.New(core) })
 	defer w.close()
 	x, y := w.site("x", 1), w.site("y", 3)
 	defer w.Attach(x)()
@@ -153,6 +158,10 @@ func TestASecondAnswerIsEquivocation(t *testing.T) {
 	second := x.honest(task)
 	if r, err := w.Answer(t.Context(), "x", second); err != nil || r.Verdict != exchange.Rejected || !strings.Contains(r.Reason, "equivocation") {
 		t.Errorf("got %+v, %v", r, err)
+	}
+	// Whoever reads the log learns that somebody has answered twice, and no other.
+	if said := logs.FilterMessage("answer not accepted").All(); len(said) != 1 || !strings.Contains(fmt.Sprint(said[0].ContextMap()["reason"]), "equivocation") {
+		t.Errorf("logged %v, want one answer that was not accepted, and why", said)
 	}
 	if _, err := w.Spool().Open(second.Update.Artefacts[exchange.Delta].Digest); err == nil || !strings.Contains(err.Error(), spool.ErrNotFound.Error()) {
 		t.Errorf("the second artefact: %v, want it gone", err)

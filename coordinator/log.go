@@ -17,8 +17,8 @@ func (c *Coordinator) logTransition(s stepped) {
 	case round.CohortSelected:
 		log.Info("cohort selected", zap.Int("sites", len(e.Cohort)), zap.Int("attempt", e.Attempt))
 	case round.Answered:
-		if t, ok := s.state.Task(e.Task); !ok || t.Status != round.Accepted {
-			log.Warn("answer not accepted", zap.String("participant", e.Participant), zap.String("task", e.Task), zap.String("reason", cmp.Or(t.Reason, e.Reason)))
+		if why := notAccepted(s.state, e); why != "" {
+			log.Warn("answer not accepted", zap.String("participant", e.Participant), zap.String("task", e.Task), zap.String("reason", why))
 		}
 	case round.ArtefactLost:
 		log.Error("artefact lost", zap.Strings("artefacts", e.Artefacts), zap.String("reason", e.Reason))
@@ -48,4 +48,13 @@ func (c *Coordinator) logTransition(s stepped) {
 			log.Info("run ended", zap.String("phase", string(s.state.Phase)), zap.String("reason", s.state.Reason))
 		}
 	}
+}
+
+// notAccepted returns why an answer that has led to s was not accepted; "": it was.
+func notAccepted(s round.State, a round.Answered) string {
+	verdict, why := round.Judge(s, a)
+	if t, _ := s.Task(a.Task); verdict == round.VerdictDuplicate && t.Status == round.Accepted {
+		return ""
+	}
+	return cmp.Or(why, a.Reason, string(verdict))
 }

@@ -33,8 +33,8 @@ func newCAInitCmd() *cobra.Command {
 		Use:   "init DIR",
 		Short: "Make a root in a new folder",
 		Long: `Make a federation's root and its key in a new folder. The machine that holds it
-needs no network: ` + "`accord federation init --ca-elsewhere`" + ` writes signing requests,
-` + "`accord ca sign`" + ` answers them with certificates.`,
+needs no network: ` + "`accord federation init --ca-elsewhere`" + ` writes signing
+requests, ` + "`accord ca sign`" + ` answers them with certificates.`,
 		Example: "  accord ca init ca --name heart",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -66,8 +66,9 @@ REQUEST.csr. What each is for (a coordinator, an issuer, an admin, a site) is in
 the request, and printed: look at it before you carry the certificate away.
 
 Given the certificate of the root that is to follow, ROOT.crt, write beside it
-` + pki.EndorsementsFile + `, by which this root vouches for that one: sites take a new root only
-with such a signature. Put the file into the coordinator's identity folder.`,
+` + pki.EndorsementsFile + `, by which this root vouches for that one: sites take a new
+root only with such a signature. Put the file into the coordinator's identity
+folder.`,
 		Example: "  accord ca sign --ca ca issuer.csr tls.csr\n  accord ca sign --ca ca --days 365 admin.csr\n  accord ca sign --ca ca next/ca.crt",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -35,8 +35,8 @@ func newCoordinatorCmd() *cobra.Command {
 		Long: `Run a coordinator until Ctrl-C. It waits for participants and for runs, which
 ` + "`accord run submit`" + ` brings, trains up to max_runs of them at the same time,
 measures every version on its test set and publishes it in the folder runs/NAME
-of its own folder. Started again on the same folder it goes on where it was, even
-after a crash.`,
+of its own folder. Started again on the same folder it goes on where it was,
+even after a crash.`,
 		Example: "  accord coordinator -f heart/coordinator/coordinator.yaml   # which accord federation init made\n  accord coordinator -f configs/coordinator.yaml\n  accord coordinator -f configs/coordinator.yaml --listen 127.0.0.1:0 --dir /tmp/coordinator",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -26,19 +26,20 @@ although it, or a site, had seen a later one. Run it after an older copy of the
 folder was put back, with the coordinator stopped, or when the coordinator asks
 for it.
 
-It appends a record to the journal that begins a new incarnation. What sites knew
-beyond is lost: they are told so, and go on with what the coordinator asks next. A
-site that was revoked since the copy was made has to be revoked again.
+It appends a record to the journal that begins a new incarnation. What sites
+knew beyond the copy is lost: they are told so, and go on with what the
+coordinator asks next. A site that was revoked since the copy was made has to
+be revoked again.
 
 A coordinator whose files are damaged or missing does not start, and says why.
 Put back a backup of the whole folder first, if there is one. If there is none:
 
-  --cut              keep the records before the damage, give up those behind it
+  --cut              keep the records before the damage, give up those after it
   --accept-registry  take a registry as it is whose end is lost, or that is not
                      the one the journal knows; then look through accord members
                      for whom to revoke again
-  --new-registry     begin another registry: every site is invited and joins again
-  --new-journal      begin another journal: runs are forgotten, their models stay
+  --new-registry     begin another registry: every site has to join again
+  --new-journal      begin another journal: runs are forgotten, models stay
 
 What these replace stays beside it, under a name with the time. Where the
 journal's key is missing, another is made.`,
@@ -67,7 +68,7 @@ journal's key is missing, another is made.`,
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "configuration of the coordinator, YAML")
 	cmd.Flags().StringVar(&dir, "dir", "", "folder of journal and artefacts, in place of the file's")
-	cmd.Flags().BoolVar(&give.Cut, "cut", false, "keep the records before damage in a file and give up those behind it")
+	cmd.Flags().BoolVar(&give.Cut, "cut", false, "keep the records before the damage in a file and give up those after it")
 	cmd.Flags().BoolVar(&give.AcceptRegistry, "accept-registry", false, "take the registry as it is")
 	cmd.Flags().BoolVar(&give.NewRegistry, "new-registry", false, "begin a registry in which nobody has joined")
 	cmd.Flags().BoolVar(&give.NewJournal, "new-journal", false, "begin a journal that knows of no run")

@@ -30,9 +30,10 @@ func newDoctorCmd() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check a site's setup and say what to do",
 		Long: `Check what a site needs to take part, and say what to do where something is
-wrong: its folder and disk, what it knows of the coordinator's journal, its data, also
-against the runs that were offered to it, its certificate, the way to the
-coordinator (name, proxy, firewalls that open TLS) and the clock. Nothing is changed, and nothing about the data is sent.`,
+wrong: its folder and disk, what it knows of the coordinator's journal, its data
+(also against the runs that were offered to it), its certificate, the way to the
+coordinator (name, proxy, firewalls that open TLS) and the clock. Nothing is
+changed, and nothing about the data is sent.`,
 		Example: "  accord doctor -f hospital-a/participant.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -38,17 +38,17 @@ coordinator goes on running:
 
   begin   make the next root, for which the old one vouches; sites are told at
           once to trust both
-  switch  sign with the next root, at the earliest after a day; sites that attend
-          renew their certificates at once
+  switch  sign with the next root, at the earliest after a day; sites that
+          attend renew their certificates at once
   end     trust the next root only, at the earliest after 30 days, when the
           certificates from before switch have ended
 
 Switch and end ask the coordinator which sites are ready, and list them. A step
-that comes too early for sites that may be away is refused; --now takes it all the
-same. A step for which a site that attends is not ready is refused, too, and so
-is one when the coordinator does not run, since nobody knows then; --force takes it
-all the same, where a root's key has leaked, say. Sites that are shut out join again
-with a token. A step that was interrupted is run again.`,
+that comes too early for sites that may be away is refused; --now takes it all
+the same. A step for which a site that attends is not ready is refused, too, and
+so is one while the coordinator does not run, since nobody knows then; --force
+takes it all the same, for instance when a root's key has leaked. Sites that are
+shut out join again with a token. A step that was interrupted is run again.`,
 		Example:   "  accord federation rotate begin heart\n  accord federation rotate end heart --now\n  accord federation rotate switch heart --now --force",
 		Args:      cobra.ExactArgs(2),
 		ValidArgs: []string{"begin", "switch", "end"},

@@ -25,12 +25,17 @@ func newMembersCmd() *cobra.Command {
 		Long: `Show the sites of the federation, what those that have attended since the
 coordinator started have to train with, and what they work on. A site attends
 while its lease is renewed; "heard" is how long ago that was. One that was
-invited and has not joined, was revoked or has left is listed as such. What the column gossip says,
-where sites gossip, is a hint. The column clock is there when a site's clock was not the coordinator's
-as it came, and says by how much. A site that two processes would attend as has two
-rows: the one that attends, and the one that is refused, each with its address;
-accord members release gives the place to the other. With --watch the table follows the changes until
-Ctrl-C; with --json it is one JSON document, or one a change.`,
+invited and has not joined, was revoked or has left is listed as such. What the
+column gossip says, where sites gossip, is a hint.
+
+The column clock says by how much a site's clock differed from the coordinator's
+when the site connected; it is there when one did. When two processes want to
+attend as one site, it has two rows: the process that attends, and the one that
+is refused, each with its address. accord members release gives the place to the
+other one.
+
+With --watch the table follows the changes until Ctrl-C; with --json it is one
+JSON document, or one a change.`,
 		Example: "  accord members\n  accord members --watch\n  accord members --json",
 		Args:    cobra.NoArgs,
 	}

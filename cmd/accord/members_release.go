@@ -14,10 +14,11 @@ func newMembersReleaseCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "release SITE",
 		Short: "Give a site's place to its other process",
-		Long: `End the attendance of the process that attends as a site, and keep it from coming
-back for ten minutes, so that another one that wants to attend as this site gets
-its place. Whoever attends keeps the place otherwise, and that is not always the
-right one: a copy of a site's folder that was started by mistake, say.
+		Long: `End the attendance of the process that attends as a site, and keep it from
+coming back for ten minutes, so that another one that wants to attend as this
+site gets its place. Whoever attends keeps the place otherwise, and that is not
+always the right one: a copy of a site's folder may have been started by
+mistake.
 
 The site is not revoked. If its key may be in wrong hands, use accord revoke.`,
 		Example: "  accord members release hospital-a",

@@ -19,17 +19,18 @@ func newParticipantApproveCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "approve RUN",
 		Short: "Release a run at this site, by name",
-		Long: `Release a run at this site, where the policy says approve: manual. Until then the
-site declines the run's tasks, and the coordinator offers them again.
+		Long: `Release a run at this site, where the policy says approve: manual. Until then
+the site declines the run's tasks, and the coordinator offers them again.
 
 What is approved is the run as it was offered last: its name, network, plan,
-strategy and number of rounds, whether it asks for the number of samples, and who
-trains here. When the coordinator changes any of these, or raises the learning
-rate, the approval does not hold any more. It works while the participant runs.
+strategy and number of rounds, whether it asks for the number of samples, and
+who trains here. When the coordinator changes any of these, or raises the
+learning rate, the approval does not hold any more. It works while the
+participant runs.
 
-A site answers each round of a run once, with one model and plan. For a coordinator
-that began anew, and asks for rounds that the site has answered already, --again
-lets each be asked once more.`,
+A site answers each round of a run once, with one model and plan. When the
+coordinator was set up again and asks for rounds that the site has answered,
+--again lets each of them be asked once more.`,
 		Example: "  accord participant approve digits-three-sites -f configs/participant.yaml --by \"Dr. A. Meyer\"\n" +
 			"  accord participant approve --list -f configs/participant.yaml\n  accord participant approve digits-three-sites -f configs/participant.yaml --revoke",
 		Args: cobra.MaximumNArgs(1),

@@ -26,11 +26,11 @@ func newParticipantInspectCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect RUN",
 		Short: "Show exactly what would leave this site for a run",
-		Long: `Show exactly what leaves this site for a run that was offered to it: what it tells
-of itself, what an update holds, and the answers that wait to be sent, with the
-range and norm of every tensor. It also shows the limits that this site sets, and
-what it did not allow of the run of late. It reads the site's folder alone, and works while
-the participant runs.`,
+		Long: `Show exactly what leaves this site for a run that was offered to it: what it
+says about itself, what an update holds, and the answers that wait to be sent,
+with the range and norm of every tensor. It also shows the limits that this
+site sets and the last tasks of the run that it did not allow. It reads the
+site's folder alone, and works while the participant runs.`,
 		Example: "  accord participant inspect digits-three-sites -f configs/participant.yaml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -134,6 +134,13 @@ func printInspection(w io.Writer, in participant.Inspection) error {
 	if c, err := checkpoint.Parse(h.Checkpoint); err == nil {
 		line("  has seen", "%d records of the coordinator's journal, %s", c.Head.Size, c.Origin)
 	}
+	if len(h.Roots) > 0 {
+		line("  trusts", "the roots %s", inline(h.Roots))
+	}
+	if h.Federation != "" {
+		line("  belongs to", "%s", h.Federation)
+	}
+	line("  also", "the time by its clock, and a random id of its process")
 	line("  all along", "how many tasks are under way")
 	b.Printf("\nIn each update:\n")
 	line("  samples", "%s", yes(in.Update.Samples, "their number, and that of the steps", "not told"))
@@ -152,7 +159,7 @@ func printInspection(w io.Writer, in participant.Inspection) error {
 	return printWaiting(w, in.Waiting)
 }
 
-// describeLimits tells the bounds that the site sets.
+// describeLimits says which bounds the site sets.
 func describeLimits(l participant.Limits) string {
 	var parts []string
 	if l.MaxEpochs > 0 {
@@ -172,9 +179,17 @@ func describeLimits(l participant.Limits) string {
 		reserve = append(reserve, fmt.Sprintf("%g %%", l.ReservePercent))
 	}
 	if len(reserve) > 0 {
-		parts = append(parts, strings.Join(reserve, " or ")+" of the disk stay free")
+		text := strings.Join(reserve, " or ") + " of the disk left free"
+		if len(reserve) > 1 {
+			text += ", whichever is less"
+		}
+		parts = append(parts, text)
 	}
-	return strings.Join(append(parts, fmt.Sprintf("each round answered once, and %d times again after restores", l.MaxRepeats)), "; ")
+	once := "each round answered once"
+	if l.MaxRepeats > 0 {
+		once += fmt.Sprintf(", and at most %s more after restores of the coordinator", count(l.MaxRepeats, "time"))
+	}
+	return strings.Join(append(parts, once), "; ")
 }
 
 func yes(b bool, yes, no string) string {

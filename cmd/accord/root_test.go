@@ -11,20 +11,29 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/accord-fl/accord/internal/fault"
 )
 
+// helpWidth is how wide the terminal must be in which explanations are read.
+const helpWidth = 80
+
 func TestEveryVerbExplainsItself(t *testing.T) {
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
-		if cmd.Name() == "help" { // cobra's own
+		if cmd.Name() == "help" || cmd.Name() == "completion" { // cobra's own
 			return
 		}
 		if cmd.Short == "" || !strings.Contains(cmd.Example, "accord") {
 			t.Errorf("%s: lacks a description or an example", cmd.CommandPath())
+		}
+		for line := range strings.Lines(cmd.Short + "\n" + cmd.Long) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > helpWidth {
+				t.Errorf("%s: a line of the help has %d columns, want at most %d: %s", cmd.CommandPath(), n, helpWidth, line)
+			}
 		}
 		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
 		if r := accord(t, args...); r.code != exitOK || !strings.Contains(r.stdout, "Usage:") || r.stderr != "" {
@@ -39,7 +48,7 @@ func TestEveryVerbExplainsItself(t *testing.T) {
 
 func TestHelpDocumentsEveryExitCode(t *testing.T) {
 	help := mustAccord(t, "--help")
-	for _, code := range []int{exitOK, exitFailure, exitUsage, exitInput, exitUnavailable, exitExists, exitInterrupted} {
+	for _, code := range []int{exitOK, exitFailure, exitUsage, exitInput, exitUnavailable, exitExists, exitDiverged, exitInterrupted} {
 		if !strings.Contains(help, fmt.Sprintf("\n  %-4d ", code)) {
 			t.Errorf("accord --help does not document exit code %d", code)
 		}
@@ -54,6 +63,7 @@ func TestExitCodeOfEachClass(t *testing.T) {
 		fault.Inputf("x"):                       exitInput,
 		fault.As(fault.Exists, errors.New("x")): exitExists,
 		fault.As(fault.Unavailable, errors.New("x")): exitUnavailable,
+		fault.As(fault.Diverged, errors.New("x")):    exitDiverged,
 		fmt.Errorf("train: %w", context.Canceled):    exitInterrupted,
 	} {
 		if got := exitCode(err); got != want {

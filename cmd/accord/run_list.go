@@ -44,7 +44,7 @@ has the newest of its versions; accord run show has the others.`,
 			return s.printHeld(ctx)
 		}),
 	}
-	cmd.Flags().IntVar(&limit, "limit", 0, "list the newest of them only, so many at most; 0 for all")
+	cmd.Flags().IntVar(&limit, "limit", 0, "list at most so many, the newest; 0 for all")
 	cmd.Flags().BoolVar(&active, "active", false, "list only runs that have not ended")
 	return cmd
 }

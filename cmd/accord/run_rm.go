@@ -21,12 +21,13 @@ func newRunRmCmd(s *steering) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm NAME...",
 		Short: "Remove runs that have ended, with their histories",
-		Long: `Remove runs that have ended: how they went, and the artefacts that the coordinator
-keeps for them. What was published stays in the folder runs/NAME of the coordinator,
-and as long as that is there no other run gets the name; --files removes the folder,
-too. Neither can be undone. A run that has not ended is refused: stop it first.
-Sites remember by its name which rounds of a run they have answered, and decline
-them for another model: a new run is better given a new name.`,
+		Long: `Remove runs that have ended: their histories, and the artefacts that the
+coordinator keeps for them. What was published stays in the folder runs/NAME of
+the coordinator, and as long as that folder is there no other run gets the
+name; --files removes it, too. Neither can be undone. A run that has not ended
+is refused: stop it first. Sites remember by its name which rounds of a run
+they have answered, and decline them for another model, so give a new run a new
+name.`,
 		Example: "  accord run rm digits-three-sites\n  accord run rm first-try second-try --files --yes",
 		Args:    cobra.MinimumNArgs(1),
 	}
@@ -69,7 +70,10 @@ func (s *steering) remove(ctx context.Context, names []string, files bool) error
 			}{name, kept})
 		} else {
 			text := fmt.Sprintf("Run %s is removed.", name)
-			if kept {
+			switch {
+			case files:
+				text = fmt.Sprintf("Run %s is removed, with what it published.", name)
+			case kept:
 				text += fmt.Sprintf(" What it published stays in runs/%s of the coordinator's folder.", name)
 			}
 			err = quote.Fprintln(s.stdout, text)
@@ -84,11 +88,11 @@ func (s *steering) remove(ctx context.Context, names []string, files bool) error
 // errNotConfirmed ends a command that was not confirmed.
 var errNotConfirmed = fault.As(fault.Input, errors.New("nothing was removed"))
 
-// confirm asks a question on a terminal. Anything but a yes is an error, and so is
-// it when in is no terminal, so that nobody can be asked.
+// confirm asks a question on a terminal. Anything but a yes is an error; so is
+// a file in that is not a terminal, because nobody can be asked there.
 func confirm(in io.Reader, out io.Writer, question string) error {
 	if f, ok := in.(*os.File); ok && !term.IsTerminal(int(f.Fd())) {
-		return fault.Usagef("there is no terminal to ask on: --yes removes without a question")
+		return fault.Usagef("there is no terminal on which to ask: --yes removes without a question")
 	}
 	if err := quote.Fprintf(out, "%s [y/N] ", question); err != nil {
 		return err

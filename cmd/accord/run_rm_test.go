@@ -49,7 +49,7 @@ func TestRunRm(t *testing.T) {
 		t.Errorf("show printed %+v", shown)
 	}
 	text := mustAccord(t, on("run", "show", "done", "--last", "1")...)
-	if strings.Contains(text, "round 1/2") || !strings.Contains(text, "round 2/2") || !strings.Contains(text, "2, of which the newest 1 are shown") {
+	if strings.Contains(text, "round 1/2") || !strings.Contains(text, "round 2/2") || !strings.Contains(text, "2 in all, the newest 1 below") {
 		t.Errorf("show --last 1 printed:\n%s", text)
 	}
 	if text := mustAccord(t, on("run", "rm", "done", "--yes")...); !strings.Contains(text, "stays in runs/done") {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,7 @@ func newRunShowCmd(s *steering) *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		RunE: s.verb(func(ctx context.Context, args []string) error {
 			if last < -1 {
-				return fault.Usagef("--last %d: want 0 or more", last)
+				return fault.Usagef("--last %d: want 0 or more, or -1 for all", last)
 			}
 			run, err := s.show(ctx, args[0], last)
 			if err != nil {
@@ -77,7 +78,11 @@ func describe(s coordinator.RunStatus) quote.Raw {
 		s.Counts.Accepted, s.Counts.Rejected, s.Counts.Declined, s.Counts.Late, s.Counts.Lost)
 	line("model", "%s", s.Model)
 	if earlier := s.Versions - len(s.Published); earlier > 0 {
-		line("versions", "%d, of which the newest %d are shown", s.Versions, len(s.Published))
+		shown := ""
+		if n := len(s.Published); n > 0 {
+			shown = fmt.Sprintf(", the newest %d below", n)
+		}
+		line("versions", "%d in all%s", s.Versions, shown)
 	}
 	for _, v := range s.Published {
 		b.Printf("%s\n", versionLine(v, s.Rounds))

@@ -23,12 +23,13 @@ func newRunWatchCmd(s *steering) *cobra.Command {
 		Use:   "watch NAME",
 		Short: "Follow a run, round by round, until it ends",
 		Long: `Follow a run until it ends: a line for each version published. The exit code
-tells how it ended: 0 when it is complete, 1 when it failed or was stopped, 6 when
-it diverged.
-Ctrl-C ends the watching, not the run; a coordinator that goes away is waited for,
-for five minutes, and the watch goes on where it was. With --json each change of the
-run's status is a line, with the versions that no line had before, and at least the
-newest.`,
+says how it ended: 0 when it is complete, 1 when it failed or was stopped, 6
+when it diverged.
+
+Ctrl-C ends the watching, not the run; a coordinator that goes away is waited
+for, for five minutes, and the watch goes on where it was. With --json each
+change of the run's status is a line, with the versions that no line had before,
+and at least the newest.`,
 		Example: "  accord run watch digits-three-sites",
 		Args:    cobra.ExactArgs(1),
 		RunE:    s.verb(func(ctx context.Context, args []string) error { return s.follow(ctx, args[0]) }),
