@@ -286,3 +286,51 @@ func TestARoundIsAnsweredForOnePlan(t *testing.T) {
 		})
 	}
 }
+
+// What a power cut or a bad disk has made of an answer keeps nobody from starting:
+// the file goes, the log names it, and the task is trained again.
+func TestAnAnswerThatCannotBeRead(t *testing.T) {
+	for name, damaged := range map[string]string{
+		"a part of it":     `{"task":"a","outco`,
+		"and zeros":        `{"task":"a","outco` + strings.Repeat("\x00", 64),
+		"a flipped bit":    `{"task":"a","outcome":"eone"}`,
+		"something else's": `{"run":"a"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{}
+				f.attend = func(_ int, s *talk) error {
+					task := testTask("a", f.model(1))
+					if err := s.offer(task); err != nil {
+						return err
+					}
+					if _, err := s.reply(); err != nil {
+						return err
+					}
+					return errors.Join(s.receipt(task.ID, accordv1.Verdict_VERDICT_ACCEPTED), s.rest())
+				}
+				f.serve(t)
+				dir := t.TempDir()
+				file := filepath.Join(dir, "outbox", fmt.Sprintf("%x.json", sha256.Sum256([]byte("a"))))
+				if err := errors.Join(os.Mkdir(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(damaged), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+				logs, stop := f.run(dir, trainerFunc(addHalf))
+				time.Sleep(time.Minute)
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+				if len(f.replies) != 1 || f.replies[0].Outcome != exchange.Done {
+					t.Errorf("got %+v, want the task answered", f.replies)
+				}
+				said := false
+				for _, e := range logs.All() {
+					said = said || e.ContextMap()["file"] == file
+				}
+				if !said {
+					t.Error("the log does not name the file")
+				}
+			})
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,9 +39,16 @@ func repliesIn(dir string) ([]string, error) {
 	return paths, err
 }
 
-// errNothing marks a file of which a power cut has left the name alone.
-var errNothing = errors.New("nothing is in it")
+var (
+	// errNothing marks a file of which a power cut has left the name alone.
+	errNothing = errors.New("nothing is in it")
+	// errNoReply marks one that holds something else than a reply: a part of one, or
+	// what a bad disk has made of it.
+	errNoReply = errors.New("it is not a reply as this program writes it")
+)
 
+// readReply reads a file of the outbox. What may be wrong with what it holds is
+// errNothing or errNoReply.
 func readReply(path string) (kept, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -50,11 +58,15 @@ func readReply(path string) (kept, error) {
 		return kept{}, errNothing
 	}
 	var k kept
-	if err := json.Unmarshal(data, &k); err != nil {
-		return kept{}, err
+	err = json.Unmarshal(data, &k)
+	if err == nil && k.Offer != "" && !spool.ValidDigest(k.Offer) {
+		err = fault.Inputf("offer_digest %.80q is not a SHA-256", k.Offer)
 	}
-	if k.Offer != "" && !spool.ValidDigest(k.Offer) {
-		return kept{}, fault.Inputf("offer_digest %.80q is not a SHA-256", k.Offer)
+	if err == nil {
+		err = k.Validate()
 	}
-	return k, k.Validate()
+	if err != nil {
+		return kept{}, fmt.Errorf("%w: %w", errNoReply, err)
+	}
+	return k, nil
 }

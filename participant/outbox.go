@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/disk"
 )
@@ -44,8 +46,9 @@ type entry struct {
 	synced  bool      // a power cut does not take it
 }
 
-// openOutbox reads the replies that lie in dir, creating it when needed.
-func openOutbox(dir string, d disk.Disk) (*outbox, error) {
+// openOutbox reads the replies that lie in dir, creating it when needed. A file that
+// holds no reply goes: its task is offered again, and answered again.
+func openOutbox(dir string, d disk.Disk, log *zap.Logger) (*outbox, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open outbox: %w", err)
 	}
@@ -59,14 +62,18 @@ func openOutbox(dir string, d disk.Disk) (*outbox, error) {
 		if err == nil && path != o.path(k.Task) {
 			err = errNothing // of this name: a power cut has brought an older reply back
 		}
-		if errors.Is(err, errNothing) {
+		if errors.Is(err, errNoReply) {
+			log.Error("an answer that was kept cannot be read, and is given up: its task is trained again when it is offered again",
+				zap.String("file", path), zap.Error(err))
+		}
+		if errors.Is(err, errNothing) || errors.Is(err, errNoReply) {
 			if err := d.Remove(path); err != nil {
 				return nil, fmt.Errorf("open outbox: %w", err)
 			}
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("open outbox: %s: %w (remove the file to give that reply up)", path, err)
+			return nil, fmt.Errorf("open outbox: %w", err)
 		}
 		o.entries = append(o.entries, &entry{kept: k, number: o.puts, written: true})
 		o.puts++

@@ -55,7 +55,7 @@ func openState(dir string, d disk.Disk, p *patience) (_ *state, err error) {
 			err = errors.Join(err, s.lock.Close())
 		}
 	}()
-	if s.outbox, err = openOutbox(filepath.Join(dir, outboxDir), d); err != nil {
+	if s.outbox, err = openOutbox(filepath.Join(dir, outboxDir), d, p.log); err != nil {
 		return nil, err
 	}
 	if s.spool, err = spool.Open(s.spoolDir, spool.Options{Disk: d}); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/accord-fl/accord/exchange"
 	"github.com/accord-fl/accord/internal/disk"
+	"github.com/accord-fl/accord/internal/fault"
 )
 
 // The bounds on the runs' offers that are kept; the last one is kept whatever
@@ -78,6 +79,10 @@ func (g *Gate) approval(r Records, run string) (*Approval, error) {
 		return nil, nil
 	}
 	a, err := r.Approval(run)
+	if errors.Is(err, fault.Input) {
+		g.Log.Error("an approval cannot be read, and does not count", zap.String("run", run), zap.Error(err))
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the approval of run %s: %w", run, err)
 	}
@@ -112,7 +117,7 @@ func history(r Records, t exchange.Task, f Facts) (ledger, asked, error) {
 		return l, asked{}, fmt.Errorf("read what run %s has asked: %w", t.Run, err)
 	}
 	lives, err := r.lives()
-	if err != nil {
+	if err != nil && !errors.Is(err, fault.Input) { // damaged: no restore is known of
 		return l, asked{}, fmt.Errorf("read what run %s has asked: %w", t.Run, err)
 	}
 	return l, asked{round: t.Round, life: lifeOf(lives.Restores, t.Redone), digest: questionOf(t, f.Contract)}, nil
@@ -161,6 +166,9 @@ func (g *Gate) Forked(incarnation string) error {
 func (g *Gate) noteLife() error {
 	if g.life == "" {
 		return nil
+	}
+	if _, err := g.records().lives(); errors.Is(err, fault.Input) {
+		g.Log.Error("what this site knew of restores of the coordinator cannot be read, and is forgotten", zap.Error(err))
 	}
 	another, err := g.records().reborn(g.life)
 	if err != nil {

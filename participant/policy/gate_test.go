@@ -204,3 +204,34 @@ func TestAnApprovalIsOfWhatWasShown(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An approval that cannot be read is none: the run waits for a person, and no attempt
+// fails for it.
+func TestADamagedApprovalIsNone(t *testing.T) {
+	p := Default()
+	p.Manual = true
+	g := newGate(t, p)
+	records := Records{Dir: g.Dir}
+	var refusal *Refusal
+	if _, err := g.Admit(testTask()); !errors.As(err, &refusal) {
+		t.Fatalf("got error %v, want a refusal for now", err)
+	}
+	if _, err := records.Approve("digits-1", "", "Dr. A. Meyer", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file(records.approvals(), "digits-1"), []byte(`{"by":"Dr. A`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Admit(testTask()); !errors.As(err, &refusal) || !refusal.Later {
+		t.Errorf("got error %v, want a refusal for now", err)
+	}
+	if d, err := g.Judge(testTask()); err != nil || d.Verdict != Hold {
+		t.Errorf("the foresight: got %+v, %v", d, err)
+	}
+	if _, err := records.Approve("digits-1", "", "Dr. A. Meyer", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Admit(testTask()); err != nil {
+		t.Errorf("approved again: %v", err)
+	}
+}

@@ -184,6 +184,8 @@ func lifeOf(restores, redone int) int64 {
 // livesFile lies beside the ledgers; no run has such a name.
 const livesFile = ".lives.json"
 
+// lives reads them; zero: none is known. Of a file that is damaged that is so, too,
+// and the error is of class fault.Input.
 func (r Records) lives() (l lives, err error) {
 	path := filepath.Join(r.answered(), livesFile)
 	data, err := os.ReadFile(path)
@@ -194,7 +196,7 @@ func (r Records) lives() (l lives, err error) {
 		return l, err
 	}
 	if err := json.Unmarshal(data, &l); err != nil {
-		return l, fault.Inputf("%s: %w", path, err)
+		return lives{}, fault.Inputf("%s: %w", path, err)
 	}
 	return l, nil
 }
@@ -203,7 +205,7 @@ func (r Records) lives() (l lives, err error) {
 // it is another than the one before.
 func (r Records) reborn(incarnation string) (bool, error) {
 	l, err := r.lives()
-	if err != nil || l.Incarnation == incarnation {
+	if err != nil && !errors.Is(err, fault.Input) || l.Incarnation == incarnation {
 		return false, err
 	}
 	known := l.Incarnation != ""

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -269,5 +270,37 @@ func TestRoundsAreAskedAgainAfterALostVersion(t *testing.T) {
 		if _, err := g.Admit(task); c.allowed != (err == nil) {
 			t.Errorf("step %d, the same again: got error %v, want it allowed: %t", i, err, c.allowed)
 		}
+	}
+}
+
+// A damaged note of the coordinator's lives keeps the site from nothing: it is
+// forgotten and written again, and lets no round be asked once more.
+func TestDamagedNoteOfLives(t *testing.T) {
+	g := newGate(t, Default())
+	for _, incarnation := range []string{"one", "two"} {
+		if err := g.Forked(incarnation); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := g.Admit(testTask()); err != nil {
+		t.Fatal(err)
+	}
+	note := filepath.Join(g.Dir, "answered", livesFile)
+	if err := os.WriteFile(note, []byte(`{"incarnation":"tw`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Admit(testTask()); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+	if err := g.Forked("two"); err != nil {
+		t.Fatal(err)
+	}
+	another := testTask()
+	another.Model.Digest = strings.Repeat("b", 64)
+	if _, err := g.Admit(another); err == nil {
+		t.Error("another model is admitted")
+	}
+	if _, err := g.records().lives(); err != nil {
+		t.Errorf("it was not written again: %v", err)
 	}
 }
