@@ -142,9 +142,15 @@ func (c *Coordinator) trySelect(r *run) {
 		}
 		return
 	}
-	cohort := draw(r.definition.Seed, r.state.Run, *sel, names)
 	r.active.selection = nil
-	c.result(r.state.Run, round.CohortSelected{Round: sel.Round, Attempt: sel.Attempt, Cohort: cohort, Nonce: c.o.Nonce(), At: now()})
+	c.result(r.state.Run, c.cohort(r, *sel, names))
+}
+
+// cohort draws a run's cohort from those who attend.
+func (c *Coordinator) cohort(r *run, sel round.Select, names []string) round.CohortSelected {
+	return round.CohortSelected{
+		Round: sel.Round, Attempt: sel.Attempt, Cohort: draw(r.definition.Seed, r.state.Run, sel, names), Nonce: c.o.Nonce(), At: now(),
+	}
 }
 
 // missedSince is when the run began to wait for sites, or, if that is earlier,

@@ -10,19 +10,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/exchange"
 )
-
-// stepped is an event that was stepped but is not yet durable.
-type stepped struct {
-	in      input
-	seq     uint64 // of its record
-	before  round.Phase
-	state   round.State
-	effects []round.Effect
-}
 
 // apply steps a batch of inputs, makes the events durable together, and only
 // then lets anything outside know. It returns what has come in while it waited for
@@ -50,48 +40,13 @@ func (c *Coordinator) apply(ctx context.Context, inputs []input) (later []input,
 		}
 		c.attendance(in)
 		c.custody(ctx, in)
+		c.finishCompaction(ctx, in)
 	}
 	// Once for all of the batch: many come at the same time.
 	for _, r := range c.activeRuns() {
 		c.trySelect(r)
 	}
 	return later, nil
-}
-
-// prepare steps a batch of inputs. What needs no record is answered.
-func (c *Coordinator) prepare(inputs []input) (batch prepared, err error) {
-	states := map[string]round.State{}
-	for _, in := range inputs {
-		seq := c.head + 1 + uint64(len(batch.records))
-		switch {
-		case in.own != nil:
-			rec := *in.own
-			rec.Seq = seq
-			batch.records = append(batch.records, rec)
-		case in.event != nil && in.answer == nil && c.contested.Load():
-			c.pins.unpin(pinned(in.event)) // the effect is pending, and done again
-			continue
-		case in.event != nil:
-			state, ok := states[in.run]
-			if !ok {
-				state = c.state(in.run)
-			}
-			next, effects, err := c.step(state, in)
-			if err != nil {
-				c.pins.unpin(pinned(in.event))
-				continue
-			}
-			kind, data, err := round.Encode(in.event)
-			if err != nil {
-				return batch, err
-			}
-			batch.records = append(batch.records, journal.Record{Seq: seq, At: time.Now().UTC(), Run: in.run, Kind: kind, Data: data})
-			batch.steps = append(batch.steps, stepped{in, seq, state.Phase, next, effects})
-			states[in.run] = next
-		}
-		batch.inputs = append(batch.inputs, in)
-	}
-	return batch, nil
 }
 
 // step judges what needs no event at once and steps the rest. An error means

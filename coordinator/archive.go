@@ -38,20 +38,21 @@ func (a *Archive) Publish(_ context.Context, p Publication) error {
 	if err != nil {
 		return err
 	}
-	if p.Best {
-		write := func(w io.Writer) error {
-			_, err := io.Copy(w, io.NewSectionReader(p.Model, 0, p.Bytes))
-			return err
-		}
-		if err := folder.WriteModel(write, a.card(p)); err != nil {
-			return err
-		}
-	}
 	metrics, err := folder.OpenMetrics()
 	if err != nil {
 		return err
 	}
-	return errors.Join(metrics.Append(line(p)), metrics.Close())
+	// All of it becomes durable at the same time. What a crash leaves of it is
+	// written again with the version's next publication.
+	noted := make(chan error, 1)
+	go func() { noted <- errors.Join(metrics.Append(line(p)), metrics.Close()) }() // awaited below
+	if p.Best {
+		err = folder.WriteModel(func(w io.Writer) error {
+			_, err := io.Copy(w, io.NewSectionReader(p.Model, 0, p.Bytes))
+			return err
+		}, a.card(p))
+	}
+	return errors.Join(err, <-noted)
 }
 
 func (a *Archive) folder(run string) (report.Folder, error) {

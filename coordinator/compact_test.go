@@ -41,7 +41,7 @@ func (e eager) Append(ctx context.Context, head uint64, records []journal.Record
 func frozenRuns(t *testing.T, c *Coordinator) map[string]string {
 	t.Helper()
 	c.order = slices.SortedFunc(maps.Values(c.runs), func(a, b *run) int { return int(a.number) - int(b.number) })
-	records, err := c.snapshot()
+	records, err := c.snapshot(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,6 +191,8 @@ type failing struct {
 
 func (f failing) Due() bool { return true }
 
+func (f failing) Prepare(context.Context) error { return nil }
+
 func (f failing) Compact(context.Context, uint64, []journal.Record) (journal.Compaction, error) {
 	*f.tries = append(*f.tries, time.Now())
 	return journal.Compaction{}, &fs.PathError{Op: "write", Err: syscall.ENOSPC}
@@ -230,7 +232,7 @@ func TestSnapshotsThatAreWrong(t *testing.T) {
 	}
 	c := &Coordinator{runs: map[string]*run{"r": {state: state, number: 3, seq: 4}}}
 	c.order = []*run{c.runs["r"]}
-	records, err := c.snapshot()
+	records, err := c.snapshot(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,6 +88,8 @@ type input struct {
 
 	lost   string  // artefact that somebody cannot read; answer is told when it can be
 	mended *mended // what became of that
+
+	compact *preparation // of the journal, which can be made shorter now
 }
 
 type answer struct {
@@ -106,7 +108,10 @@ func New(ctx context.Context, o Options) (*Coordinator, error) {
 	if err := c.recover(ctx); err != nil {
 		return nil, err
 	}
-	c.compactWhenDue(ctx)
+	if store, ok := o.Journal.(compacter); ok && store.Due() {
+		ready := c.prepareCompaction(ctx, store)
+		c.finishCompaction(ctx, input{compact: &ready})
+	}
 	return c, nil
 }
 

@@ -233,6 +233,9 @@ func TestTwoRoundsByHand(t *testing.T) {
 	if diff := cmp.Diff([]float32{10, 11, 12, 13}, w.weights(s.Model)); diff != "" {
 		t.Errorf("weights differ (-want +got):\n%s", diff)
 	}
+	if err := w.close(); err != nil { // what is no longer needed goes after the end has shown
+		t.Error(err)
+	}
 	if digests, err := w.Spool().List(); err != nil || len(digests) != 1 {
 		t.Errorf("the spool holds %d artefacts (%v), want the published one alone", len(digests), err)
 	}

@@ -85,6 +85,8 @@ func (c *Coordinator) examine(l Link) {
 		_ = c.post(context.Background(), input{contest: &contest{slices.Clone(shown), head, finding, l.Name()}})
 	case finding == journal.Lost:
 		c.remarks.note(c.log.Info, "a site has seen records that a restore has given up", fields)
+	case finding == journal.Unread:
+		c.remarks.note(c.log.Error, "a site's checkpoint could not be compared with the journal, which cannot be read", fields)
 	case finding != journal.Consistent:
 		c.remarks.note(c.log.Warn, "a site's checkpoint is not one of this journal", append(fields, zap.String("journal", head.Origin)))
 	}

@@ -104,7 +104,7 @@ func (d Definition) task(o round.Offer, cohort, minimum int, modelBytes int64) e
 		Model:    exchange.Artefact{Digest: o.Model, Bytes: modelBytes},
 		Contract: d.Contract, Spec: d.Spec, Plan: d.planOf(o.Round),
 		SendSamples: d.Weighted, Deadline: o.Deadline,
-		Strategy: d.Strategy, Rounds: d.Rounds, Cohort: cohort, Minimum: minimum, Dataset: d.Dataset,
+		Strategy: d.Strategy, Rounds: d.Rounds, Cohort: cohort, Minimum: minimum, Dataset: d.Dataset, Redone: o.Redone,
 	}
 }
 

@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -333,4 +335,41 @@ func TestWhatIsAskedForWhileTheDiskIsFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// An evaluation whose folder does not take the program's files, before the program or
+// after it, waits for the disk; a program that fails by itself fails.
+func TestAProgramThatMeasuresOnAFullDisk(t *testing.T) {
+	failing, err := exec.LookPath("false")
+	if err != nil {
+		t.Skip(err)
+	}
+	var data bytes.Buffer
+	if err := params(1, 2, 3, 4).Write(&data); err != nil {
+		t.Fatal(err)
+	}
+	f, err := model.OpenFile(bytes.NewReader(data.Bytes()), int64(data.Len()), contract)
+	if err != nil {
+		t.Fatal(err)
+	}
+	measure := func(d disk.Disk) error {
+		p := Program{Command: []string{failing}, Dir: t.TempDir(), Limit: time.Minute, Disk: d}
+		_, err := p.Evaluate(t.Context(), nil, f)
+		if left, listed := os.ReadDir(p.Dir); listed != nil || len(left) != 0 {
+			t.Errorf("%d files stay of the evaluation, error %v", len(left), listed)
+		}
+		return err
+	}
+	sound := disktest.New()
+	if err := measure(sound); err == nil || disk.Passing(err) {
+		t.Errorf("on a sound disk: got error %v, want the program's", err)
+	}
+	calls, log := sound.Calls()
+	for from := 1; from <= calls; from++ {
+		faulty := disktest.New()
+		faulty.Fail(from, 1)
+		if err := measure(faulty); !disk.Passing(err) {
+			t.Errorf("%s fails: got error %v, want one of the disk", log[from-1], err)
+		}
+	}
 }

@@ -199,6 +199,9 @@ func TestUploadsAreBoundedAndGo(t *testing.T) {
 		t.Fatalf("got %+v, %v", r, err)
 	}
 	w.end("r")
+	if err := w.close(); err != nil { // the end is known before the spool is swept
+		t.Fatal(err)
+	}
 	if digests, err := w.Spool().List(); err != nil || len(digests) != 1 {
 		t.Errorf("the spool holds %d artefacts (%v), want the published one alone", len(digests), err)
 	}

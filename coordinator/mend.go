@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -178,7 +179,9 @@ func (c *Coordinator) repair(ctx context.Context, digest string, users []user) e
 	}
 	log := c.log.With(zap.String("artefact", digest))
 	log.Error("a global model is lost", zap.Error(err))
-	for _, u := range users {
+	// Twice: a publication that ends between the first ways and the last ones leaves
+	// a copy for the former and takes from the latter what they are made of.
+	for _, u := range slices.Concat(users, users) {
 		from, failed := c.restore(ctx, digest, u)
 		if failed == nil {
 			log.Info("the global model is repaired", zap.String("source", from))

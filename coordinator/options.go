@@ -65,6 +65,11 @@ const (
 	DefaultMaxRuns = 4
 )
 
+// SmallArtefact is up to how many bytes a spool may leave it to the coordinator to
+// make artefacts durable, together with the event that names them: see
+// spool.Options.Later. Larger ones take longer than that is worth.
+const SmallArtefact = 1 << 20
+
 func (o Options) withDefaults() Options {
 	if o.Strategy == nil {
 		o.Strategy = func(d Definition) (aggregation.Strategy, error) {

@@ -110,7 +110,8 @@ func (c *Coordinator) answer(ctx context.Context, participant string, reply exch
 	case wrong != nil:
 		event.Reason = wrong.Error() // nobody waits for a better one
 	case r == nil:
-		return exchange.Receipt{}, fault.Inputf("task %.80s: there is no run of that name", reply.Task)
+		// It was removed, or lost in a restore: there is nothing wrong with the reply.
+		return exchange.Receipt{Task: reply.Task, Verdict: exchange.Late, Reason: ErrNoRun.Error()}, nil
 	case open && !c.answersOffer(reply, d, state, t):
 		event.Outcome, event.Reason = round.Stale, "it answers another offer of this task"
 		if reply.Update != nil {
@@ -161,16 +162,19 @@ func (c *Coordinator) answersOffer(reply exchange.Reply, d Definition, s round.S
 
 // OfferAgain offers a task to its participant once more, if it is still open:
 // for after a receipt that leaves it so, such as that of an answer to another
-// offer of it.
-func (c *Coordinator) OfferAgain(participant, task string) {
+// offer of it. It reports whether it is.
+func (c *Coordinator) OfferAgain(participant, task string) (again bool) {
 	name, _, _ := strings.Cut(task, "/")
 	s, err := c.State(name)
 	if err != nil {
-		return
+		return false
 	}
-	if t, ok := s.Task(task); ok && t.Participant == participant && awaited(t) {
-		_ = c.post(context.Background(), input{attached: participant}) // a coordinator that has stopped offers nothing
+	t, ok := s.Task(task)
+	if !ok || t.Participant != participant || !awaited(t) {
+		return false
 	}
+	_ = c.post(context.Background(), input{attached: participant}) // a coordinator that has stopped offers nothing
+	return true
 }
 
 // record waits until an answer's verdict is durable.

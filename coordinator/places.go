@@ -71,14 +71,14 @@ type places struct {
 
 // release is a process that must not come back before its time is over.
 type release struct {
-	process string
+	process string // "": its id is not known, and it may be that of others, too
 	host    string // nor may any from there, if it is not "": a restart would be another process
 	why     ReleasedError
 }
 
 // bars reports whether a process from an address must not have the place now.
 func (r release) bars(process, from string, now time.Time) bool {
-	return now.Before(r.why.Until) && (process == r.process || r.host != "" && r.host == hostOf(from))
+	return now.Before(r.why.Until) && (process != "" && process == r.process || r.host != "" && r.host == hostOf(from))
 }
 
 // hostOf is an address without its port.
@@ -146,7 +146,8 @@ func (p *places) give(l Link, by string) *ReleasedError {
 	}
 	why := ReleasedError{Name: l.Name(), By: by, Until: now.Add(ReleasedFor)}
 	r := release{process: l.Hello().Process, why: why}
-	if rival := p.rival(l.Name()); rival != nil && hostOf(rival.From) != hostOf(p.from[l.Name()]) {
+	// Processes without an id replace one another, so none of them is known as a rival.
+	if rival := p.rival(l.Name()); rival == nil && r.process == "" || rival != nil && hostOf(rival.From) != hostOf(p.from[l.Name()]) {
 		r.host = hostOf(p.from[l.Name()])
 	}
 	p.released[l.Name()] = r

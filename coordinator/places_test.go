@@ -129,6 +129,26 @@ func TestReleaseGivesThePlaceAway(t *testing.T) {
 	})
 }
 
+// Processes of the version before have no ids. The place of one goes to another by
+// where it is.
+func TestReleaseOfAProcessWithoutAnID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, t.TempDir(), nil, nil)
+		defer w.close()
+		wrong, right := &process{}, &process{}
+		detach := w.admits(wrong, "10.0.0.1:1")
+		if _, err := w.Release(t.Context(), "a", "alice"); err != nil {
+			t.Fatal(err)
+		}
+		detach()
+		var released *ReleasedError
+		if _, err := w.Admit(wrong, "10.0.0.1:2"); !errors.As(err, &released) {
+			t.Errorf("it comes back: got %v", err)
+		}
+		w.admits(right, "10.0.0.2:1")()
+	})
+}
+
 // Whoever comes and goes without end writes some lines a minute.
 func TestVisitsAreFewLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

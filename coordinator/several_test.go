@@ -293,3 +293,24 @@ func TestGoneForGoodIsWaitedForOnce(t *testing.T) {
 		}
 	})
 }
+
+// A run may be gone that a site has answered: it was removed, or a restore has lost
+// it. The site is told that its answers are late, however many it kept, and not that
+// they make no sense, for which it would be sent away.
+func TestAnswersToARunThatIsGoneAreLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, t.TempDir(), nil, nil)
+		defer w.close()
+		done := exchange.Reply{Task: "gone/1.0/train/x", Outcome: exchange.Done, Update: &exchange.Update{
+			Task: "gone/1.0/train/x", Base: someDigest, Artefacts: map[string]exchange.Artefact{exchange.Delta: {Digest: someDigest, Bytes: 1}},
+		}}
+		for _, r := range []exchange.Reply{done, {Task: done.Task, Outcome: exchange.Declined, Reason: "later", Later: true}} {
+			receipt, err := w.Answer(t.Context(), "x", r)
+			if err != nil || receipt.Verdict != exchange.Late || receipt.Task != r.Task {
+				t.Errorf("%s: got %+v, %v", r.Outcome, receipt, err)
+			}
+		}
+	})
+}
+
+const someDigest = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"

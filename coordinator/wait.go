@@ -2,15 +2,16 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 
-	"github.com/accord-fl/accord/coordinator/journal"
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/internal/disk"
+	"github.com/accord-fl/accord/internal/spool"
 )
 
 // The pauses between two tries of what the local disk does not allow just now,
@@ -85,19 +86,28 @@ func AwaitDisk(ctx context.Context, log *zap.Logger, do func() error) error {
 	}
 }
 
-// append makes the records of a batch durable, all or none. It waits for the disk:
-// until then nothing that follows from them happens. Callers who can come again do
-// not wait: see refuse. What comes in meanwhile, up to a batch, is later.
-func (c *Coordinator) append(ctx context.Context, batch prepared) (_ prepared, later []input, err error) {
+// append makes the records of a batch durable, all or none, and at the same time
+// the artefacts that they name. It waits for the disk: until then nothing that
+// follows from them happens. Callers who can come again do not wait: see refuse.
+// What comes in meanwhile, up to a batch, is later.
+func (c *Coordinator) append(ctx context.Context, batch *changes) (_ *changes, later []input, err error) {
+	if len(batch.records) == 0 {
+		return batch, nil, nil
+	}
+	flushing, stop := context.WithCancel(ctx)
+	defer stop()
+	flushed := make(chan error, 1)
+	go func() { flushed <- c.flush(flushing, batch.artefacts) }() // awaited below
 	w := newWait(c.log.With(zap.String("for", "the journal")))
 	for len(batch.records) > 0 {
 		err := c.o.Journal.Append(ctx, c.head, batch.records)
 		pause, again := w.pause(err)
 		if err == nil {
-			break
+			return batch, later, <-flushed
 		}
 		if !again {
-			return batch, later, fmt.Errorf("coordinator stops: %w", err)
+			stop()
+			return batch, later, errors.Join(fmt.Errorf("coordinator stops: %w", err), <-flushed)
 		}
 		full := fmt.Errorf("not recorded: %w", err)
 		kept := make([]input, 0, len(batch.inputs))
@@ -108,16 +118,20 @@ func (c *Coordinator) append(ctx context.Context, batch prepared) (_ prepared, l
 		}
 		if len(kept) < len(batch.inputs) {
 			if batch, err = c.prepare(kept); err != nil {
-				return batch, later, err
+				stop()
+				return batch, later, errors.Join(err, <-flushed)
 			}
 		}
 		if len(batch.records) == 0 {
 			break // whether the disk works again, the next batch finds out
 		}
 		if later, err = c.collect(ctx, pause, later, full); err != nil {
-			return batch, later, err
+			stop()
+			return batch, later, errors.Join(err, <-flushed)
 		}
 	}
+	stop()
+	<-flushed // what was to be durable is not needed any more
 	return batch, later, nil
 }
 
@@ -160,9 +174,22 @@ func (c *Coordinator) refuse(in input, full error) bool {
 	return true
 }
 
-// prepared is a batch of inputs whose events were stepped.
-type prepared struct {
-	inputs  []input // without those that need no more attention
-	steps   []stepped
-	records []journal.Record
+// flush makes artefacts durable. One that is lost is found again to be so by
+// whoever needs it, and asked for or made again.
+func (c *Coordinator) flush(ctx context.Context, digests []string) error {
+	if len(digests) == 0 {
+		return nil
+	}
+	w := newWait(c.log.With(zap.String("for", "the spool")))
+	for {
+		err := c.o.Spool.Flush(digests)
+		if w.again(ctx, err) {
+			continue
+		}
+		if errors.Is(err, spool.ErrNotFound) {
+			c.log.Error("an artefact was lost before it was durable", zap.Error(err))
+			return nil
+		}
+		return err
+	}
 }

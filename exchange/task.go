@@ -57,6 +57,9 @@ type Task struct {
 	// Dataset is which of the site's data sets to train on; "" is the one that
 	// it trains on unless told otherwise.
 	Dataset string `json:"dataset,omitempty"`
+	// Redone is how many versions of the run the coordinator has lost and made
+	// again: after each, a round may be asked once more, with another model.
+	Redone int `json:"redone,omitempty"`
 }
 
 // name is what runs and participants may be called: a file name everywhere.
@@ -101,6 +104,8 @@ func (t Task) Validate() error {
 		return fault.Inputf("task %s: negative rounds (%d), cohort (%d) or minimum (%d)", t.ID, t.Rounds, t.Cohort, t.Minimum)
 	case t.Cohort > maxCohort || t.Minimum > maxCohort:
 		return fault.Inputf("task %s: a cohort of %d, of which %d are enough: at most %d", t.ID, t.Cohort, t.Minimum, maxCohort)
+	case t.Redone < 0 || t.Redone > MaxRounds:
+		return fault.Inputf("task %s: %d versions made again, want 0 to %d", t.ID, t.Redone, MaxRounds)
 	case t.Strategy != "" && !ValidName(t.Strategy):
 		return fault.Inputf("task %s: strategy %.80q is not valid", t.ID, t.Strategy)
 	case t.Dataset != "" && !ValidName(t.Dataset):

@@ -18,9 +18,9 @@ import (
 
 // Inspection is what leaves a site, or would, for a run.
 type Inspection struct {
-	Hello    exchange.Hello   `json:"hello"` // told when the site attends, whatever it trains
-	Facts    policy.Facts     `json:"facts"` // of the run as it was offered last
-	Digest   string           `json:"digest"`
+	Hello    exchange.Hello   `json:"hello"`  // told when the site attends, whatever it trains
+	Facts    policy.Facts     `json:"facts"`  // of the run as it was offered last
+	Digest   string           `json:"digest"` // of the facts, with the learning rate
 	Offered  time.Time        `json:"offered"`
 	Approval *policy.Approval `json:"approval,omitempty"`
 	// Verdict, Rule and Reason are what the site would decide now about what was
@@ -80,7 +80,7 @@ func Inspect(o Options, gate *policy.Gate, run string) (Inspection, error) {
 	if err != nil {
 		return Inspection{}, err
 	}
-	in := Inspection{Hello: o.told(), Facts: offer.Facts, Digest: offer.Digest, Offered: offer.At}
+	in := Inspection{Hello: o.told(), Facts: offer.Facts, Digest: offer.Facts.Shown(), Offered: offer.At}
 	if in.Approval, err = records.Approval(run); err != nil {
 		return Inspection{}, err
 	}

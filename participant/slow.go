@@ -12,7 +12,8 @@ import (
 
 // The time between two tries after a refusal that only other people's doing ends,
 // such as stopping another process that attends as this site: at least as long as
-// the coordinator says, then more and more.
+// the coordinator says, then more and more, but never longer than the last: nothing
+// that a coordinator says ends a site.
 const (
 	firstSlowRetry = 15 * time.Second
 	maxSlowRetry   = 5 * time.Minute
@@ -32,8 +33,8 @@ func slowPauses() *backoff.ExponentialBackOff {
 // another federation's.
 type elsewhere struct{ error }
 
-// slowly reports whether err is a refusal of that kind, and after how long the
-// coordinator wants to be asked again.
+// slowly reports whether err is a refusal of that kind, and after how long, at most
+// maxSlowRetry, the coordinator wants to be asked again.
 func slowly(err error) (after time.Duration, ok bool) {
 	var other elsewhere
 	if errors.As(err, &other) {
@@ -42,7 +43,7 @@ func slowly(err error) (after time.Duration, ok bool) {
 	s := status.Convert(err)
 	for _, detail := range s.Details() {
 		if retry, is := detail.(*errdetails.RetryInfo); is {
-			return retry.GetRetryDelay().AsDuration(), true
+			return min(retry.GetRetryDelay().AsDuration(), maxSlowRetry), true
 		}
 	}
 	return 0, s.Code() == codes.Aborted // of an older coordinator: another process took the place

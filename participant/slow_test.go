@@ -26,6 +26,13 @@ func TestRefusalsThatOthersEndAreTriedSlowly(t *testing.T) {
 			}
 			return s.Err()
 		},
+		"a coordinator that wants to be left alone for ever": func(*talk) error {
+			s, err := status.New(codes.Unavailable, "go away").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(1 << 60)})
+			if err != nil {
+				return err
+			}
+			return s.Err()
+		},
 		"another process took it, at an older coordinator": func(*talk) error {
 			return status.Error(codes.Aborted, "another participant attends")
 		},

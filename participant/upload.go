@@ -22,6 +22,10 @@ import (
 // goes on where it ended.
 const maxUploads = 5
 
+// uploadAgain is how long, at most, an upload waits for a coordinator whose disk is
+// full.
+const uploadAgain = 5 * time.Second
+
 // newRetry returns the pauses between tries of one transfer, longer and
 // longer and never quite the same.
 func newRetry() *backoff.ExponentialBackOff {
@@ -53,8 +57,21 @@ func (s *session) uploadOne(ctx context.Context, task string, a exchange.Artefac
 	defer blob.Close() // only read from
 	header := &accordv1.UploadHeader{Participant: s.options.Name, Task: task, Digest: a.Digest, Size: a.Bytes}
 	retry := newRetry()
+	var said time.Time // when the log said that the coordinator's disk is full
 	for try := 1; ; try++ {
 		err := s.tryUpload(ctx, header, blob, try > 1 || blob.Size() > exchange.TurnAbove)
+		if status.Convert(err).Message() == wire.DiskFull && ctx.Err() == nil {
+			// As long as this session lives, another would find the disk no better.
+			if time.Since(said) >= repeatAfter {
+				said = time.Now()
+				s.log.Warn("waiting for the coordinator's disk", zap.String("task", task), zap.String("reason", plain(err)))
+			}
+			if !sleep(ctx, min(retry.NextBackOff(), uploadAgain)) {
+				return ctx.Err()
+			}
+			try = 1 // and ask what is there
+			continue
+		}
 		if errors.Is(err, spool.ErrDamaged) {
 			return err
 		}
@@ -86,7 +103,7 @@ func (s *session) tryUpload(ctx context.Context, h *accordv1.UploadHeader, blob 
 		}
 	}
 	if h.GetOffset() > 0 && h.GetOffset() < blob.Size() {
-		s.log.Info("upload goes on", zap.String("task", h.GetTask()), zap.Int64("offset", h.GetOffset()), zap.Int64("bytes", blob.Size()))
+		s.log.Debug("upload goes on", zap.String("task", h.GetTask()), zap.Int64("offset", h.GetOffset()), zap.Int64("bytes", blob.Size()))
 	}
 	stream, err := s.client.Upload(ctx)
 	if err != nil {

@@ -62,7 +62,7 @@ even after a crash.`,
 	if err := cmd.MarkFlagRequired("file"); err != nil {
 		panic("accord: " + err.Error()) // the flag was added above
 	}
-	cmd.AddCommand(newCoordinatorRestoreCmd())
+	cmd.AddCommand(newCoordinatorRestoreCmd(), newCoordinatorCompactCmd())
 	return cmd
 }
 
@@ -182,7 +182,7 @@ func openNode(ctx context.Context, cfg config.Coordinator, tests *testSet, log *
 	if err := errors.Join(os.RemoveAll(n.scratch), os.MkdirAll(n.scratch, 0o700)); err != nil { // what a crash left
 		return nil, fault.As(fault.Input, err)
 	}
-	blobs, err := spool.Open(filepath.Join(cfg.Dir, "spool"), spool.Options{Sync: true})
+	blobs, err := spool.Open(filepath.Join(cfg.Dir, "spool"), spool.Options{Sync: true, Later: coordinator.SmallArtefact})
 	if err != nil {
 		return nil, err
 	}

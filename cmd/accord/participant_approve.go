@@ -69,7 +69,7 @@ coordinator was set up again and asks for rounds that the site has answered,
 			if a.By != strings.TrimSpace(by) {
 				approved = "approved already, by"
 			}
-			return quote.Fprintf(out, "Run %s is %s %s.\n\n%s\nNext:\n  %s\n", args[0], approved, a.By, describeFacts(a.Facts, a.Digest), site.again("inspect", args[0]))
+			return quote.Fprintf(out, "Run %s is %s %s.\n\n%s\nNext:\n  %s\n", args[0], approved, a.By, describeFacts(a.Facts, a.Facts.Shown()), site.again("inspect", args[0]))
 		},
 	}
 	site.add(cmd)
@@ -134,7 +134,7 @@ func listed(records policy.Records, run string) (listedOffer, error) {
 	if err != nil {
 		return listedOffer{}, err
 	}
-	l := listedOffer{Run: run, Offered: o.At, Digest: o.Digest}
+	l := listedOffer{Run: run, Offered: o.At, Digest: o.Facts.Shown()}
 	a, err := records.Approval(run)
 	if err != nil || a == nil {
 		return l, err

@@ -84,7 +84,7 @@ func (s *steering) verb(work func(ctx context.Context, args []string) error) fun
 		if err == nil {
 			err = work(cmd.Context(), args)
 		}
-		if errors.Is(err, fault.Unavailable) && !errors.Is(err, rpc.ErrUntimely) {
+		if errors.Is(err, fault.Unavailable) && !errors.Is(err, rpc.ErrUntimely) && !errors.Is(err, rpc.ErrAnswers) {
 			err = errors.Join(err, errors.New("is it running? accord coordinator -f FILE starts one, --coordinator HOST:PORT names another"))
 		}
 		return err

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/accord-fl/accord/internal/disk"
 )
 
 // Tail is a length of the end of a file.
@@ -77,25 +80,85 @@ func (j *File) Compact(ctx context.Context, head uint64, snapshot []Record) (Com
 	}, nil
 }
 
-// rewrite writes the compacted file under its first name, durably, and returns
-// what is known of it.
-func (j *File) rewrite(ctx context.Context, records []Record) (next *state, err error) {
-	if err := j.ready(); err != nil {
-		return nil, err
+// prepared is a compacted file that has its first lines of hashes, durably, and not
+// yet its very first line.
+type prepared struct {
+	f     disk.File
+	tiles int64
+}
+
+// Prepare does the part of a compaction that takes long where a journal has had
+// many records, so that Compact takes less. It may be called concurrently with
+// everything but Replay, Compact, Close and itself. Compact need not follow.
+func (j *File) Prepare(ctx context.Context) error {
+	if err := j.discard(); err != nil {
+		return fmt.Errorf("compact journal %s: %w", j.path, err)
 	}
 	f, err := j.o.Disk.OpenFile(j.path+nextFile, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
+		return fmt.Errorf("compact journal %s: %w", j.path, err)
+	}
+	j.next = &prepared{f: f}
+	tiles := j.Head().Size >> tileLevel
+	w, err := j.continued(ctx, &state{})
+	for tile := int64(0); tile < tiles && err == nil; tile++ {
+		j.mu.RLock()
+		leaves, read := j.s.tree.leaves(tile)
+		j.mu.RUnlock()
+		if err = read; err == nil {
+			err = w.hashes(tile, leaves)
+		}
+	}
+	if err == nil {
+		err = errors.Join(w.w.Flush(), f.Sync())
+	}
+	if err != nil {
+		return fmt.Errorf("compact journal %s: %w", j.path, errors.Join(err, j.discard()))
+	}
+	j.next.tiles = tiles
+	return nil
+}
+
+// continued returns what writes a file that was prepared from where it ends; s is
+// what is known of it.
+func (j *File) continued(ctx context.Context, s *state) (*compactor, error) {
+	s.bytes = removal{}.offset(j.next.tiles)
+	_, err := j.next.f.Seek(s.bytes, io.SeekStart)
+	return &compactor{ctx: ctx, w: bufio.NewWriterSize(j.next.f, 1<<18), s: s}, err
+}
+
+// rewrite writes the compacted file under its first name, durably, and returns
+// what is known of it.
+func (j *File) rewrite(ctx context.Context, records []Record) (*state, error) {
+	if err := j.ready(); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	w := &compactor{ctx: ctx, w: bufio.NewWriterSize(f, 1<<18), s: &state{own: j.s.own.clone()}}
-	if err := w.removed(&j.s.tree, j.s.head); err != nil {
-		return nil, err
+	if j.next == nil {
+		f, err := j.o.Disk.OpenFile(j.path+nextFile, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		j.next = &prepared{f: f}
 	}
-	if err := w.snapshot(records, j.s.head); err != nil {
-		return nil, err
+	w, err := j.continued(ctx, &state{own: j.s.own.clone(), removal: removal{j.s.head.Size, j.s.head.Root}})
+	if err == nil {
+		err = w.removed(&j.s.tree, j.next.tiles)
 	}
-	return w.s, errors.Join(w.w.Flush(), f.Sync())
+	if err == nil {
+		err = w.snapshot(records, j.s.head)
+	}
+	if err == nil {
+		err = w.w.Flush()
+	}
+	f := j.next.f
+	if err == nil {
+		_, err = f.WriteAt(w.s.removal.line(), 0)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	j.next = nil
+	return w.s, errors.Join(err, f.Close())
 }
 
 // exchange gives the compacted file its name. No system renames a file over one
@@ -146,6 +209,10 @@ func (j *File) open() error {
 
 // discard removes a compacted file that did not get its name.
 func (j *File) discard() error {
+	if j.next != nil {
+		_ = j.next.f.Close() // nothing of it is needed
+		j.next = nil
+	}
 	if err := j.o.Disk.Remove(j.path + nextFile); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -172,7 +239,7 @@ func (j *File) tile(tile int64) ([]tlog.Hash, error) {
 	return leaves, nil
 }
 
-// compactor writes a compacted file from its start.
+// compactor writes a compacted file behind its first line.
 type compactor struct {
 	ctx context.Context
 	w   *bufio.Writer
@@ -185,27 +252,28 @@ func (c *compactor) write(data []byte) error {
 	return err
 }
 
-// removed writes what is left of the records of a tree.
-func (c *compactor) removed(from *tree, head Head) (err error) {
-	c.s.removal = removal{head.Size, head.Root}
-	if err := c.write(c.s.removal.line()); err != nil {
-		return err
-	}
-	for tile := range c.s.removal.lines() {
-		if err := c.ctx.Err(); err != nil {
-			return err
-		}
+// removed writes what is left of the records of a tree, from a tile on.
+func (c *compactor) removed(from *tree, tile int64) (err error) {
+	for ; tile < c.s.removal.lines(); tile++ {
 		leaves, err := from.leaves(tile)
 		if err != nil {
 			return err
 		}
-		if err := c.write(hashesLine(tile*tileLeaves+1, leaves)); err != nil {
+		if err := c.hashes(tile, leaves); err != nil {
 			return err
 		}
 	}
 	c.s.lines = 1 + c.s.removal.lines()
 	c.s.tree, err = from.without()
 	return err
+}
+
+// hashes writes the line of a tile.
+func (c *compactor) hashes(tile int64, leaves []tlog.Hash) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	return c.write(hashesLine(tile*tileLeaves+1, leaves))
 }
 
 // A snapshot is written in batches of about so many bytes.

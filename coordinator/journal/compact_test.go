@@ -79,11 +79,17 @@ func kinds(records []Record) (kinds []string) {
 func TestCompactionKeepsEveryRoot(t *testing.T) {
 	f := founded(t, true)
 	p := mustStart(t, f)
-	want := roots(t, p.journal)
+	var want []tlog.Hash
 	for round, records := range []int{tileLeaves - 2, 1, 5, 3 * tileLeaves, 2*tileLeaves + 17} {
 		addAtOnce(t, p.journal, "a", records)
 		early := shown(t, p.journal)
 		want = roots(t, p.journal)
+		if round%2 == 1 { // beside which others append
+			if err := p.journal.Prepare(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			addAtOnce(t, p.journal, "a", tileLeaves+round)
+		}
 		compact(t, p.journal, frozen(3))
 		checkRoots(t, p.journal, want)
 		judge(t, p.journal, early, Consistent)
@@ -261,7 +267,7 @@ func TestACompactionMayFailAnywhere(t *testing.T) {
 	f, before, visited := crowded(t)
 	files := snapshot(t, f.Dir)
 	newer := []string{"state0", "state1"}
-	run := func(t *testing.T, from, n int) (calls int) {
+	run := func(t *testing.T, from, n int, ahead bool) (calls int) {
 		put(t, f.Dir, files)
 		faulty := disktest.New()
 		f := f
@@ -270,7 +276,13 @@ func TestACompactionMayFailAnywhere(t *testing.T) {
 		opened, _ := faulty.Calls()
 		faulty.Fail(opened+from, n)
 		head := uint64(p.journal.Head().Size)
-		_, err := p.journal.Compact(t.Context(), head, frozen(2))
+		var err error
+		if ahead {
+			err = p.journal.Prepare(t.Context())
+		}
+		if err == nil {
+			_, err = p.journal.Compact(t.Context(), head, frozen(2))
+		}
 		if err != nil && !disk.Passing(err) {
 			t.Fatalf("got error %v, want one that passes", err)
 		}
@@ -312,13 +324,15 @@ func TestACompactionMayFailAnywhere(t *testing.T) {
 		p.close(t)
 		return calls
 	}
-	calls := run(t, 0, 0)
-	if calls < 5 { // open, write, fsync, rename, open, folder
-		t.Fatalf("a compaction has %d calls", calls)
-	}
-	for from := 1; from <= calls; from++ {
-		for _, n := range []int{1, 2, 100} {
-			t.Run(fmt.Sprintf("%d calls from %d", n, from), func(t *testing.T) { run(t, from, n) })
+	for _, ahead := range []bool{false, true} {
+		calls := run(t, 0, 0, ahead)
+		if calls < 6 { // open, write, the first line, fsync, rename, open, folder
+			t.Fatalf("a compaction has %d calls", calls)
+		}
+		for from := 1; from <= calls; from++ {
+			for _, n := range []int{1, 2, 100} {
+				t.Run(fmt.Sprintf("%d calls from %d, prepared %v", n, from, ahead), func(t *testing.T) { run(t, from, n, ahead) })
+			}
 		}
 	}
 }

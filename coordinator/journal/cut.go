@@ -3,7 +3,6 @@ package journal
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 
 	"github.com/accord-fl/accord/internal/fault"
@@ -55,20 +54,21 @@ func (r *restore) intact(ctx context.Context) error {
 	return nil
 }
 
-// cut keeps the sound beginning of a damaged file, and the damaged one beside it.
+// cut keeps the sound beginning of a damaged file, and a copy of the damaged one
+// beside it. Whatever ends it half-way, the file is there, and can be cut again.
 func (r *restore) cut(file string, damage *Damage) error {
 	path := r.f.path(file)
-	opened, err := os.Open(path)
+	all, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	kept, err := io.ReadAll(io.NewSectionReader(opened, 0, damage.keep))
-	if err := errors.Join(err, opened.Close()); err != nil {
+	copied, err := r.besides(file)
+	if err != nil {
 		return err
 	}
-	if err := r.aside(file, current); err != nil {
+	if err := r.files.WriteSecret(copied, all); err != nil {
 		return err
 	}
-	r.did("%s was cut to its first %d records: line %d is damaged.", path, damage.whole, damage.Line)
-	return r.files.WriteSecret(path, kept)
+	r.did("%s was cut to its first %d records: line %d is damaged. As it was it is now %s.", path, damage.whole, damage.Line, copied)
+	return r.files.WriteSecret(path, all[:damage.keep])
 }

@@ -63,6 +63,7 @@ type File struct {
 	replayed bool
 	dirty    bool // what is on disk behind the last batch is in doubt
 	unnamed  bool // the file has its name, but that is not durable
+	next     *prepared
 	cut      *Cut
 	opened   int64 // records when the file was opened
 
@@ -254,6 +255,9 @@ func (j *File) Torn() *Cut { return j.cut }
 // Close releases the file and its lock.
 func (j *File) Close() error {
 	var errs []error
+	if j.next != nil {
+		errs = append(errs, j.discard())
+	}
 	if j.f != nil {
 		errs = append(errs, j.f.Close())
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/accord-fl/accord/internal/atomicfile"
@@ -36,6 +38,9 @@ type Restored struct {
 // be read; no coordinator may run. Errors are as those of Open.
 func (f Folder) Restore(ctx context.Context, o Restoring) (_ Restored, err error) {
 	r := &restore{f: f, o: o, files: atomicfile.On(f.Disk), time: time.Now().UTC().Format("20060102T150405Z")}
+	if err := r.folder(); err != nil {
+		return r.done, err
+	}
 	held, err := lock(f.path(JournalFile))
 	if err != nil {
 		return r.done, err
@@ -85,6 +90,25 @@ func (r *restore) did(format string, args ...any) {
 	r.done.Did = append(r.done.Did, fmt.Sprintf(format, args...))
 }
 
+// folder makes the folder if it is missing and a journal is to begin there.
+func (r *restore) folder() error {
+	_, err := os.Stat(r.f.Dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if !r.o.NewJournal {
+		return r.noJournal()
+	}
+	if err := os.MkdirAll(r.f.Dir, 0o700); err != nil {
+		return fault.As(fault.Input, err)
+	}
+	return nil
+}
+
+func (r *restore) noJournal() error {
+	return fault.Inputf("%s: it is missing or empty: put back a backup of the folder, or begin another journal with --new-journal", r.f.path(JournalFile))
+}
+
 // prepare makes the files that are to be there.
 func (r *restore) prepare() error {
 	j, err := r.f.formOf(JournalFile)
@@ -98,7 +122,7 @@ func (r *restore) prepare() error {
 		j = current
 	}
 	if j == missing || j == empty {
-		return fault.Inputf("%s: it is missing or empty: put back a backup of the folder, or begin another journal with --new-journal", r.f.path(JournalFile))
+		return r.noJournal()
 	}
 	if err := r.key(j); err != nil {
 		return err
@@ -143,6 +167,21 @@ func (r *restore) newJournal(j form) error {
 	return r.f.beginJournal(key)
 }
 
+// besides is a name beside a file that nothing has yet: a restore that was ended
+// half-way may have kept something a moment ago.
+func (r *restore) besides(file string) (string, error) {
+	to := r.f.path(file) + "." + r.time
+	for n := 2; ; n++ {
+		switch _, err := os.Lstat(to); {
+		case errors.Is(err, fs.ErrNotExist):
+			return to, nil
+		case err != nil:
+			return "", err
+		}
+		to = fmt.Sprintf("%s.%s-%d", r.f.path(file), r.time, n)
+	}
+}
+
 // aside gives a file another name.
 func (r *restore) aside(file string, is form) error {
 	if is == missing {
@@ -152,7 +191,10 @@ func (r *restore) aside(file string, is form) error {
 	if d == nil {
 		d = disk.OS()
 	}
-	to := r.f.path(file) + "." + r.time
+	to, err := r.besides(file)
+	if err != nil {
+		return err
+	}
 	r.did("%s is now %s.", r.f.path(file), to)
 	return errors.Join(d.Rename(r.f.path(file), to), d.SyncDir(r.f.Dir))
 }

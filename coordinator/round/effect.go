@@ -24,6 +24,7 @@ type Offer struct {
 	Model    string // the global model
 	Deadline time.Time
 	Task     Task
+	Redone   int // State.Redone
 }
 
 // Replace asks for a participant to take a seat that became vacant; Replaced
@@ -132,7 +133,7 @@ func (s State) updates() []Task { return s.of(len(s.Config.Exchanges) - 1).with(
 func (s State) alarm() Effect { return Arm{s.Round, s.Attempt, s.Exchange, s.Deadline} }
 
 // OfferOf is the offer of a task of the exchange that is under way.
-func (s State) OfferOf(t Task) Offer { return Offer{s.Round, s.Model, s.Deadline, t} }
+func (s State) OfferOf(t Task) Offer { return Offer{s.Round, s.Model, s.Deadline, t, s.Redone} }
 
 func (s State) selection() Select {
 	sel := Select{Round: s.Round, Attempt: s.Attempt, Fraction: s.Config.Fraction, MinSites: s.Config.MinSites, Least: 1}

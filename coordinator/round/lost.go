@@ -58,6 +58,7 @@ func (s State) redo(e ArtefactLost) (State, []Effect, error) {
 	r := s.Release
 	s.clear()
 	s.Release, s.Model, s.Resume, s.Reason = nil, r.Parent, "", e.Reason+"; its round is done again"
+	s.Redone++ // what follows may start from another model than sites were asked with before
 	s.Phase, s.Round, s.Attempt, s.Waited = Selecting, r.Round, r.Attempt+1, r.Attempt+1
 	return s, append(withdrawn, s.selection()), nil
 }

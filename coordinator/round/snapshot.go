@@ -18,6 +18,7 @@ type snapshot struct {
 	Round      int                `json:"round"`
 	Attempt    int                `json:"attempt"`
 	Waited     int                `json:"waited,omitempty"`
+	Redone     int                `json:"redone,omitempty"`
 	Exchange   int                `json:"exchange,omitempty"`
 	Deadline   time.Time          `json:"deadline"`
 	Model      string             `json:"model"`
@@ -58,7 +59,7 @@ type snapshotAbsence struct {
 // bytes in proportion to the run's versions and to the attempt's tasks.
 func EncodeState(s State) ([]byte, error) {
 	snap := snapshot{
-		Run: s.Run, Config: s.Config, Definition: s.Definition, Phase: s.Phase, Round: s.Round, Attempt: s.Attempt, Waited: s.Waited,
+		Run: s.Run, Config: s.Config, Definition: s.Definition, Phase: s.Phase, Round: s.Round, Attempt: s.Attempt, Waited: s.Waited, Redone: s.Redone,
 		Exchange: s.Exchange, Deadline: s.Deadline, Model: s.Model, Release: s.Release, Resume: s.Resume, Published: s.Published.All(),
 		Counts: s.Counts, Reason: s.Reason, Cohort: s.cohort, Nonce: s.nonce,
 	}
@@ -99,7 +100,7 @@ func DecodeState(data []byte) (State, error) {
 		return State{}, fmt.Errorf("decode state of a run: %w", err)
 	}
 	s := State{
-		Run: snap.Run, Config: snap.Config, Definition: snap.Definition, Phase: snap.Phase, Round: snap.Round, Attempt: snap.Attempt, Waited: snap.Waited,
+		Run: snap.Run, Config: snap.Config, Definition: snap.Definition, Phase: snap.Phase, Round: snap.Round, Attempt: snap.Attempt, Waited: snap.Waited, Redone: snap.Redone,
 		Exchange: snap.Exchange, Deadline: snap.Deadline, Model: snap.Model, Release: snap.Release, Resume: snap.Resume, Published: HistoryOf(snap.Published...),
 		Counts: snap.Counts, Reason: snap.Reason, cohort: snap.Cohort, nonce: snap.Nonce,
 	}

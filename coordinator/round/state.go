@@ -200,6 +200,7 @@ type State struct {
 	Round      int // from 1
 	Attempt    int // from 0 in each round
 	Waited     int // attempts of the round that sites held up which may take part later
+	Redone     int // versions of the run that were lost before they were out, so that their rounds were done again
 	Exchange   int // index of the open exchange
 	Deadline   time.Time
 	Model      string   // digest of the global model that the round starts from

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"golang.org/x/time/rate"
+
+	"github.com/accord-fl/accord/coordinator/rpc/intake"
 )
 
 // The bounds of how often a participant may begin to attend. One whose connection
@@ -11,42 +13,48 @@ import (
 const (
 	arrivalsBurst  = 20
 	arrivalsSecond = 1
-	maxArriving    = 1 << 14 // names that are remembered at once
+	maxArriving    = 1 << 14 // that are remembered at once
 )
+
+// arrival is who begins to attend, and where from: a second process of a site, on
+// another machine, must not use up what the first may do.
+type arrival struct{ name, network string }
 
 // arrivals limits how often each participant begins to attend. Methods may be
 // called concurrently.
 type arrivals struct {
-	mu    sync.Mutex
-	names map[string]*rate.Limiter
+	mu     sync.Mutex
+	limits map[arrival]*rate.Limiter
 }
 
-func newArrivals() *arrivals { return &arrivals{names: map[string]*rate.Limiter{}} }
+func newArrivals() *arrivals { return &arrivals{limits: map[arrival]*rate.Limiter{}} }
 
-// allow reports whether a participant may attend now, and counts that it does.
-func (a *arrivals) allow(name string) bool {
+// allow reports whether a participant may attend from an address now, and counts
+// that it does.
+func (a *arrivals) allow(name, address string) bool {
+	who := arrival{name, intake.Network(hostOf(address))}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	limit := a.names[name]
+	limit := a.limits[who]
 	if limit == nil {
-		if len(a.names) >= maxArriving {
+		if len(a.limits) >= maxArriving {
 			a.rest()
 		}
 		limit = rate.NewLimiter(arrivalsSecond, arrivalsBurst)
-		a.names[name] = limit
+		a.limits[who] = limit
 	}
 	return limit.Allow()
 }
 
-// rest forgets names that have been quiet; all, when there are none such. mu is
+// rest forgets those who have been quiet; all, when there are none such. mu is
 // held.
 func (a *arrivals) rest() {
-	for name, limit := range a.names {
+	for who, limit := range a.limits {
 		if limit.Tokens() >= arrivalsBurst {
-			delete(a.names, name)
+			delete(a.limits, who)
 		}
 	}
-	if len(a.names) >= maxArriving {
-		clear(a.names) // without certificates alone, where names cost nothing
+	if len(a.limits) >= maxArriving {
+		clear(a.limits) // names cost nothing without certificates, nor networks to who has many
 	}
 }

@@ -26,6 +26,7 @@ import (
 const (
 	maxReplies       = 128 // that wait for their verdict
 	maxMisunderstood = 16  // that are not understood, and nobody awaits
+	maxStale         = 16  // to other offers of tasks that are open; each brings all of them once more
 )
 
 // attendance is one Attend stream.
@@ -38,7 +39,7 @@ type attendance struct {
 	lease    *time.Timer
 	link     *link
 
-	misunderstood int // replies; answer's alone
+	misunderstood, stale int // replies; answer's alone
 }
 
 // Attend welcomes a participant and stays with it until it leaves, its lease
@@ -101,7 +102,7 @@ func (f *federation) mayAttend(ctx context.Context, h exchange.Hello) error {
 		return later(status.Errorf(codes.FailedPrecondition, "this coordinator serves the federation %s, participant %s is of %s: "+
 			"is this the right address, or should federation in one of the two configurations be another?", ours, h.Name, h.Federation), f.options.Lease)
 	}
-	if !f.arrivals.allow(h.Name) {
+	if !f.arrivals.allow(h.Name, addressOf(ctx)) {
 		return status.Errorf(codes.ResourceExhausted, "participant %s has connected too often in the last minute", h.Name)
 	}
 	return nil
@@ -227,8 +228,16 @@ func (a *attendance) answer(ctx context.Context) {
 			message := wire.FromReceipt(receipt)
 			message.Checkpoint, _ = a.coordinator.Checkpoint()
 			a.link.say(&accordv1.AttendResponse{Message: &accordv1.AttendResponse_Receipt{Receipt: message}})
-			if receipt.Verdict == exchange.Late {
-				a.coordinator.OfferAgain(a.link.Name(), r.GetTask()) // only now, or the participant would still have an answer to it
+			if receipt.Verdict != exchange.Late {
+				continue
+			}
+			// Only now, or the participant would still have an answer to it.
+			if !a.coordinator.OfferAgain(a.link.Name(), r.GetTask()) {
+				continue
+			}
+			if a.stale++; a.stale > maxStale {
+				a.link.hangUp(errStale)
+				return
 			}
 		case <-ctx.Done():
 			return

@@ -95,7 +95,7 @@ func (c *Client) Root() string {
 func (c *Client) explain(err error) error {
 	err = fromStatus(err)
 	switch {
-	case errors.Is(err, ErrUntimely), errors.Is(err, errAnswers):
+	case errors.Is(err, ErrUntimely), errors.Is(err, ErrAnswers):
 		return fmt.Errorf("coordinator %s: %w", c.addr, err)
 	case errors.Is(err, fault.Unavailable):
 		return wire.Away(c.addr, err.Error())

@@ -20,11 +20,13 @@ import (
 	"github.com/accord-fl/accord/coordinator/round"
 	"github.com/accord-fl/accord/coordinator/rpc"
 	"github.com/accord-fl/accord/exchange"
+	"github.com/accord-fl/accord/internal/checkpoint"
 	"github.com/accord-fl/accord/internal/spool"
 	"github.com/accord-fl/accord/model"
 	"github.com/accord-fl/accord/participant"
 	"github.com/accord-fl/accord/participant/policy"
 	"github.com/accord-fl/accord/participant/trainer"
+	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
 // signing is a coordinator without certificates, whose journal signs checkpoints;
@@ -298,4 +300,36 @@ func TestANewJournalIsSaidToBeAnother(t *testing.T) {
 			t.Errorf("the site said so %d times, and the coordinator %d times", said(logs, siteForeign), said(n.logs, "a site's checkpoint is not one of this journal"))
 		}
 	})
+}
+
+// A receipt carries a checkpoint that covers its verdict.
+func TestAReceiptsCheckpointCoversItsVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newSigning(t).rise()
+		submit(t, n, 1, 1)
+		p := n.open()
+		p.say(hello("a", exchange.Protocol))
+		welcome := receive(t, p).GetWelcome()
+		first, err := checkpoint.Open(welcome.GetCheckpoint(), welcome.GetJournalKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		task := receive(t, p).GetOffer().GetTask()
+		p.reply(task, exchange.Reply{Task: task, Outcome: exchange.Declined, Reason: "test"})
+		receipt := receive(t, p).GetReceipt()
+		covers, err := checkpoint.Open(receipt.GetCheckpoint(), welcome.GetJournalKey())
+		if err != nil || covers.Head.Size <= first.Head.Size+1 || covers.Incarnation != first.Incarnation { // the selection, and the answer
+			t.Errorf("got %v with %+v, error %v, want more than %d records", receipt, covers, err, first.Head.Size+1)
+		}
+	})
+}
+
+// receive returns the next message to a participant.
+func receive(t *testing.T, p *peer) *accordv1.AttendResponse {
+	t.Helper()
+	m, err := p.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,8 +28,9 @@ var (
 	errStopping  = status.Error(codes.Unavailable, "the coordinator is stopping")
 	errSilent    = status.Error(codes.DeadlineExceeded, "the lease ran out: nothing was heard for too long")
 	errDeaf      = status.Error(codes.ResourceExhausted, "too many messages wait to be read")
-	errDisk      = status.Error(codes.Unavailable, "the coordinator's disk is full or fails at present; try again later")
+	errDisk      = status.Error(codes.Unavailable, wire.DiskFull)
 	errTalkative = status.Error(codes.ResourceExhausted, "too many replies at once")
+	errStale     = status.Error(codes.ResourceExhausted, "too many replies to other offers than those that this coordinator has made")
 )
 
 // toStatus gives err its gRPC code. An error that has one keeps it.
@@ -134,9 +136,9 @@ func refusalCode(r registry.Reason) codes.Code {
 // certificate is out of its time by this machine's clock: it does run.
 var ErrUntimely = errors.New("untimely certificate")
 
-// errAnswers is the class of calls that a coordinator has answered which cannot do
-// now what it is asked for.
-var errAnswers = errors.New("the coordinator answers")
+// ErrAnswers is the class of calls that a coordinator has answered although it
+// cannot do now what it is asked for: its disk is full.
+var ErrAnswers = errors.New("the coordinator answers")
 
 // fromStatus puts an error of a call into the class that decides an exit
 // code, without the words of gRPC.
@@ -151,8 +153,8 @@ func fromStatus(err error) error {
 		if wire.Untimely(s) {
 			return fault.As(fault.Unavailable, fault.As(ErrUntimely, plain))
 		}
-		if s.Message() == status.Convert(errDisk).Message() {
-			plain = fault.As(errAnswers, plain)
+		if s.Message() == wire.DiskFull {
+			plain = fault.As(ErrAnswers, plain)
 		}
 		return fault.As(fault.Unavailable, plain)
 	case codes.AlreadyExists:
@@ -172,14 +174,37 @@ func fromStatus(err error) error {
 }
 
 // guard maps what the services return, and logs what is not a caller's fault.
-type guard struct{ log *zap.Logger }
+type guard struct {
+	log *zap.Logger
 
-func (g guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
+	mu    sync.Mutex
+	said  time.Time // when the log said that the disk hinders calls
+	since int       // such calls that were not logged after that
+}
+
+// sayAgain is how often the log says that the disk hinders calls. Those who call
+// come again every few seconds, many of them.
+const sayAgain = time.Minute
+
+// hindered logs a call that the disk has hindered, unless one was logged just now.
+func (g *guard) hindered(err error, method string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if time.Since(g.said) < sayAgain {
+		g.since++
+		return
+	}
+	g.log.Error("the disk does not take what calls bring: callers are told to come again",
+		zap.String("method", method), zap.Int("not_logged_before", g.since), zap.Error(err))
+	g.said, g.since = time.Now(), 0
+}
+
+func (g *guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
 	resp, err := h(ctx, req)
 	return resp, g.mapped(err, info.FullMethod)
 }
 
-func (g guard) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, h grpc.StreamHandler) error {
+func (g *guard) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, h grpc.StreamHandler) error {
 	return g.mapped(h(srv, blaming{stream}), info.FullMethod)
 }
 
@@ -204,9 +229,12 @@ func unknownMethod(_ any, stream grpc.ServerStream) error {
 	return status.Errorf(codes.Unimplemented, noMethod+" %.80q", method)
 }
 
-func (g guard) mapped(err error, method string) error {
+func (g *guard) mapped(err error, method string) error {
 	mapped := toStatus(err)
-	if status.Code(mapped) == codes.Internal || errors.Is(err, pki.ErrEnded) || disk.Passing(err) {
+	switch {
+	case disk.Passing(err):
+		g.hindered(err, method)
+	case status.Code(mapped) == codes.Internal || errors.Is(err, pki.ErrEnded):
 		g.log.Error("call failed", zap.String("method", method), zap.Error(err))
 	}
 	return mapped

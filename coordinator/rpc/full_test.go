@@ -16,11 +16,12 @@ import (
 	"github.com/accord-fl/accord/internal/disk/disktest"
 	"github.com/accord-fl/accord/internal/fault"
 	"github.com/accord-fl/accord/internal/spool"
+	"github.com/accord-fl/accord/internal/wire"
 	"github.com/accord-fl/accord/model"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
 
-const diskFull = "the coordinator's disk is full or fails at present; try again later"
+const diskFull = wire.DiskFull
 
 // Whichever step of taking an upload fails for want of space, the site learns that
 // it is to come again, and then all of it arrives.

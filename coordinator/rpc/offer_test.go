@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/accord-fl/accord/exchange"
 	accordv1 "github.com/accord-fl/accord/proto/accord/v1"
 )
@@ -50,6 +52,46 @@ func TestAReplyToAnotherOffer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A reply of some bytes brings documents of as many as a network has tensors: whoever
+// sends such replies all the time is sent away, and may come back.
+func TestRepliesToOtherOffersAreFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := start(t, t.TempDir())
+		p := n.attend("x")
+		synctest.Wait()
+		submit(t, n, 1, 1)
+		task := p.next(t).GetOffer().GetTask()
+		declined, err := json.Marshal(exchange.Reply{Task: task, Outcome: exchange.Declined, Reason: "no"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		offers := 0
+		for range 100 {
+			err = p.Send(&accordv1.AttendRequest{Message: &accordv1.AttendRequest_Reply{
+				Reply: &accordv1.Reply{Task: task, Payload: declined, OfferDigest: make([]byte, sha256.Size)},
+			}})
+			for err == nil {
+				var m *accordv1.AttendResponse
+				if m, err = p.Recv(); m.GetOffer() != nil {
+					offers++
+					break
+				}
+			}
+			if err != nil {
+				break
+			}
+		}
+		wantStatus(t, err, codes.ResourceExhausted, "other offers")
+		if offers < 8 || offers > 20 {
+			t.Errorf("it was offered %d times more", offers)
+		}
+		synctest.Wait()
+		if again := n.attend("x").next(t).GetOffer(); again.GetTask() != task {
+			t.Errorf("back again: got %v", again)
+		}
+	})
 }
 
 // next is what the coordinator says next.

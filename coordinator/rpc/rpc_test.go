@@ -68,11 +68,11 @@ func (f *fake) Misunderstood(_ context.Context, participant, task string, why er
 
 func (f *fake) Checkpoint() ([]byte, string) { return nil, "" }
 
-func (f *fake) Awaits(string, string) int64 { return f.limit }
-func (f *fake) Stored(string, string)       {}
-func (f *fake) OfferAgain(string, string)   {}
-func (f *fake) Offered(digest string) bool  { return digest != f.hidden }
-func (f *fake) Spool() *spool.Spool         { return f.blobs }
+func (f *fake) Awaits(string, string) int64    { return f.limit }
+func (f *fake) Stored(string, string)          {}
+func (f *fake) OfferAgain(string, string) bool { return false }
+func (f *fake) Offered(digest string) bool     { return digest != f.hidden }
+func (f *fake) Spool() *spool.Spool            { return f.blobs }
 
 // Mend implements Federation.
 func (f *fake) Mend(_ context.Context, digest string) error {

@@ -39,7 +39,7 @@ type Federation interface {
 	Checkpoint() (signed []byte, verifier string)
 	// OfferAgain offers a task to its participant once more, if it is still
 	// open: for after a receipt that leaves it so.
-	OfferAgain(participant, task string)
+	OfferAgain(participant, task string) (again bool)
 	// Awaits is how many bytes an artefact of the participant's answer to the
 	// task may have; 0 when none is awaited.
 	Awaits(participant, task string) int64
@@ -216,7 +216,7 @@ type services struct {
 
 // server makes the one for callers of a kind.
 func (s services) server(k kind, l *lobby, security *Security, log *zap.Logger) *grpc.Server {
-	guard := guard{log: log}
+	guard := &guard{log: log}
 	unary, stream := []grpc.UnaryServerInterceptor{guard.unary}, []grpc.StreamServerInterceptor{guard.stream}
 	options := append(k.options(), grpc.StatsHandler(l.complaints), grpc.UnknownServiceHandler(unknownMethod))
 	if security == nil {

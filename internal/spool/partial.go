@@ -213,7 +213,7 @@ func (p *Partial) settle() error {
 	return err
 }
 
-// Finish files the blob, durable, under its digest. Fewer bytes than were
+// Finish files the blob under its digest, durable unless that is left to Flush. Fewer bytes than were
 // announced, or others, are ErrDigest, and nothing of them stays.
 func (p *Partial) Finish() error {
 	p.mu.Lock()
@@ -228,17 +228,21 @@ func (p *Partial) Finish() error {
 		return errors.Join(fmt.Errorf("finish %.12s: %w", p.want, ErrDigest), err)
 	}
 	err := p.settle()
-	if err == nil && p.spool.sync {
+	later := p.spool.leaves(p.size)
+	if err == nil && p.spool.sync && !later {
 		err = p.file.Sync()
 		p.lost = err != nil
 	}
 	if err := errors.Join(err, p.close(os.ErrClosed)); err != nil {
 		return fmt.Errorf("finish %.12s: %w", p.want, err)
 	}
-	if err := p.spool.file(p.path(), p.want, all); err != nil {
+	if err := p.spool.file(p.path(), p.want, all, later); err != nil {
 		return fmt.Errorf("finish %.12s: %w", p.want, err)
 	}
 	p.gone = true
+	if later {
+		return nil
+	}
 	return p.spool.named(p.want)
 }
 

@@ -57,12 +57,14 @@ func (s *Spool) clean() error {
 }
 
 // spoilt tells whether a power cut has left something else under a digest's name
-// than its bytes. Those of a spool that syncs can only be empty; what else is
-// wrong with them is found when they are opened.
+// than its bytes. Of a spool that syncs, blobs that are not left to Flush can only be
+// empty; what else is wrong with them is found when they are opened.
 func (s *Spool) spoilt(digest string) (_ bool, err error) {
 	if s.sync {
 		info, err := os.Stat(s.path(digest))
-		return err == nil && info.Size() == 0, err
+		if err != nil || info.Size() == 0 || !s.leaves(info.Size()) {
+			return err == nil && info.Size() == 0, err
+		}
 	}
 	f, err := os.Open(s.path(digest))
 	if err != nil {
@@ -136,6 +138,7 @@ func (s *Spool) retire(digest string) error {
 	}
 	s.mu.Lock()
 	delete(s.sums, digest)
+	delete(s.pending, digest)
 	if s.open[digest] > 0 || info.Size() > maxSpareBytes || len(s.spares.ready)+len(s.spares.freed) >= maxSpares {
 		defer s.mu.Unlock()
 		return s.disk.Remove(path)

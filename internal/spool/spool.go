@@ -36,6 +36,9 @@ type Options struct {
 	// Sync makes a blob durable before PutFunc or Finish returns. Without it a
 	// power cut may take recent blobs, and Open reads all of them to find those.
 	Sync bool
+	// Later is up to how many bytes a blob may have for PutFunc and Finish to leave
+	// it to Flush in spite of Sync. Open reads those of that size.
+	Later int64
 	// Disk is what the spool writes through; nil: the operating system's.
 	Disk disk.Disk
 }
@@ -44,6 +47,7 @@ type Options struct {
 type Spool struct {
 	dir    string
 	sync   bool
+	later  int64
 	disk   disk.Disk
 	folder folder
 
@@ -53,6 +57,8 @@ type Spool struct {
 	open     map[string]int       // how often each blob is open
 	sums     map[string]*sums     // of the blobs that this process has written or read
 	doubtful map[string]bool      // blobs that could not be made durable
+	pending  map[string]int       // blobs that await Flush: how many others did before
+	filed    int                  // so far
 	spares   spares
 
 	learning singleflight.Group // of sums, by digest
@@ -69,8 +75,8 @@ func Open(dir string, o Options) (*Spool, error) {
 		o.Disk = disk.OS()
 	}
 	s := &Spool{
-		dir: dir, sync: o.Sync, disk: o.Disk, partials: map[string]*Partial{}, idle: map[string]time.Time{},
-		open: map[string]int{}, sums: map[string]*sums{}, doubtful: map[string]bool{},
+		dir: dir, sync: o.Sync, later: o.Later, disk: o.Disk, partials: map[string]*Partial{}, idle: map[string]time.Time{},
+		open: map[string]int{}, sums: map[string]*sums{}, doubtful: map[string]bool{}, pending: map[string]int{},
 	}
 	if err := errors.Join(s.clean(), s.findPartials()); err != nil {
 		return nil, fmt.Errorf("open spool %s: %w", dir, err)
@@ -116,10 +122,11 @@ func (s *Spool) store(want string, write func(io.Writer) error) (digest string, 
 	if want != "" && digest != want {
 		return "", 0, ErrDigest
 	}
+	later := want == "" && s.leaves(all.size)
 	if err := f.Truncate(all.size); err != nil { // a spare may have held more
 		return "", 0, err
 	}
-	if s.sync {
+	if s.sync && !later {
 		if err := f.Sync(); err != nil {
 			return "", 0, err
 		}
@@ -127,22 +134,31 @@ func (s *Spool) store(want string, write func(io.Writer) error) (digest string, 
 	if err := f.Close(); err != nil {
 		return "", 0, err
 	}
-	if err := s.file(f.Name(), digest, all); err != nil {
-		return "", 0, err
+	if err := s.file(f.Name(), digest, all, later); err != nil || later {
+		return digest, all.size, err
 	}
 	return digest, all.size, s.named(digest)
 }
 
-// file makes the file at path the blob called digest.
-func (s *Spool) file(path, digest string, all *sums) error {
+// file makes the file at path the blob called digest; later says that Flush is to
+// make it durable.
+func (s *Spool) file(path, digest string, all *sums, later bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.disk.Rename(path, s.path(digest)); err != nil {
 		return err
 	}
 	s.sums[digest] = all
+	delete(s.pending, digest)
+	if later {
+		s.filed++
+		s.pending[digest] = s.filed
+	}
 	return nil
 }
+
+// leaves reports whether a blob of so many bytes is left to Flush.
+func (s *Spool) leaves(size int64) bool { return s.sync && size <= s.later }
 
 // Has tells whether the blob called digest is there, and its size in bytes.
 func (s *Spool) Has(digest string) (int64, bool) {

@@ -207,11 +207,20 @@ func TestOneSyncServesMany(t *testing.T) {
 	}
 }
 
-// After a power cut a spool that does not sync holds what its names say, or less.
+// After a power cut a spool that does not sync, or leaves that to Flush, holds what
+// its names say, or less.
 func TestOpenRemovesWhatIsSpoilt(t *testing.T) {
-	for _, sync := range []bool{false, true} {
+	for name, tt := range map[string]struct {
+		Options
+		keeps bool // other bytes, until they are read
+	}{
+		"no syncing":        {Options{}, false},
+		"syncing":           {Options{Sync: true}, true},
+		"syncing later":     {Options{Sync: true, Later: 100}, false},
+		"syncing too large": {Options{Sync: true, Later: 4}, true},
+	} {
 		dir := t.TempDir()
-		s, err := Open(dir, Options{Sync: sync})
+		s, err := Open(dir, tt.Options)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,12 +231,12 @@ func TestOpenRemovesWhatIsSpoilt(t *testing.T) {
 		if err := os.WriteFile(s.path(other), []byte("something"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if s, err = Open(dir, Options{Sync: sync}); err != nil {
+		if s, err = Open(dir, tt.Options); err != nil {
 			t.Fatal(err)
 		}
-		for digest, want := range map[string]bool{whole: true, empty: false, other: sync} {
+		for digest, want := range map[string]bool{whole: true, empty: false, other: tt.keeps} {
 			if _, ok := s.Has(digest); ok != want {
-				t.Errorf("sync %v: blob %.12s is there: %v, want %v", sync, digest, ok, want)
+				t.Errorf("%s: blob %.12s is there: %v, want %v", name, digest, ok, want)
 			}
 		}
 	}

@@ -44,6 +44,10 @@ func Away(coordinator, why string) error {
 	return fault.As(fault.Unavailable, fmt.Errorf("coordinator %s can not be reached: %s", coordinator, why))
 }
 
+// DiskFull is what a coordinator answers, Unavailable, that cannot write what it is
+// given: come again.
+const DiskFull = "the coordinator's disk is full or fails at present; try again later"
+
 // hangsUp is how a connection ends from the other side: in peace, or, where that had
 // not read all that was sent, not.
 const hangsUp = `: (EOF|.*(reset by peer|broken pipe|forcibly closed).*)`

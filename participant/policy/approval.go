@@ -70,8 +70,8 @@ func (r Records) disk() disk.Disk {
 const maxBy = 200
 
 // Approve records that by consents to the run as it was offered last. When
-// digest is not empty it must begin the offer's: what was looked at is what
-// is approved. What is approved already stays so, by whom it was.
+// digest is not empty it must begin Facts.Shown of that: what was looked at, the
+// learning rate too, is what is approved. What is approved already stays so, by whom it was.
 func (r Records) Approve(run, digest, by string, now time.Time) (Approval, error) {
 	by = strings.TrimSpace(by)
 	if by == "" || len(by) > maxBy || strings.ContainsFunc(by, unicode.IsControl) {
@@ -81,8 +81,8 @@ func (r Records) Approve(run, digest, by string, now time.Time) (Approval, error
 	if err != nil {
 		return Approval{}, err
 	}
-	if !strings.HasPrefix(o.Digest, digest) {
-		return Approval{}, fault.Inputf("run %s is %.12s: either the digest is mistyped, or it was offered anew and wants to be looked at before you approve it", run, o.Digest)
+	if shown := o.Facts.Shown(); !strings.HasPrefix(shown, digest) {
+		return Approval{}, fault.Inputf("run %s is %.12s: either the digest is mistyped, or the run was offered again with something else: look at it before you approve it", run, shown)
 	}
 	// Who was first has taken the responsibility.
 	if given, err := r.Approval(run); err == nil && given != nil && given.Covers(o.Facts) {

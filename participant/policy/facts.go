@@ -37,6 +37,12 @@ func FactsOf(t exchange.Task, trainer string) Facts {
 // were approved is the largest that an approval covers.
 func (f Facts) Digest() string {
 	f.Plan.Optimizer.LR = 0
+	return f.Shown()
+}
+
+// Shown is Digest with the learning rate: it names all that a person looks at, so
+// that an approval of it is of nothing else.
+func (f Facts) Shown() string {
 	data, err := json.Marshal(f)
 	if err != nil {
 		panic("policy: facts are always representable in JSON: " + err.Error())

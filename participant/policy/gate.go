@@ -115,7 +115,7 @@ func history(r Records, t exchange.Task, f Facts) (ledger, asked, error) {
 	if err != nil {
 		return l, asked{}, fmt.Errorf("read what run %s has asked: %w", t.Run, err)
 	}
-	return l, asked{round: t.Round, life: lives.Restores, digest: questionOf(t, f.Contract)}, nil
+	return l, asked{round: t.Round, life: lifeOf(lives.Restores, t.Redone), digest: questionOf(t, f.Contract)}, nil
 }
 
 // Judge returns what Admit would decide about a valid task now, and writes
@@ -231,7 +231,7 @@ func (g *Gate) keep(r Records, f Facts, t exchange.Task, now time.Time) error {
 	if err := r.write(r.offers(), t.Run, Offer{At: now, Digest: digest, Facts: f, Task: t}); err != nil {
 		return err
 	}
-	g.Log.Info("run offered", zap.String("run", t.Run), zap.String("facts", digest),
+	g.Log.Info("run offered", zap.String("run", t.Run), zap.String("facts", f.Shown()),
 		zap.String("look", "accord participant inspect "+t.Run))
 	return errors.Join(r.prune(), r.pruneLedgers())
 }

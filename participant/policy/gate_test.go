@@ -56,7 +56,7 @@ func TestGateWaitsForApproval(t *testing.T) {
 	if _, err := g.Admit(changed); !errors.As(err, &refusal) || !strings.Contains(err.Error(), "not what was approved") {
 		t.Errorf("got error %v for another plan", err)
 	}
-	if _, err := records.Approve("digits-1", a.Digest[:8], "x", time.Now()); !errors.Is(err, fault.Input) || !strings.Contains(err.Error(), "offered anew") {
+	if _, err := records.Approve("digits-1", a.Facts.Shown()[:8], "x", time.Now()); !errors.Is(err, fault.Input) || !strings.Contains(err.Error(), "offered again") {
 		t.Errorf("got error %v when approving what was offered before", err)
 	}
 	if err := records.Revoke("digits-1"); err != nil {
@@ -166,5 +166,41 @@ func TestDecisionsAreBounded(t *testing.T) {
 	}
 	if data, err := os.ReadFile(path); err != nil || strings.Count(string(data), "\n") != 1 {
 		t.Errorf("got %q, error %v, want one line", data, err)
+	}
+}
+
+// What a person has looked at is what is approved: a coordinator that asks for a
+// higher learning rate between the two gets nothing approved.
+func TestAnApprovalIsOfWhatWasShown(t *testing.T) {
+	p := Default()
+	p.Manual = true
+	g := newGate(t, p)
+	records := Records{Dir: g.Dir}
+	var refusal *Refusal
+	if _, err := g.Admit(testTask()); !errors.As(err, &refusal) {
+		t.Fatalf("got error %v, want a refusal for now", err)
+	}
+	seen, err := records.Offer("digits-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	higher := testTask()
+	higher.Plan.Optimizer.LR *= 1000
+	if _, err := g.Admit(higher); !errors.As(err, &refusal) {
+		t.Fatalf("got error %v, want a refusal for now", err)
+	}
+	if a, err := records.Approve("digits-1", seen.Facts.Shown()[:12], "Dr. A. Meyer", time.Now()); !errors.Is(err, fault.Input) {
+		t.Errorf("got approval %+v, error %v, want the learning rate looked at first", a, err)
+	}
+	// A lower one asks for less than what is shown, and changes nothing.
+	if _, err := g.Admit(testTask()); !errors.As(err, &refusal) {
+		t.Fatalf("got error %v, want a refusal for now", err)
+	}
+	shown, err := records.Offer("digits-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := records.Approve("digits-1", shown.Facts.Shown()[:12], "Dr. A. Meyer", time.Now()); err != nil {
+		t.Error(err)
 	}
 }

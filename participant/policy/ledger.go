@@ -24,7 +24,7 @@ const keepRounds = 4096
 // asked is one question that the site has answered, or has begun to.
 type asked struct {
 	round  int
-	life   int    // how often the coordinator had been restored then
+	life   int64  // of the coordinator then: see lifeOf
 	digest string // of the question
 }
 
@@ -38,7 +38,7 @@ type ledger struct {
 // judge reports whether a question may be answered: fresh when it was not asked
 // before, and a reason when it may not.
 func (l ledger) judge(q asked, maxRepeats int) (fresh bool, reason string) {
-	before, last := 0, -1
+	before, last := 0, int64(-1)
 	for _, e := range l.entries {
 		if e.round != q.round {
 			continue
@@ -56,7 +56,7 @@ func (l ledger) judge(q asked, maxRepeats int) (fresh bool, reason string) {
 	case last >= q.life:
 		return false, fmt.Sprintf("the site has answered round %d for another model or plan, and answers each round once", q.round)
 	case before > maxRepeats:
-		return false, fmt.Sprintf("the site has answered round %d already, and %d times again after restores of the coordinator", q.round, before-1)
+		return false, fmt.Sprintf("the site has answered round %d already, and %d times again after restores or losses of the coordinator's", q.round, before-1)
 	default:
 		return true, ""
 	}
@@ -172,6 +172,13 @@ func (r Records) Again(run string) error {
 type lives struct {
 	Incarnation string `json:"incarnation"` // the last one that the site was told
 	Restores    int    `json:"restores"`    // how often another one was told
+}
+
+// lifeOf numbers the lives of a coordinator for one run: a later one has a larger
+// number. Another begins with each restore, and with each version of the run that it
+// has lost and made again since.
+func lifeOf(restores, redone int) int64 {
+	return int64(restores)*(exchange.MaxRounds+1) + int64(redone)
 }
 
 // livesFile lies beside the ledgers; no run has such a name.

@@ -238,3 +238,36 @@ func TestReserve(t *testing.T) {
 		}
 	}
 }
+
+// A version that the coordinator has lost and made again may lead to another model in
+// the next round, which may be asked once more then, within the same bound; also after
+// a restore that has lost this, too.
+func TestRoundsAreAskedAgainAfterALostVersion(t *testing.T) {
+	p := Default()
+	p.MaxRepeats = 3
+	g := newGate(t, p)
+	asks := 0
+	for i, c := range []struct {
+		incarnation string
+		redone      int
+		allowed     bool
+	}{
+		{"one", 0, true}, {"one", 0, false},
+		{"one", 1, true}, {"one", 1, false}, {"one", 0, false},
+		{"two", 0, true}, {"two", 0, false}, // restored to before the loss
+		{"two", 1, true}, {"two", 2, false}, // beyond the bound
+	} {
+		if err := g.Forked(c.incarnation); err != nil {
+			t.Fatal(err)
+		}
+		asks++
+		task := testTask()
+		task.Model.Digest, task.Redone = fmt.Sprintf("%064x", asks), c.redone
+		if _, err := g.Admit(task); c.allowed != (err == nil) {
+			t.Errorf("step %d: got error %v, want it allowed: %t", i, err, c.allowed)
+		}
+		if _, err := g.Admit(task); c.allowed != (err == nil) {
+			t.Errorf("step %d, the same again: got error %v, want it allowed: %t", i, err, c.allowed)
+		}
+	}
+}

@@ -18,7 +18,7 @@ type Policy struct {
 	MaxEpochs     int      // in a round; 0: no limit
 	MaxParameters int      // of the model; 0: no limit
 	MaxModel      int64    // bytes of the model's tensors; 0: no limit
-	MaxRepeats    int      // further answers to a round after the coordinator was restored
+	MaxRepeats    int      // further answers to a round after the coordinator was restored, or has made a version again
 	MinCohort     int      // fewest participants whose updates become a model together
 	ShareSamples  bool     // the number of samples may leave, where a run weighs by it
 	ShareMetrics  bool     // the trainer's metrics may leave
