@@ -24,7 +24,7 @@ type Rival struct {
 	Last    time.Time `json:"last"`              // and last
 }
 
-// OccupiedError is why a process may not attend now: another one has the place.
+// OccupiedError is why a process cannot attend now: another one has the place.
 type OccupiedError struct {
 	Name  string // of the participant
 	From  string // where the other attends from
@@ -36,7 +36,7 @@ func (e *OccupiedError) Error() string {
 		"or have an admin give this one its place (accord members release %s)", e.Name, e.From, e.Since.UTC().Format(time.DateTime), e.Name)
 }
 
-// ReleasedError is why a process may not attend for a while: an admin has given
+// ReleasedError is why a process cannot attend for a while: an admin has given
 // its place away.
 type ReleasedError struct {
 	Name  string // of the participant
@@ -49,12 +49,12 @@ func (e *ReleasedError) Error() string {
 	if e.By != "" {
 		by = " (" + e.By + ")"
 	}
-	return fmt.Sprintf("an admin%s has given the place of %s to another process; until %s this one may not take it again",
+	return fmt.Sprintf("an admin%s has given the place of %s to another process; until %s this one cannot take it again",
 		by, e.Name, e.Until.UTC().Format(time.DateTime))
 }
 
-// ReleasedFor is how long a process may not come back whose place was given
-// away: longer than another that wants it waits between two tries.
+// ReleasedFor is how long a process whose place was given away must not come back:
+// longer than another that wants it waits between two tries.
 const ReleasedFor = 10 * time.Minute
 
 // rivalStays is for how long a process that was refused is shown. It asks again
@@ -69,14 +69,14 @@ type places struct {
 	released map[string]release
 }
 
-// release is a process that may not come back before its time is over.
+// release is a process that must not come back before its time is over.
 type release struct {
 	process string // "": its id is not known, and it may be that of others, too
 	host    string // nor may any from there, if it is not "": a restart would be another process
 	why     ReleasedError
 }
 
-// bars reports whether a process from an address may not have the place now.
+// bars reports whether a process from an address must not have the place now.
 func (r release) bars(process, from string, now time.Time) bool {
 	return now.Before(r.why.Until) && (process != "" && process == r.process || r.host != "" && r.host == hostOf(from))
 }
@@ -94,7 +94,7 @@ func newPlaces() places {
 	return places{from: map[string]string{}, rivals: map[string]Rival{}, released: map[string]release{}}
 }
 
-// refuse returns why l may not attend from an address, for holder has its place,
+// refuse returns why l cannot attend from an address, for holder has its place,
 // or nobody has when it is nil. The roster's mu is held.
 func (p *places) refuse(l, holder Link, from string, since time.Time) error {
 	name, process, now := l.Name(), l.Hello().Process, now()

@@ -53,7 +53,7 @@ func (r *roster) put(l Link) {
 	}
 }
 
-// admit is put unless another process has the place of l, or l may not have it.
+// admit is put unless another process has the place of l, or l must not have it.
 func (r *roster) admit(l Link, from string) error {
 	r.mu.Lock()
 	err := r.places.refuse(l, r.links[l.Name()], from, r.memory.since[l.Name()])

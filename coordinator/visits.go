@@ -33,6 +33,6 @@ func (v *visits) note(log *zap.Logger, event, name string) {
 	case n < maxVisitLines:
 		log.Info(event, zap.String("participant", name))
 	case n == maxVisitLines:
-		log.Warn(event, zap.String("participant", name), zap.String("note", "it comes and goes often; the rest of this minute is not told"))
+		log.Warn(event, zap.String("participant", name), zap.String("note", "it comes and goes often; the rest of this minute is not logged"))
 	}
 }

@@ -65,5 +65,5 @@ func (s *session) giveUp(e entry, err error) error {
 // refusedUpdate is an update that no repetition brings to the coordinator.
 type refusedUpdate struct{ err error }
 
-func (r *refusedUpdate) Error() string { return "the update can not be uploaded: " + r.err.Error() }
+func (r *refusedUpdate) Error() string { return "the update cannot be uploaded: " + r.err.Error() }
 func (r *refusedUpdate) Unwrap() error { return r.err }

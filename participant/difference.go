@@ -14,7 +14,7 @@ var errDiverged = fault.As(train.ErrDiverged, errors.New("training diverged: a l
 	"check the scale of the site's inputs, or lower the learning rate"))
 
 // errOverflow is why an update cannot be made of weights that are finite.
-var errOverflow = fault.As(train.ErrDiverged, errors.New("training diverged: it has moved a weight further than a 32-bit number can tell; "+
+var errOverflow = fault.As(train.ErrDiverged, errors.New("training diverged: it has moved a weight further than a 32-bit number can hold; "+
 	"check the scale of the site's inputs, or lower the learning rate"))
 
 // diverged reports whether a training failed because its numbers were not finite,

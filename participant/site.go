@@ -221,7 +221,7 @@ func (s *Site) confide(ctx context.Context, t exchange.Task, err error) error {
 	if diverged(err) {
 		return errDiverged
 	}
-	return errors.New("the training failed; the site's log tells why")
+	return errors.New("the training failed; the site's log says why")
 }
 
 // answer is the update that leaves the site: of what the training was made of,

@@ -115,7 +115,7 @@ func readyTable(members []coordinator.Member, lacks readiness) term.Table {
 			}
 		case coordinator.Away:
 		default:
-			continue // one that may not attend
+			continue // one that cannot attend
 		}
 		table.Rows = append(table.Rows, term.Row{Cells: []string{m.Name, string(m.State), ago(time.Now(), m.Since), stands}})
 	}

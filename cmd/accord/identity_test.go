@@ -101,6 +101,14 @@ func TestFederationWithCertificates(t *testing.T) {
 		defer background(t, io.Discard, "participant", "-f", file)()
 	}
 	mustAccord(t, "run", "watch", "demo", f.identity)
+	root, err := pki.ReadCerts(filepath.Join(f.dir, "heart", "ca", "ca.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := filepath.Join(f.dir, "site-01", "participant.yaml")
+	if out := mustAccord(t, "participant", "inspect", "demo", "-f", site); !strings.Contains(out, pki.Fingerprint(root[0])) {
+		t.Errorf("inspect shows:\n%s\nwant the root that the site says it trusts", out)
+	}
 	got, err := report.ReadModel(filepath.Join(f.dir, "heart", "coordinator", "state", "runs", "demo", report.CardFile))
 	if err != nil {
 		t.Fatal(err)

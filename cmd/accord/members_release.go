@@ -33,7 +33,7 @@ The site is not revoked. If its key may be in wrong hands, use accord revoke.`,
 		if steer.json {
 			return nil
 		}
-		return quote.Fprintf(steer.stdout, "The process at %s no longer attends as %s, and may not do so again before %s\n",
+		return quote.Fprintf(steer.stdout, "The process at %s no longer attends as %s, and cannot do so again before %s\n",
 			had.From, args[0], had.Last.Add(coordinator.ReleasedFor).Local().Format(time.DateTime))
 	})
 	return cmd

@@ -13,6 +13,7 @@ import (
 
 	"github.com/accord-fl/accord/internal/checkpoint"
 	"github.com/accord-fl/accord/internal/config"
+	"github.com/accord-fl/accord/internal/pki"
 	"github.com/accord-fl/accord/internal/quote"
 	"github.com/accord-fl/accord/internal/term"
 	"github.com/accord-fl/accord/participant"
@@ -45,6 +46,11 @@ site's folder alone, and works while the participant runs.`,
 			options := optionsOf(cfg)
 			if options.Reserve, err = reserveOf(cfg.Policy); err != nil {
 				return err
+			}
+			if cfg.Identity != "" {
+				if options.Credential, err = pki.OpenCredential(cfg.Identity); err != nil {
+					return err
+				}
 			}
 			if cfg.Trainer != config.TrainerExec {
 				options.Capabilities.SamplesPerSecond = trainer.Calibrated(filepath.Join(cfg.Dir, calibrationFile), threadsOf(cfg))

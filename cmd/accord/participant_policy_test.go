@@ -45,8 +45,9 @@ local: {epochs: 1, batch: 10, optimizer: sgd, lr: 0.1}
 	if in.Rule != policy.RuleApprove || in.Update.Samples || len(in.Update.Metrics) != 0 || len(in.Update.Tensors) != 10 || in.Hello.Name != "site-02" || in.Hello.Capabilities.SamplesPerSecond <= 0 {
 		t.Errorf("got inspection %+v, want a run that waits for approval and an update of ten tensors only", in)
 	}
-	if out := mustAccord(t, "participant", "inspect", "demo", "-f", careful); !strings.Contains(out, "00.kernel") || !strings.Contains(out, "--digest "+in.Digest[:12]) {
-		t.Errorf("inspect shows:\n%s\nwant the tensors and how to approve", out)
+	if out := mustAccord(t, "participant", "inspect", "demo", "-f", careful); !strings.Contains(out, "00.kernel") || !strings.Contains(out, "--digest "+in.Digest[:12]) ||
+		!strings.Contains(out, "random id of its process") || !strings.Contains(out, in.Hello.Federation) {
+		t.Errorf("inspect shows:\n%s\nwant the tensors, how to approve and all of the hello", out)
 	}
 	var run coordinator.RunStatus
 	decode(t, mustAccord(t, "run", "show", "demo", "--coordinator", address, "--json"), &run)

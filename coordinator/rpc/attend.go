@@ -103,7 +103,7 @@ func (f *federation) mayAttend(ctx context.Context, h exchange.Hello) error {
 			"is this the right address, or should federation in one of the two configurations be another?", ours, h.Name, h.Federation), f.options.Lease)
 	}
 	if !f.arrivals.allow(h.Name, addressOf(ctx)) {
-		return status.Errorf(codes.ResourceExhausted, "participant %s has begun to attend too often of late", h.Name)
+		return status.Errorf(codes.ResourceExhausted, "participant %s has connected too often in the last minute", h.Name)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ const (
 )
 
 var (
-	errNoHello       = errors.New("the first record is no TLS handshake, or too long")
+	errNoHello       = errors.New("the first record is not a TLS handshake, or is too long")
 	errHandshakeLong = errors.New("more bytes than a handshake has")
 )
 

@@ -49,5 +49,5 @@ func (c *checker) federation(name, identity string) {
 		return
 	}
 	c.require(identity == "", "federation", "is for nodes without certificates: those of this node name its federation")
-	c.require(exchange.ValidName(name), "federation", "%q can not name a federation: %s", name, nameRule)
+	c.require(exchange.ValidName(name), "federation", "%q cannot name a federation: %s", name, nameRule)
 }

@@ -32,7 +32,7 @@ func TestPlainFederation(t *testing.T) {
 		t.Errorf("with certificates: got %q", got)
 	}
 	for text, want := range map[string]string{
-		"insecure: true\nfederation: a/b\n":       ":2: federation: \"a/b\" can not name a federation",
+		"insecure: true\nfederation: a/b\n":       ":2: federation: \"a/b\" cannot name a federation",
 		"identity: identity\nfederation: heart\n": ":2: federation: is for nodes without certificates",
 	} {
 		path := filepath.Join(t.TempDir(), "coordinator.yaml")

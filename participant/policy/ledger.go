@@ -153,14 +153,14 @@ func (r Records) ask(run string, l ledger, q asked) error {
 }
 
 // Again lets the rounds of a run be asked once more, with whatever model and
-// plan: for a coordinator that began anew and cannot say so.
+// plan: for a coordinator that was set up again and cannot say so.
 func (r Records) Again(run string) error {
 	if !exchange.ValidName(run) {
 		return fault.Inputf("%.80q cannot name a run", run)
 	}
 	err := os.Remove(r.ledgerFile(run))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fault.Inputf("run %s was not answered by this site yet", run)
+		return fault.Inputf("this site has not answered run %s", run)
 	}
 	if err != nil {
 		return fmt.Errorf("forget the answers to run %s: %w", run, err)
