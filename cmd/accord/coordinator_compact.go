@@ -17,14 +17,14 @@ func newCoordinatorCompactCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compact",
 		Short: "Make the coordinator's journal as short as it can be",
-		Long: `Write the journal again without its events, with the coordinator stopped: in their
-place are the state of each run and a hash of each event, with which everything
-that sites know of the journal can still be checked. Runs that were removed leave
-nothing but hashes.
+		Long: `Write the journal again without its events, with the coordinator stopped: in
+their place are the state of each run and a hash of each event, with which
+everything that sites know of the journal can still be checked. Runs that were
+removed leave nothing but hashes.
 
-A coordinator does this by itself, when its journal has grown long. Run it by hand
-to free space at once, or to forget what accord run rm has removed. Copy the
-journal first if you want to keep the events.`,
+A coordinator does this by itself, when its journal has grown long. Run it by
+hand to free space at once, or to forget what accord run rm has removed. Copy
+the journal first if you want to keep the events.`,
 		Example: "  accord coordinator compact -f coordinator.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -64,6 +64,6 @@ func compact(ctx context.Context, cfg config.Coordinator, stdout, stderr io.Writ
 	if err != nil {
 		return err
 	}
-	return quote.Fprintf(stdout, "The journal has %d records; of %d that were in the file their hashes are left: %d bytes, and %d before.\n",
-		done.Head, done.Removed, done.After, done.Before)
+	return quote.Fprintf(stdout, "The journal has %d records. Of %d that its file held, only the hashes are left. The file had %d bytes, and has %d now.\n",
+		done.Head, done.Removed, done.Before, done.After)
 }

@@ -32,7 +32,7 @@ func TestCompactByHand(t *testing.T) {
 		return info.Size()
 	}
 	before := size()
-	if out := mustAccord(t, "coordinator", "compact", "-f", file); !strings.Contains(out, "hashes are left") || size() >= before {
+	if out := mustAccord(t, "coordinator", "compact", "-f", file); !strings.Contains(out, "the hashes are left") || size() >= before {
 		t.Errorf("%d bytes after %d: %s", size(), before, out)
 	}
 	address, stop = startSecured(t, file)
