@@ -78,7 +78,7 @@ func (in input) tell(a answer) {
 func (c *Coordinator) commit(ctx context.Context, s stepped) {
 	r, before := c.install(s)
 	c.pins.unpin(pinned(s.in.event)) // the state keeps it now, if anything does
-	c.refer(r, before, s)
+	c.refer(before, s)
 	released := before.Release != nil && s.state.Release == nil
 	if released || s.state.Round != before.Round || s.state.Attempt != before.Attempt || s.state.Phase.Final() {
 		r.unasked = nil

@@ -120,7 +120,7 @@ func TestEndedRunsCostARoundNothing(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		s := stepped{in: input{run: "r", event: round.Answered{}}, before: run.state.Phase, state: run.state}
 		for range 100 {
-			c.refer(run, run.state, s)
+			c.refer(run.state, s)
 			if err := c.sweepPartials(); err != nil {
 				t.Fatal(err)
 			}

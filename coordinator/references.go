@@ -70,7 +70,7 @@ func updates(s round.State) (digests []string) {
 
 // refer counts what a step has changed in the references of its run, and
 // removes what nothing refers to since then.
-func (c *Coordinator) refer(r *run, before round.State, s stepped) {
+func (c *Coordinator) refer(before round.State, s stepped) {
 	c.references.add(c.models(s.state))
 	let := c.models(before)
 	if len(before.Cohort()) > 0 && (len(s.state.Cohort()) == 0 || s.state.Phase.Final()) {

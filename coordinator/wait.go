@@ -131,7 +131,7 @@ func (c *Coordinator) append(ctx context.Context, batch *changes) (_ *changes, l
 		}
 	}
 	stop()
-	<-flushed // what was to be durable is not needed any more
+	_ = <-flushed // what was to be durable is not needed any more
 	return batch, later, nil
 }
 

@@ -1,8 +1,6 @@
 package participant_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,13 +12,6 @@ import (
 func TestRunRefusesBadOptions(t *testing.T) {
 	good := participant.DefaultOptions()
 	good.Name, good.Coordinator, good.Insecure, good.Dir = "a", "127.0.0.1:7443", true, t.TempDir()
-	damaged := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(damaged, "outbox"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(damaged, "outbox", "x.json"), []byte("{"), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	tests := []struct {
 		name   string
 		change func(*participant.Options)
@@ -32,7 +23,6 @@ func TestRunRefusesBadOptions(t *testing.T) {
 		{"no certificates", func(o *participant.Options) { o.Insecure = false }, "insecure: true"},
 		{"a plain connection over a network", func(o *participant.Options) { o.Coordinator = "10.0.0.1:7443" }, "loopback"},
 		{"a folder in use", func(o *participant.Options) { o.Dir = locked(t) }, "in use by another process"},
-		{"a damaged outbox", func(o *participant.Options) { o.Dir = damaged }, "x.json"},
 	}
 	for _, test := range tests {
 		o := good
