@@ -41,7 +41,7 @@ func ExampleStrategy_Aggregate() {
 }
 
 // median is a combiner of one's own: the coordinate-wise median, which one
-// wild update can not move far.
+// wild update cannot move far.
 type median struct{}
 
 func (median) Combine(ctx context.Context, n int, updates []aggregation.Update, emit func([]float64) error) error {

@@ -116,7 +116,7 @@ func line(p Publication) report.Round {
 	return r
 }
 
-// finite returns nil for what JSON can not hold.
+// finite returns nil for what JSON cannot hold.
 func finite(x *float64) *float64 {
 	if x == nil || math.IsNaN(*x) || math.IsInf(*x, 0) {
 		return nil
@@ -142,7 +142,7 @@ func samples(p Publication) int64 {
 	return sum
 }
 
-// meanLoss is the mean training loss of the round, weighed by samples where
+// meanLoss is the mean training loss of the round, weighted by samples where
 // they are known; nil when not all updates are at hand.
 func meanLoss(updates []round.Task, told map[string]exchange.Update) *float64 {
 	var sum, weights float64

@@ -56,7 +56,7 @@ func DefaultDefinition() Definition {
 	}
 }
 
-// Validate reports what can not be run; it changes nothing.
+// Validate reports what cannot be run; it changes nothing.
 func (d Definition) Validate() error {
 	if !exchange.ValidName(d.Name) {
 		return fault.Inputf("run name %.80q is not valid: letters, digits, '.', '_' and '-', at most 64", d.Name)
@@ -115,7 +115,7 @@ func (d Definition) planOf(round int) train.Plan {
 	return plan
 }
 
-// Equal tells whether two definitions describe the same run.
+// Equal reports whether two definitions describe the same run.
 func (d Definition) Equal(other Definition) bool {
 	a, errA := json.Marshal(d)
 	b, errB := json.Marshal(other)

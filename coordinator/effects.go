@@ -18,7 +18,7 @@ import (
 // Evaluator measures a model.
 type Evaluator interface {
 	// Evaluate is called for one model at a time. spec is nil where only the
-	// contract is known; an evaluator that can not measure such a model
+	// contract is known; an evaluator that cannot measure such a model
 	// returns an empty Measurement.
 	Evaluate(ctx context.Context, spec *model.Spec, f *model.File) (Measurement, error)
 }

@@ -21,7 +21,7 @@ type hints struct {
 	gone map[string]bool
 }
 
-// note takes a hint; it tells whether that is news. A hint too many is lost.
+// note takes a hint; it reports whether that is news. A hint too many is lost.
 func (h *hints) note(participant string, gone bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -39,7 +39,7 @@ func (h *hints) note(participant string, gone bool) bool {
 	return true
 }
 
-// suspects tells whether the participant is said to have gone.
+// suspects reports whether the participant is said to have gone.
 func (h *hints) suspects(participant string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -73,7 +73,7 @@ func TestAnInvalidReplyEndsItsTask(t *testing.T) {
 	})
 }
 
-// Nor is one that can not be read; only its own site can spoil a task so.
+// Nor is one that cannot be read; only its own site can spoil a task so.
 func TestAnUnreadableReplyEndsItsTask(t *testing.T) {
 	w := start(t, t.TempDir(), nil, nil)
 	defer w.close()
@@ -174,7 +174,7 @@ func TestASecondAnswerIsEquivocation(t *testing.T) {
 	}
 }
 
-// A task can not fill the disk with artefacts that no answer names.
+// A task cannot fill the disk with artefacts that no answer names.
 func TestUploadsAreBoundedAndGo(t *testing.T) {
 	w := start(t, t.TempDir(), nil, nil)
 	defer w.close()

@@ -35,7 +35,7 @@ func (c *Coordinator) Awaits(participant, task string) int64 {
 	return r.definition.Contract.MaxFile()
 }
 
-// Offered tells whether participants may fetch an artefact: it is the model that
+// Offered reports whether participants may fetch an artefact: it is the model that
 // an unfinished run's tasks start from. Updates, which only their sites and the
 // coordinator may see, lie in the same spool.
 func (c *Coordinator) Offered(digest string) bool {
@@ -49,7 +49,7 @@ func (c *Coordinator) Offered(digest string) bool {
 	return false
 }
 
-// awaited tells whether an answer to the task may still count.
+// awaited reports whether an answer to the task may still count.
 func awaited(t round.Task) bool { return t.Status == round.Open || t.Status == round.Lost }
 
 // Attach makes l's participant one that attends, until detach is called.
@@ -195,7 +195,7 @@ func (c *Coordinator) record(ctx context.Context, in input, event round.Answered
 	}
 }
 
-// check tells whether an update suits its task: trained from the global
+// check reports whether an update suits its task: trained from the global
 // model, its artefact in the spool and of the size claimed, the contract's
 // tensors, every value finite.
 func (c *Coordinator) check(d Definition, s round.State, u *exchange.Update) (err error) {

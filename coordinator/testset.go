@@ -56,7 +56,7 @@ func (t *TestSet) Evaluate(ctx context.Context, spec *model.Spec, f *model.File)
 	return m, nil
 }
 
-// Suits tells whether a model of this spec can be measured on the sets.
+// Suits reports whether a model of this spec can be measured on the sets.
 func (t *TestSet) Suits(spec *model.Spec) error {
 	for _, data := range []train.Data{t.Test, t.Validation} {
 		switch {

@@ -7,7 +7,7 @@ import "github.com/accord-fl/accord/coordinator/round"
 // that nobody can fill the journal. Stale answers are among them.
 const maxUnasked = 8
 
-// worthRecording tells whether an answer goes into the journal: always one that
+// worthRecording reports whether an answer goes into the journal: always one that
 // is awaited.
 func (c *Coordinator) worthRecording(state round.State, a round.Answered) bool {
 	if t, ok := state.Task(a.Task); ok && t.Participant == a.Participant && awaited(t) && a.Outcome != round.Stale {

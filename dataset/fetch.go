@@ -88,7 +88,7 @@ func Fetch(ctx context.Context, source Source, dir string, o FetchOptions) (Fetc
 	return done, nil
 }
 
-// isPresent tells whether path holds file. Another file in its place is
+// isPresent reports whether path holds file. Another file in its place is
 // nothing to overwrite: many sets use the names of MNIST's files.
 func isPresent(path string, file SourceFile) (bool, error) {
 	info, err := os.Stat(path)

@@ -154,7 +154,7 @@ func TestRandIsKeyed(t *testing.T) {
 	}
 }
 
-// again writes a document and reads it anew.
+// again writes a document and reads it again.
 func again[T any](t *testing.T, d T) (read T) {
 	t.Helper()
 	data, err := json.Marshal(d)

@@ -80,7 +80,7 @@ type Capabilities struct {
 	Datasets []string `json:"datasets,omitempty"`
 }
 
-// Has tells whether the peer that said h announced a feature.
+// Has reports whether the peer that said h announced a feature.
 func (h Hello) Has(feature string) bool { return slices.Contains(h.Features, feature) }
 
 // Validate checks a hello that came from outside.
@@ -173,7 +173,7 @@ func (c Capabilities) Validate() error {
 	}
 	for _, name := range c.Datasets {
 		if !ValidName(name) {
-			return fault.Inputf("capabilities: %.80q can not name a data set", name)
+			return fault.Inputf("capabilities: %.80q cannot name a data set", name)
 		}
 	}
 	return nil

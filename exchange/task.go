@@ -65,7 +65,7 @@ type Task struct {
 // name is what runs and participants may be called: a file name everywhere.
 var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// ValidName tells whether s can name a run or a participant: letters, digits,
+// ValidName reports whether s can name a run or a participant: letters, digits,
 // '.', '_' and '-', starting with a letter or digit, at most 64.
 func ValidName(s string) bool { return name.MatchString(s) }
 

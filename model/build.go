@@ -9,7 +9,7 @@ import (
 	"github.com/accord-fl/accord/model/layer"
 )
 
-// Limits on what a spec may ask for, so that one from elsewhere can not exhaust
+// Limits on what a spec may ask for, so that one from elsewhere cannot exhaust
 // the machine. maxWeights limits the weights.
 const (
 	// MaxActivations is the largest number of elements that all layers' inputs

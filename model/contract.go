@@ -109,7 +109,7 @@ func (t TensorSpec) checkedLen() (int, error) {
 }
 
 // product multiplies positive factors; ok is false when one is not positive or
-// the product exceeds limit. It can not overflow for limits below 2³¹.
+// the product exceeds limit. It cannot overflow for limits below 2³¹.
 func product(limit int, factors ...int) (n int, ok bool) {
 	n = 1
 	for _, f := range factors {

@@ -75,7 +75,7 @@ func passing(err error) bool {
 	return code == codes.Unauthenticated || code == codes.PermissionDenied && strings.Contains(plain(err), neverJoined)
 }
 
-// disconnected tells whether an RPC failed because the connection did, so
+// disconnected reports whether an RPC failed because the connection did, so
 // that the same call may succeed over the next one.
 func disconnected(err error) bool {
 	code := status.Code(err)

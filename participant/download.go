@@ -32,7 +32,7 @@ var _ Blobs = (*blobs)(nil)
 const smallest = 1 << 20
 
 // Fetch opens an artefact, downloading it first when needed: when it is not there,
-// or no longer as it was. While the coordinator can not be reached, or the disk
+// or no longer as it was. While the coordinator cannot be reached, or the disk
 // fails, it waits; what came of a download that broke off need not come again. When
 // the disk has too little room, for training too, the error is a *policy.Refusal
 // for now. Of a download that fails for good nothing stays.
@@ -192,7 +192,7 @@ func (b *blobs) Store(ctx context.Context, write func(io.Writer) error) (a excha
 	return a, err
 }
 
-// sleep waits, and tells whether it did so to the end.
+// sleep waits, and reports whether it did so to the end.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

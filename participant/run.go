@@ -18,9 +18,9 @@ import (
 )
 
 // Run attends the coordinator as a site that trains with t, until ctx ends,
-// which returns nil, or until something fails that trying again can not mend:
+// which returns nil, or until something fails that trying again cannot mend:
 // the coordinator refuses this participant for good, or its folder is taken away.
-// While the coordinator can not be reached, or refuses for what may pass, such as a
+// While the coordinator cannot be reached, or refuses for what may pass, such as a
 // clock that is wrong, it tries again, more and more slowly, and trains on
 // meanwhile; while its disk fails it waits.
 func Run(ctx context.Context, o Options, t Trainer, log *zap.Logger) (err error) {
@@ -111,7 +111,7 @@ const (
 )
 
 // Pauses returns the times that Run lets pass between two tries to reach the
-// coordinator. They begin anew with Reset, for a site that was let in.
+// coordinator. They begin again with Reset, for a site that was let in.
 func Pauses() *backoff.ExponentialBackOff {
 	retry := backoff.NewExponentialBackOff()
 	retry.RandomizationFactor = 1 // from 0 to twice the interval

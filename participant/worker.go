@@ -166,7 +166,7 @@ func (w *worker) cancel(task, reason string) {
 	}
 }
 
-// run trains until ctx ends, whose error it returns, or the outbox can not be
+// run trains until ctx ends, whose error it returns, or the outbox cannot be
 // written to for good.
 func (w *worker) run(ctx context.Context) error {
 	idle := time.NewTimer(idleSweep) // also after a start, for what the last process has left

@@ -24,7 +24,7 @@ const exitHelp = `Exit codes:
   1    failure
   2    the command line is wrong
   3    a file, a configuration or a value is wrong; nothing was changed
-  4    a peer can not be reached, or an address is in use
+  4    a peer cannot be reached, or an address is in use
   5    what would be written is already there; nothing was changed
   6    the run diverged: a number was no longer finite; what was published stays
   130  interrupted by Ctrl-C or SIGTERM; what was published stays`

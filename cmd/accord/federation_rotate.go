@@ -195,7 +195,7 @@ func (r rotation) vouched(next *x509.Certificate) error {
 }
 
 // next is the next root's certificate. One that no site can have been told of is
-// made anew, for the time before the switch to count from when they are.
+// made again, for the time before the switch to count from when they are.
 func (r rotation) next(federation string) (*x509.Certificate, error) {
 	if exists(r.ca(nextCert)) {
 		next, err := pki.ReadCerts(r.ca(nextCert))
@@ -218,7 +218,7 @@ func exists(file string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// trusts tells whether the identity in dir trusts a root.
+// trusts reports whether the identity in dir trusts a root.
 func trusts(dir string, root *x509.Certificate) (bool, error) {
 	roots, err := pki.ReadCerts(filepath.Join(dir, pki.RootsFile))
 	return slices.ContainsFunc(roots, root.Equal), err

@@ -258,7 +258,7 @@ func TestInstitutionWithOpenSSL(t *testing.T) {
 	f.attends(file)()
 }
 
-// Whoever follows a run follows it on when the coordinator is started anew.
+// Whoever follows a run follows it on when the coordinator is started again.
 func TestWatchOutlivesARestart(t *testing.T) {
 	f := startFederation(t)
 	runFile := filepath.Join(f.dir, "run.yaml")

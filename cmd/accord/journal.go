@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// isJournal tells whether what is written to w goes to systemd's journal: then
+// isJournal reports whether what is written to w goes to systemd's journal: then
 // systemd has named the file behind w in the environment.
 func isJournal(w io.Writer) bool {
 	f, ok := w.(*os.File)

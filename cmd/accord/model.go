@@ -125,7 +125,7 @@ func (m trained) className(class int) string {
 	return fmt.Sprint(class)
 }
 
-// suits tells whether the network of spec can work on images of this shape in
+// suits reports whether the network of spec can work on images of this shape in
 // so many classes.
 func suits(spec *model.Spec, shape [3]int, classes int) error {
 	switch {

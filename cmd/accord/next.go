@@ -42,7 +42,7 @@ func patience(w io.Writer, text string) (done func()) {
 		select {
 		case <-over:
 		case <-moment.C:
-			// Progress is a courtesy: when it can not be written, the work goes on.
+			// Progress is a courtesy: when it cannot be written, the work goes on.
 			_ = quote.Fprintln(w, text+" …")
 		}
 	})

@@ -32,7 +32,7 @@ func newParticipantCmd() *cobra.Command {
 		Short: "Take part as a site, with data that stays here",
 		Long: `Take part in a coordinator's runs until Ctrl-C. The participant dials the
 coordinator, trains on its own data when asked, and sends back what training
-changed in the model, never the data. While the coordinator can not be reached
+changed in the model, never the data. While the coordinator cannot be reached
 it keeps trying; a finished update waits on disk until it is acknowledged.`,
 		Example: "  accord participant join TOKEN --dataset idx:/data/ward-3   # first, once\n  accord participant -f hospital-a/participant.yaml\n  accord participant -f configs/participant.yaml --name site-02 --dataset safetensors:shards/site-02.safetensors\n  accord participant -f configs/participant-exec.yaml   # trains with PyTorch",
 		Args:    cobra.NoArgs,

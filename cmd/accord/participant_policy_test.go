@@ -98,7 +98,7 @@ func TestApproveRefusesWhatIsWrong(t *testing.T) {
 		{"two lines", []string{"approve", "demo", "--by", "x\ny"}, exitUsage, "one line"},
 		{"a path", []string{"approve", "../demo", "--by", "x"}, exitInput, "cannot name a run"},
 		{"revoke a path", []string{"approve", "../demo", "--revoke"}, exitInput, "cannot name a run"},
-		{"list and revoke", []string{"approve", "demo", "--list", "--revoke"}, exitUsage, "--list and --revoke can not be given together"},
+		{"list and revoke", []string{"approve", "demo", "--list", "--revoke"}, exitUsage, "--list and --revoke cannot be given together"},
 		{"inspect what was not offered", []string{"inspect", "demo"}, exitInput, "was not offered"},
 	} {
 		r := accord(t, append([]string{"participant"}, append(c.args, "-f", file)...)...)

@@ -88,8 +88,8 @@ func proxy(t *testing.T, connected chan<- string) (address string) {
 
 func TestProxiesThatCanNotBeUsed(t *testing.T) {
 	for proxy, want := range map[string]string{
-		"socks5://proxy.example:1080":      "spoken to by socks5 can not be used",
-		"https://u:secret@proxy.example:1": "spoken to by https can not be used",
+		"socks5://proxy.example:1080":      "spoken to by socks5 cannot be used",
+		"https://u:secret@proxy.example:1": "spoken to by https cannot be used",
 		"http://u:se cret@proxy.example:1": "is no address of a proxy",
 		"http://u:secret@127.0.0.1:1":      "through the proxy http://u:xxxxx@127.0.0.1:1",
 	} {

@@ -149,7 +149,7 @@ func flagGroups(cmd *cobra.Command) error {
 	}
 	if _, given, ok := strings.Cut(err.Error(), "; ["); ok {
 		given, _, _ = strings.Cut(given, "]")
-		return fault.Usagef("--%s can not be given together", strings.ReplaceAll(given, " ", " and --"))
+		return fault.Usagef("--%s cannot be given together", strings.ReplaceAll(given, " ", " and --"))
 	}
 	return fault.As(fault.Usage, err)
 }
@@ -179,7 +179,7 @@ func printError(stderr io.Writer, cmd *cobra.Command, err error) {
 		mark = fmt.Sprintf("<%d>%s", priorityError, mark)
 	}
 	for _, line := range lines {
-		// An error that can not be written has nowhere else to go.
+		// An error that cannot be written has nowhere else to go.
 		_ = quote.Fprintf(stderr, "%s%s\n", mark, line)
 	}
 	if code == exitUsage {

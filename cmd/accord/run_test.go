@@ -174,7 +174,7 @@ func TestRunVerbs(t *testing.T) {
 		"no run file":          {on("run", "submit", "-f", file+".not"), exitInput, "run.yaml.not"},
 		"no run named":         {on("run", "show"), exitUsage, "usage: accord run show NAME"},
 		"not this machine":     {[]string{"run", "list", "--coordinator", "192.0.2.1:7443"}, exitInput, "loopback"},
-		"nobody answers":       {[]string{"run", "list", "--coordinator", "127.0.0.1:1"}, exitUnavailable, "coordinator 127.0.0.1:1 can not be reached: dial tcp"},
+		"nobody answers":       {[]string{"run", "list", "--coordinator", "127.0.0.1:1"}, exitUnavailable, "coordinator 127.0.0.1:1 cannot be reached: dial tcp"},
 		"an empty run file":    {on("run", "submit", "-f", empty), exitInput, "empty.yaml says nothing"},
 		"a broken init":        {on("run", "submit", "-f", broken), exitInput, "empty.yaml"},
 		"a run that goes on":   {on("run", "rm", "second", "--yes"), exitInput, "has not ended: stop it"},

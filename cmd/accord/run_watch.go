@@ -40,7 +40,7 @@ and at least the newest.`,
 func (s *steering) follow(ctx context.Context, name string) error {
 	err := s.watch(ctx, name)
 	if ctx.Err() != nil {
-		// A courtesy: when it can not be written, so be it.
+		// A courtesy: when it cannot be written, so be it.
 		_ = quote.Fprintf(s.stderr, "The run goes on. To follow it again:\n  %s\n", s.again("run", "watch", name))
 	}
 	return err
@@ -60,7 +60,7 @@ func (s *steering) watch(ctx context.Context, name string) error {
 		return w.see(now)
 	}
 	err := s.client.Watch(ctx, name, 0, see)
-	// A coordinator that was there comes back: it is started anew, say.
+	// A coordinator that was there comes back: it is started again, say.
 	for gone := time.Now(); last.Name != "" && errors.Is(err, fault.Unavailable) && time.Since(gone) < watchPatience; {
 		heard = false
 		select {

@@ -57,7 +57,7 @@ func count(n int, what string) string {
 }
 
 // next are commands to go on with. Digits that were drawn by options of their
-// own can not be named to the verbs of a model.
+// own cannot be named to the verbs of a model.
 func (o outcome) next() [][]string {
 	modelPath := o.folder.Path(report.ModelFile)
 	s := o.cfg.Simulation

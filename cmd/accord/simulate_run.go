@@ -90,7 +90,7 @@ func (s simulator) simulate(ctx context.Context, cfg config.Run, command []strin
 		err = o.folder.WriteReport(o.report())
 	}
 	if errors.Is(err, context.Canceled) {
-		// Progress is a courtesy: when it can not be written, so be it.
+		// Progress is a courtesy: when it cannot be written, so be it.
 		_ = quote.Fprintln(s.stderr, "interrupted; go on with: "+again("simulate", "--resume", o.folder.Dir()))
 	}
 	return o, err

@@ -106,7 +106,7 @@ func (t *training) fit(ctx context.Context, engine *train.Engine) error {
 	return nil
 }
 
-// atEpochEnd tells whether the step just done was the last of its epoch, or of
+// atEpochEnd reports whether the step just done was the last of its epoch, or of
 // the plan. n is the number of training samples.
 func atEpochEnd(p train.Progress, n int) bool {
 	return p.Samples%int64(n) == 0 || p.Step == p.Steps

@@ -141,7 +141,7 @@ func (j *File) Replay(ctx context.Context, visit func(Record) error) (uint64, er
 	if err := j.check(s); err != nil {
 		return 0, err
 	}
-	if err := j.anew(s, cut); err != nil {
+	if err := j.renew(s, cut); err != nil {
 		return 0, fmt.Errorf("open journal %s: %w", j.path, err)
 	}
 	s.tree.read = j.tile
@@ -156,9 +156,9 @@ func (j *File) Replay(ctx context.Context, visit func(Record) error) (uint64, er
 	return uint64(j.s.head.Size), nil
 }
 
-// anew makes durable what was read: a process before this one may have failed to,
+// renew makes durable what was read: a process before this one may have failed to,
 // and an fsync alone does not write again what it has given up.
-func (j *File) anew(s *state, cut *Cut) error {
+func (j *File) renew(s *state, cut *Cut) error {
 	if cut != nil {
 		if err := j.f.Truncate(s.bytes); err != nil {
 			return err

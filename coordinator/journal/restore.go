@@ -34,7 +34,7 @@ type Restored struct {
 
 // Restore makes the folder's journal go on from what is in it, in a new
 // incarnation: heads of the former one that reach further are expected then. It
-// is for an operator who has put back an older copy, or who gives up what can not
+// is for an operator who has put back an older copy, or who gives up what cannot
 // be read; no coordinator may run. Errors are as those of Open.
 func (f Folder) Restore(ctx context.Context, o Restoring) (_ Restored, err error) {
 	r := &restore{f: f, o: o, files: atomicfile.On(f.Disk), time: time.Now().UTC().Format("20060102T150405Z")}

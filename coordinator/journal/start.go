@@ -26,7 +26,7 @@ var (
 	// ErrOtherJournal: the registry belongs to another journal.
 	ErrOtherJournal = fault.As(fault.Input, errors.New("it belongs to another journal than the one beside it: put back a backup of the whole folder, or see accord coordinator restore --help"))
 	// ErrRegistry: journal and registry contradict each other.
-	ErrRegistry = fault.As(fault.Input, errors.New("put back journal and registry from the same backup, or, let accord coordinator restore --accept-registry take the registry as it is, and look through accord members for whom to revoke again"))
+	ErrRegistry = fault.As(fault.Input, errors.New("put back journal and registry from the same backup, or let accord coordinator restore --accept-registry take the registry as it is, and look through accord members for whom to revoke again"))
 )
 
 // errAhead: the registry has changes that the journal does not know of.
@@ -82,7 +82,7 @@ func (j *File) checkRegistry(recorded Head) error {
 	case err != nil:
 		return err
 	case head.Size < recorded.Size:
-		return fmt.Errorf("it has %d records, and the journal knows of %d: its end was lost, with it perhaps a revocation. %w", head.Size, recorded.Size, ErrRegistry)
+		return fmt.Errorf("it has %d records, and the journal knows of %d: its end was lost, and with it perhaps a revocation: %w", head.Size, recorded.Size, ErrRegistry)
 	case root != recorded.Root:
 		return fmt.Errorf("its first %d records are not those that the journal knows of: %w", recorded.Size, ErrRegistry)
 	case head.Size > recorded.Size+1 && !j.o.ahead:

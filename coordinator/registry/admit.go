@@ -82,7 +82,7 @@ func (r *Registry) ofInstitution(chain []*x509.Certificate) (site string, ok boo
 	return "", false
 }
 
-// Admit tells whether who was identified, with this key, belongs at this
+// Admit reports whether who was identified, with this key, belongs at this
 // moment. The error is a *Refusal.
 func (r *Registry) Admit(id pki.Identity, key string) error {
 	r.mu.RLock()

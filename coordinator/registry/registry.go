@@ -152,7 +152,7 @@ func holds(err error) bool {
 func (r *Registry) Invite(ctx context.Context, site, token, by string, expires time.Time) error {
 	switch {
 	case !exchange.ValidName(site):
-		return fault.Inputf("%.80q can not name a site: want letters, digits, '.', '_' and '-', at most 64", site)
+		return fault.Inputf("%.80q cannot name a site: want letters, digits, '.', '_' and '-', at most 64", site)
 	case len(token) != 64:
 		return fault.Inputf("invitation for %s: want the hash of a secret", site)
 	case !expires.After(time.Now()):
@@ -222,7 +222,7 @@ func (r *Registry) Renewed(ctx context.Context, site string, expires time.Time) 
 // nothing else.
 func (r *Registry) Trust(ctx context.Context, site, by string, roots []*x509.Certificate) error {
 	if !exchange.ValidName(site) {
-		return fault.Inputf("%.80q can not name a site: want letters, digits, '.', '_' and '-', at most 64", site)
+		return fault.Inputf("%.80q cannot name a site: want letters, digits, '.', '_' and '-', at most 64", site)
 	}
 	for _, root := range roots {
 		if !root.IsCA {
@@ -265,7 +265,7 @@ func (r *Registry) end(ctx context.Context, role pki.Role, name, kind string, e 
 	switch s, known := r.sites[name]; {
 	case role == pki.Admin:
 	case role != pki.Participant:
-		return fault.Inputf("a %s can not be revoked here", role)
+		return fault.Inputf("a %s cannot be revoked here", role)
 	case !known:
 		return fault.Inputf("there is no site %.80q", name)
 	case r.loose && (s.Status == Revoked && kind == revoked || s.Status == Left && kind == left):

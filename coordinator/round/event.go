@@ -104,7 +104,7 @@ type Published struct {
 	Model   string `json:"model"`
 }
 
-// EffectFailed tells that an effect of this attempt can not be carried out.
+// EffectFailed tells that an effect of this attempt cannot be carried out.
 type EffectFailed struct {
 	Round   int       `json:"round"`
 	Attempt int       `json:"attempt"`

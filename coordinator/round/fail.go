@@ -33,10 +33,10 @@ func (s State) fail(reason string, at time.Time, resume Phase) (State, []Effect,
 	return s, append(withdrawn, s.alarm()), nil
 }
 
-// exhausted tells whether no retry of the round is left.
+// exhausted reports whether no retry of the round is left.
 func (s State) exhausted() bool { return s.Attempt-s.Waited >= s.Config.Retries }
 
-// waits tells whether the window could close well at its deadline if the sites
+// waits reports whether the window could close well at its deadline if the sites
 // took part that declined for now.
 func (s State) waits(at time.Time) bool {
 	if s.Phase != Exchanging {

@@ -66,7 +66,7 @@ func (s State) published(e Published) (State, []Effect, error) {
 	}
 }
 
-// releases tells whether a result is of the version on its way out. One that
+// releases reports whether a result is of the version on its way out. One that
 // has halted awaits no result before it goes on.
 func (s State) releases(round, attempt int) bool {
 	return s.Release != nil && !s.Release.Halted && s.Release.Round == round && s.Release.Attempt == attempt

@@ -11,7 +11,7 @@ func (t Task) seat() string { return cmp.Or(t.Seat, t.Participant) }
 
 // vacate makes the seat of a task that is lost, declined or rejected vacant,
 // when it is worth a replacement: the cohort is not frozen, those who are left
-// can not reach the target, and at least half of the window is. Who joins must
+// cannot reach the target, and at least half of the window is. Who joins must
 // be asked everything, so seats are filled during the first exchange only.
 func (s *State) vacate(t Task, at time.Time) {
 	half := s.Config.Exchanges[s.Exchange].Window.Deadline / 2

@@ -26,7 +26,7 @@ const (
 	Diverged    Phase = "diverged" // the training led to numbers that are not finite
 )
 
-// Final tells whether nothing follows p.
+// Final reports whether nothing follows p.
 func (p Phase) Final() bool {
 	return p == Completed || p == Failed || p == Stopped || p == Diverged
 }
@@ -68,7 +68,7 @@ type Config struct {
 	// MaxSamples is the largest sample count an update may claim. A larger
 	// claim is rejected, never clamped.
 	MaxSamples int64 `json:"max_samples"`
-	// Weighted tells that updates are weighed by their samples, so that a
+	// Weighted tells that updates are weighted by their samples, so that a
 	// count below 1 is rejected.
 	Weighted bool `json:"weighted"`
 	// StopAt ends the run once a published version is at least so accurate,

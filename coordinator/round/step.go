@@ -130,7 +130,7 @@ func (s State) openExchange(x int, cohort []string, at time.Time) (State, []Effe
 	}
 	s.exchanges = append(slices.Clone(s.exchanges), opened)
 	if target, minimum := s.bounds(); len(cohort) < minimum {
-		return s.fail(fmt.Sprintf("a cohort of %d can not give the %d answers that exchange %s needs (target %d)", len(cohort), minimum, exchange.Name, target), at, Selecting)
+		return s.fail(fmt.Sprintf("a cohort of %d cannot give the %d answers that exchange %s needs (target %d)", len(cohort), minimum, exchange.Name, target), at, Selecting)
 	}
 	return s, s.progressing(), nil
 }

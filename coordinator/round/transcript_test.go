@@ -42,7 +42,7 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// play steps the events of a transcript and writes it anew.
+// play steps the events of a transcript and writes it again.
 func play(t *testing.T, transcript []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer

@@ -200,7 +200,7 @@ func TestSubmit(t *testing.T) {
 		{"from a model", bytes.NewReader(file.Bytes()), nil, nil, nil},
 		{"a run that makes no sense", nil, fault.Inputf("rounds: want 1 or more"), nil, fault.Input},
 		{"a name taken", nil, nil, fault.As(fault.Exists, errors.New("submitted before")), fault.Exists},
-		{"a model that can not be read", iotest.ErrReader(fault.Inputf("no such file")), nil, nil, fault.Input},
+		{"a model that cannot be read", iotest.ErrReader(fault.Inputf("no such file")), nil, nil, fault.Input},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

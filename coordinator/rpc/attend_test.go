@@ -203,7 +203,7 @@ func TestRepliesAreJudged(t *testing.T) {
 	}
 }
 
-// What can not be read is the answer of a site that was asked, and not counted
+// What cannot be read is the answer of a site that was asked, and not counted
 // against it as noise.
 func TestAwaitedRepliesThatAreNotUnderstoodAreRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

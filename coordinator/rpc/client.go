@@ -90,7 +90,7 @@ func (c *Client) Root() string {
 	return root
 }
 
-// explain translates the error of a call, and says which coordinator can not
+// explain translates the error of a call, and says which coordinator cannot
 // be reached.
 func (c *Client) explain(err error) error {
 	err = fromStatus(err)

@@ -73,7 +73,7 @@ func (c *complaints) HandleRPC(ctx context.Context, s stats.RPCStats) {
 		method = "unknown" // callers choose what they name it
 	}
 	from, reason := nameOf(ctx), status.Convert(end.Error).Message()
-	// What gRPC itself refuses can not be read, or is too large.
+	// What gRPC itself refuses cannot be read, or is too large.
 	if undecoded := strings.HasPrefix(reason, "grpc: ") && code != codes.InvalidArgument; undecoded || !c.gated && code == codes.InvalidArgument {
 		c.refusals.count(from, registry.Malformed)
 	}

@@ -86,7 +86,7 @@ func attendsFor(t *testing.T, lifetime time.Duration) {
 	})
 }
 
-// Those who never say who they are can not hold what others need.
+// Those who never say who they are cannot hold what others need.
 func TestConnectionsOfStrangersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -208,7 +208,7 @@ func (g *guard) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 	return g.mapped(h(srv, blaming{stream}), info.FullMethod)
 }
 
-// blaming is a stream on which a message that can not be decoded is its
+// blaming is a stream on which a message that cannot be decoded is its
 // sender's mistake. gRPC calls it internal, and has already told the sender so.
 type blaming struct{ grpc.ServerStream }
 

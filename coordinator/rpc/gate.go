@@ -152,5 +152,5 @@ func speaksAs(ctx context.Context, name string) error {
 	if !secure || c.identity.Name == name {
 		return nil
 	}
-	return &registry.Refusal{Reason: registry.WrongName, Text: "the certificate is that of " + c.identity.Name + "; it can not speak for another site"}
+	return &registry.Refusal{Reason: registry.WrongName, Text: "the certificate is that of " + c.identity.Name + "; it cannot speak for another site"}
 }

@@ -67,7 +67,7 @@ func TestBytesThatAreNoMessage(t *testing.T) {
 	for _, tt := range []struct {
 		name, method string
 		message      []byte
-		want         codes.Code // gRPC itself answers what it can not decode
+		want         codes.Code // gRPC itself answers what it cannot decode
 	}{
 		{"attend", attendMethod, garbage, codes.Internal},
 		{"download", downloadMethod, garbage, codes.Internal},

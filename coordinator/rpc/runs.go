@@ -36,7 +36,7 @@ func (a *admin) ListRuns(_ context.Context, r *accordv1.ListRunsRequest) (*accor
 func (a *admin) list(r *accordv1.ListRunsRequest, response *accordv1.ListRunsResponse) {
 	before, bytes, take := r.GetBefore(), 0, runPage
 	if limit := int(r.GetLimit()); limit > 0 && limit < runPage {
-		take = limit + 1 // one more tells whether there is another page
+		take = limit + 1 // one more reports whether there is another page
 	}
 	for {
 		entries := a.runs.List(before, take, r.GetActive())

@@ -186,7 +186,7 @@ func (g *gatekeeper) expel(role pki.Role, name string) {
 // judgeEvery is how often the gatekeeper looks for other roots.
 const judgeEvery = 10 * time.Second
 
-// watch judges members anew, until ctx ends, when other roots are trusted than when
+// watch judges members again, until ctx ends, when other roots are trusted than when
 // they came.
 func (g *gatekeeper) watch(ctx context.Context) {
 	tick := time.NewTicker(judgeEvery)

@@ -326,14 +326,14 @@ func TestNamesComeFromCertificates(t *testing.T) {
 			return stream, err
 		}
 		_, err := attend("b")
-		wantStatus(t, err, codes.PermissionDenied, "can not speak for another site")
+		wantStatus(t, err, codes.PermissionDenied, "cannot speak for another site")
 		upload, err := client.Upload(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		header := &accordv1.UploadHeader{Participant: "b", Digest: strings.Repeat("0", 64), Size: 1}
 		sent(t, upload.Send(&accordv1.UploadRequest{Part: &accordv1.UploadRequest_Header{Header: header}}))
-		wantStatus(t, upload.RecvMsg(&accordv1.UploadResponse{}), codes.PermissionDenied, "can not speak for another site")
+		wantStatus(t, upload.RecvMsg(&accordv1.UploadResponse{}), codes.PermissionDenied, "cannot speak for another site")
 
 		stream, err := attend("a")
 		if err != nil {

@@ -45,7 +45,7 @@ type Federation interface {
 	Awaits(participant, task string) int64
 	// Stored notes that a task has brought an artefact.
 	Stored(task, digest string)
-	// Offered tells whether participants may fetch an artefact.
+	// Offered reports whether participants may fetch an artefact.
 	Offered(digest string) bool
 	// Mend repairs such an artefact, if it can be repaired, after reading it has
 	// failed with spool.ErrNotFound.
@@ -138,14 +138,14 @@ func ListenPlain(addr string, insecure bool) (net.Listener, error) {
 	return Listen(addr)
 }
 
-// Listen opens the address to serve at. One that can not be opened is an error
+// Listen opens the address to serve at. One that cannot be opened is an error
 // of class fault.Unavailable.
 func Listen(addr string) (net.Listener, error) {
 	// The server's own pings find out who is gone; TCP's would cost four calls of the
 	// system for each connection, also of those who say nothing.
 	l, err := (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
-		return nil, fault.As(fault.Unavailable, fmt.Errorf("can not serve there (is another coordinator running?): %w", err))
+		return nil, fault.As(fault.Unavailable, fmt.Errorf("cannot serve there (is another coordinator running?): %w", err))
 	}
 	return l, nil
 }

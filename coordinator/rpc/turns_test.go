@@ -65,7 +65,7 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// One participant can not take all turns.
+// One participant cannot take all turns.
 func TestTurnsOfOne(t *testing.T) {
 	turns := newTurns()
 	for range turnsEach {

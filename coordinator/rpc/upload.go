@@ -42,7 +42,7 @@ func (f *federation) Upload(stream accordv1.FederationService_UploadServer) erro
 	return stream.SendAndClose(&accordv1.UploadResponse{})
 }
 
-// admit tells whether an upload may be.
+// admit reports whether an upload may be.
 func (f *federation) admit(ctx context.Context, h *accordv1.UploadHeader) error {
 	if !exchange.ValidName(h.GetParticipant()) {
 		return fault.Inputf("upload: participant name %.80q is not valid", h.GetParticipant())
@@ -96,7 +96,7 @@ func (f *federation) store(h *accordv1.UploadHeader, stream accordv1.FederationS
 		f.coordinator.Stored(h.GetTask(), h.GetDigest())
 	}
 	if errors.Is(err, spool.ErrDigest) && resumed > 0 {
-		return status.Errorf(codes.Unavailable, "upload: what was there before did not fit: begin anew")
+		return status.Errorf(codes.Unavailable, "upload: what was there before did not fit: begin again")
 	}
 	return err
 }

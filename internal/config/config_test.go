@@ -92,7 +92,7 @@ func TestParseRunErrors(t *testing.T) {
 		{"section as a number", "local: 3\n", "run.yaml:1: local: want keys with values, got the number 3"},
 		{"list as a number", "rounds: [1]\n", "run.yaml:1: rounds: want a whole number, got a list"},
 		{"duration without unit", "window: {deadline: 10}\n", "run.yaml:1: window.deadline: want a duration with its unit"},
-		{"name that leaves the folder", "name: ../x\n", `run.yaml:1: name: "../x" can not name a run`},
+		{"name that leaves the folder", "name: ../x\n", `run.yaml:1: name: "../x" cannot name a run`},
 		{"no rounds", "rounds: 0\n", "run.yaml:1: rounds: want 1 or more, got 0"},
 		{"fraction 0", "fraction: 0\n", "run.yaml:1: fraction: want a share above 0"},
 		{"fraction as percent", "fraction: 10\n", "run.yaml:1: fraction: want a share above 0 and at most 1, got 10"},

@@ -65,7 +65,7 @@ func (cfg Coordinator) Validate() error {
 	c.address("listen", cfg.Listen)
 	c.secured("listen", cfg.Listen, cfg.Identity, cfg.Insecure)
 	c.federation(cfg.Federation, cfg.Identity)
-	c.require(exchange.ValidName(cfg.Name), "name", "%q can not name a coordinator: %s", cfg.Name, nameRule)
+	c.require(exchange.ValidName(cfg.Name), "name", "%q cannot name a coordinator: %s", cfg.Name, nameRule)
 	c.require(cfg.Dir != "", "dir", "want a folder for journal and artefacts")
 	if cfg.Test != (Data{}) {
 		cfg.Test.check(&c, "test.")
@@ -102,7 +102,7 @@ func (c *checker) secured(path, address, identity string, insecure bool) {
 	}
 }
 
-// isLoopback tells whether host is this machine by name or number.
+// isLoopback reports whether host is this machine by name or number.
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()

@@ -26,7 +26,7 @@ type Hub struct {
 	Share bool `yaml:"share,omitempty"`
 }
 
-// On tells whether the node gossips.
+// On reports whether the node gossips.
 func (g Gossip) On() bool {
 	return g.Bind != "" || g.Advertise != "" || len(g.Join) > 0 || g.Keyring != ""
 }

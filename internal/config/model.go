@@ -25,7 +25,7 @@ var (
 
 // Resolve returns the spec for images of h×w×c in the given number of
 // classes, or nil when the run has none. It fails when the reference network
-// can not be fitted to such images.
+// cannot be fitted to such images.
 func (m Model) Resolve(h, w, c, classes int) (*model.Spec, error) {
 	if m.Reference {
 		return model.ReferenceFor(h, w, c, classes)
@@ -33,7 +33,7 @@ func (m Model) Resolve(h, w, c, classes int) (*model.Spec, error) {
 	return m.Spec, nil
 }
 
-// IsZero tells whether no network is named.
+// IsZero reports whether no network is named.
 func (m Model) IsZero() bool { return m == Model{} }
 
 // MarshalYAML gives the form that UnmarshalYAML reads.

@@ -21,7 +21,7 @@ func TestCoordinatorErrors(t *testing.T) {
 		{"no folder", "insecure: true\ndir: ''\n", ":2: dir: want a folder"},
 		{"test set", "insecure: true\ntest: {dataset: mnist}\n", ":2: test.data: mnist needs the folder"},
 		{"level", "insecure: true\nlog_level: verbose\n", ":2: log_level: \"verbose\" is not known"},
-		{"name", "insecure: true\nname: a/b\n", ":2: name: \"a/b\" can not name a coordinator"},
+		{"name", "insecure: true\nname: a/b\n", ":2: name: \"a/b\" cannot name a coordinator"},
 		{"gossip everywhere", "insecure: true\ngossip: {bind: ':7946', keyring: k}\n", ":2: gossip.bind: want IP:port"},
 		{"gossip without keys", "insecure: true\ngossip: {bind: '127.0.0.1:7946'}\n", ":2: gossip.keyring: want the file"},
 	} {
@@ -37,7 +37,7 @@ func TestCoordinatorErrors(t *testing.T) {
 func TestParticipantErrors(t *testing.T) {
 	const good = "name: a\ninsecure: true\ndata: {dataset: digits}\n"
 	for _, c := range []struct{ name, text, want string }{
-		{"no name", "insecure: true\ndata: {dataset: digits}\n", ": name: \"\" can not name a site"},
+		{"no name", "insecure: true\ndata: {dataset: digits}\n", ": name: \"\" cannot name a site"},
 		{"no data", "name: a\ninsecure: true\n", ": data.dataset: \"\" is not known"},
 		{"far coordinator", "name: a\ninsecure: true\ncoordinator: 192.0.2.1:7443\ndata: {dataset: digits}\n", ":3: coordinator: 192.0.2.1:7443 is not"},
 		{"trainer", good + "trainer: torch\n", ":4: trainer: \"torch\" is not known; want builtin or exec"},
@@ -45,7 +45,7 @@ func TestParticipantErrors(t *testing.T) {
 		{"command never run", good + "exec: {command: [python3]}\n", ":4: exec.command: is never run"},
 		{"command as a shell line", good + "trainer: exec\nexec: {command: python3 train.py}\n", ":5: exec.command: want a list, got the text"},
 		{"no time", good + "trainer: exec\nexec: {command: [a], timeout: 0s}\n", ":5: exec.timeout: want a time above 0"},
-		{"names of data sets", good + "announce: [/data/x]\n", ":4: announce: \"/data/x\" can not name a data set"},
+		{"names of data sets", good + "announce: [/data/x]\n", ":4: announce: \"/data/x\" cannot name a data set"},
 		{"gossip by name", good + "gossip: {bind: 'localhost:0', keyring: k}\n", ":4: gossip.bind: want IP:port"},
 		{"gossip with nobody", good + "gossip: {bind: '127.0.0.1:0', keyring: k, join: [7946]}\n", ":4: gossip.join[0]: want text"},
 		{"gossip with no port", good + "gossip: {bind: '127.0.0.1:0', keyring: k, join: [host]}\n", ":4: gossip.join: want host:port"},
@@ -61,7 +61,7 @@ func TestParticipantErrors(t *testing.T) {
 		{"zone without hours", good + "policy: {time_zone: UTC}\n", ":4: policy.time_zone: is of no use"},
 		{"approve", good + "policy: {approve: yes}\n", ":4: policy.approve: "},
 		{"policy unknown", good + "policy: {min_sites: 2}\n", ":4: policy.min_sites: unknown key"},
-		{"data set name", good + "datasets: {a b: {dataset: digits}}\n", ":4: datasets.a b: can not name"},
+		{"data set name", good + "datasets: {a b: {dataset: digits}}\n", ":4: datasets.a b: cannot name"},
 		{"data set", good + "datasets: {x: {dataset: mnist}}\n", ":4: datasets.x.data: mnist needs the folder"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

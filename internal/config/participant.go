@@ -105,7 +105,7 @@ func (e Exec) check(c *checker, path string) {
 	c.require(e.Timeout > 0, path+".timeout", "want a time above 0, got %v", e.Timeout)
 }
 
-// IsZero tells whether there is no program.
+// IsZero reports whether there is no program.
 func (e Exec) IsZero() bool { return len(e.Command) == 0 && len(e.Environment) == 0 }
 
 // Variables returns the environment as "KEY=value", sorted.
@@ -125,7 +125,7 @@ func (cfg Participant) PlainFederation() string { return plainFederation(cfg.Fed
 // Validate reports, as Problems, every field that makes no sense.
 func (cfg Participant) Validate() error {
 	var c checker
-	c.require(exchange.ValidName(cfg.Name), "name", "%q can not name a site: %s", cfg.Name, nameRule)
+	c.require(exchange.ValidName(cfg.Name), "name", "%q cannot name a site: %s", cfg.Name, nameRule)
 	c.address("coordinator", cfg.Coordinator)
 	c.secured("coordinator", cfg.Coordinator, cfg.Identity, cfg.Insecure)
 	c.federation(cfg.Federation, cfg.Identity)
@@ -143,7 +143,7 @@ func (cfg Participant) Validate() error {
 		c.require(false, "trainer", "%q is not known; want %s or %s", cfg.Trainer, TrainerBuiltin, TrainerExec)
 	}
 	for name, data := range cfg.Datasets {
-		c.require(exchange.ValidName(name), "datasets."+name, "can not name a data set: %s", nameRule)
+		c.require(exchange.ValidName(name), "datasets."+name, "cannot name a data set: %s", nameRule)
 		data.check(&c, "datasets."+name+".")
 	}
 	cfg.Policy.check(&c, "policy.")
@@ -151,7 +151,7 @@ func (cfg Participant) Validate() error {
 	c.logLevel(cfg.LogLevel)
 	c.require(len(cfg.Announce) <= exchange.MaxDatasets, "announce", "%d names, at most %d", len(cfg.Announce), exchange.MaxDatasets)
 	for _, name := range cfg.Announce {
-		c.require(exchange.ValidName(name), "announce", "%q can not name a data set: %s", name, nameRule)
+		c.require(exchange.ValidName(name), "announce", "%q cannot name a data set: %s", name, nameRule)
 	}
 	cfg.Gossip.check(&c)
 	return c.err()

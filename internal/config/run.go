@@ -134,10 +134,10 @@ func (r Run) Marshal() ([]byte, error) {
 // nothing and opens no files.
 func (r Run) Validate() error {
 	var c checker
-	c.require(exchange.ValidName(r.Name), "name", "%q can not name a run: %s", r.Name, nameRule)
+	c.require(exchange.ValidName(r.Name), "name", "%q cannot name a run: %s", r.Name, nameRule)
 	c.require(r.Model.Spec != nil || r.Model.Reference || r.Model.File != "" || r.Init != "", "model",
 		"opaque needs an initial model in init, whose tensors are the run's")
-	c.require(r.Dataset == "" || exchange.ValidName(r.Dataset), "dataset", "%q can not name a site's data set: %s", r.Dataset, nameRule)
+	c.require(r.Dataset == "" || exchange.ValidName(r.Dataset), "dataset", "%q cannot name a site's data set: %s", r.Dataset, nameRule)
 	c.require(r.Rounds >= 1, "rounds", "want 1 or more, got %d", r.Rounds)
 	c.atMost(r.Rounds, exchange.MaxRounds, "rounds")
 	c.require(r.Fraction > 0 && r.Fraction <= 1, "fraction", "want a share above 0 and at most 1, got %v", r.Fraction)

@@ -37,12 +37,12 @@ func fieldsOf(t reflect.Type) []field {
 	return fields
 }
 
-// isSection tells whether values of type t are mappings of known keys.
+// isSection reports whether values of type t are mappings of known keys.
 func isSection(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && !readsItself(t)
 }
 
-// readsItself tells whether t decodes, and checks, its own node.
+// readsItself reports whether t decodes, and checks, its own node.
 func readsItself(t reflect.Type) bool { return reflect.PointerTo(t).Implements(nodeType) }
 
 // pathsOf lists every key path below the section type t.

@@ -127,13 +127,13 @@ func scalar(n ast.Node, t reflect.Type) (want string, ok bool) {
 // takes for text unless it has a point.
 var exponential = regexp.MustCompile(`^[-+]?[0-9]+[eE][-+]?[0-9]+$`)
 
-// isExponential tells whether n is such a number, and not text in quotes. The
+// isExponential reports whether n is such a number, and not text in quotes. The
 // decoder reads it as the number that it is.
 func isExponential(n ast.Node) bool {
 	return n.GetToken().Type == token.StringType && exponential.MatchString(text(n))
 }
 
-// fitsInt tells whether the value of an integer node fits an int64. (Accord
+// fitsInt reports whether the value of an integer node fits an int64. (Accord
 // runs on 64-bit machines, where int is as wide.)
 func fitsInt(v any) bool {
 	switch v := v.(type) {

@@ -16,7 +16,7 @@ var (
 	Input = errors.New("bad input")
 	// Exists: something that would be overwritten is already there.
 	Exists = errors.New("already exists")
-	// Unavailable: a peer can not be reached or an address can not be used.
+	// Unavailable: a peer cannot be reached or an address cannot be used.
 	Unavailable = errors.New("unavailable")
 	// Diverged: a training led to numbers that are not finite.
 	Diverged = errors.New("diverged")

@@ -72,7 +72,7 @@ type Gossip struct {
 }
 
 // Open binds the address and starts to listen. Run does the rest, and closes
-// what Open opened. An address that can not be bound is of class
+// what Open opened. An address that cannot be bound is of class
 // fault.Unavailable.
 func Open(o Options, self Node, log *zap.Logger) (*Gossip, error) {
 	keys, err := LoadKeys(o.Keyring)

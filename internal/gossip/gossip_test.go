@@ -98,7 +98,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Fatalf("%s: not within half a minute", what)
 }
 
-// sees tells whether the node knows another in a state.
+// sees reports whether the node knows another in a state.
 func (r *running) sees(name string, s State, also func(Peer) bool) func() bool {
 	return func() bool {
 		for _, p := range r.Peers() {

@@ -50,10 +50,10 @@ func (k Keys) Validate() error {
 	return nil
 }
 
-// Equal tells whether two rings hold the same keys in the same order.
+// Equal reports whether two rings hold the same keys in the same order.
 func (k Keys) Equal(other Keys) bool { return slices.EqualFunc(k, other, bytes.Equal) }
 
-// has tells whether the ring holds a key.
+// has reports whether the ring holds a key.
 func (k Keys) has(key []byte) bool {
 	return slices.ContainsFunc(k, func(own []byte) bool { return bytes.Equal(own, key) })
 }

@@ -7,7 +7,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// followKeyring takes over what the keyring file now holds. While it can not
+// followKeyring takes over what the keyring file now holds. While it cannot
 // be read, the ring stays.
 func (g *Gossip) followKeyring() {
 	keys, err := LoadKeys(g.o.Keyring)

@@ -30,7 +30,7 @@ func SetFloor(bytes int) {
 	t.await()
 }
 
-// tuner sets the collector anew after each collection.
+// tuner sets the collector again after each collection.
 type tuner struct {
 	floor   int64
 	samples []metrics.Sample

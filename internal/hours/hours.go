@@ -132,7 +132,7 @@ func parseDay(s string) (int, bool) {
 	return 0, false
 }
 
-// Open tells whether it is open at t.
+// Open reports whether it is open at t.
 func (h Hours) Open(t time.Time) bool {
 	if h.open == nil {
 		return true

@@ -45,7 +45,7 @@ func (t tiling) mul(c Matrix, m, n, k int, a Strided, b Matrix, w *Walk, p *Plac
 	}
 }
 
-// fits tells whether columns [j, j+2·Lanes) lie in one panel.
+// fits reports whether columns [j, j+2·Lanes) lie in one panel.
 func fits(m *Matrix, j int) bool { return j%m.Width+2*Lanes <= m.Width }
 
 // mulSparseFunc is one generated window of MulSparse; strides are in bytes.

@@ -88,7 +88,7 @@ func (c *Credential) load(changed stamps) error {
 	return nil
 }
 
-// refresh takes up files that have changed. What can not be read is left
+// refresh takes up files that have changed. What cannot be read is left
 // alone: half a renewal is over in a moment. mu is held.
 func (c *Credential) refresh() {
 	if time.Since(c.looked) < time.Second {

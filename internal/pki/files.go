@@ -131,14 +131,14 @@ func parseKey(block *pem.Block) (crypto.Signer, error) {
 	case "RSA PRIVATE KEY":
 		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 	default:
-		return nil, fmt.Errorf("a %.40s is not a private key that can be read; encrypted keys can not", block.Type)
+		return nil, fmt.Errorf("a %.40s is not a private key that can be read; encrypted keys cannot", block.Type)
 	}
 	if err != nil {
 		return nil, err
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
-		return nil, errors.New("this kind of key can not sign")
+		return nil, errors.New("this kind of key cannot sign")
 	}
 	return signer, nil
 }

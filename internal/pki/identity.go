@@ -33,7 +33,7 @@ type Identity struct {
 // federationName is the trust domain of a SPIFFE ID (SPIFFE-ID, section 2.1).
 var federationName = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$`)
 
-// Validate reports, as an error of class fault.Input, what can not be a name.
+// Validate reports, as an error of class fault.Input, what cannot be a name.
 func (i Identity) Validate() error {
 	if !federationName.MatchString(i.Federation) {
 		return fault.Inputf("federation name %.80q is not valid: want lower-case letters, digits, '.' and '-', at most 63", i.Federation)

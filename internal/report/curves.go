@@ -43,7 +43,7 @@ const (
 	margin       = 3 * vg.Millimeter
 )
 
-// Empty tells whether there is nothing to draw: no round was measured.
+// Empty reports whether there is nothing to draw: no round was measured.
 func (c Curves) Empty() bool { return len(points(c.Rounds, testAccuracy)) == 0 }
 
 // WriteSVG draws the picture as SVG.

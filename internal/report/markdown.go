@@ -223,7 +223,7 @@ func escaped(arg string) string {
 	return "$'" + b.String() + "'"
 }
 
-// special tells whether r may mean something to a shell.
+// special reports whether r may mean something to a shell.
 func special(r rune) bool {
 	switch {
 	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':

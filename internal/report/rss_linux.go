@@ -16,7 +16,7 @@ func PeakRSS() int64 {
 	for line := range bytes.Lines(status) {
 		if kib, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
 			kib = bytes.TrimSuffix(bytes.TrimSpace(kib), []byte(" kB"))
-			n, _ := strconv.ParseInt(string(bytes.TrimSpace(kib)), 10, 64) // 0 when it can not be read
+			n, _ := strconv.ParseInt(string(bytes.TrimSpace(kib)), 10, 64) // 0 when it cannot be read
 			return n * 1024
 		}
 	}

@@ -9,12 +9,12 @@ func TestNewIsKeyedByEveryPart(t *testing.T) {
 		t.Errorf("same key drew %d, then %d", want, got)
 	}
 	for name, got := range map[string]uint64{
-		"other seed":          draw(8, "ab", "c"),
-		"other label":         draw(7, "ab", "d"),
-		"labels cut anew":     draw(7, "a", "bc"),
-		"labels joined":       draw(7, "abc"),
-		"one label more":      draw(7, "ab", "c", ""),
-		"labels in new order": draw(7, "c", "ab"),
+		"other seed":           draw(8, "ab", "c"),
+		"other label":          draw(7, "ab", "d"),
+		"labels cut otherwise": draw(7, "a", "bc"),
+		"labels joined":        draw(7, "abc"),
+		"one label more":       draw(7, "ab", "c", ""),
+		"labels in new order":  draw(7, "c", "ab"),
 	} {
 		if got == want {
 			t.Errorf("%s: drew the same number as the key (7, ab, c)", name)

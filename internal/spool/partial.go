@@ -67,7 +67,7 @@ type Partial struct {
 
 // Resume returns the partial blob of size bytes with what is there of it,
 // made durable; ErrExists when the blob is there as a whole. A writer that is
-// still at it is superseded. A partial longer than size is begun anew. Of one
+// still at it is superseded. A partial longer than size is begun again. Of one
 // owner's partials the newest MaxPartials stay, and none longer than
 // PartialAge.
 func (s *Spool) Resume(key Key, size int64) (*Partial, error) {

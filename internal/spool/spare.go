@@ -56,7 +56,7 @@ func (s *Spool) clean() error {
 	return nil
 }
 
-// spoilt tells whether a power cut has left something else under a digest's name
+// spoilt reports whether a power cut has left something else under a digest's name
 // than its bytes. Of a spool that syncs, blobs that are not left to Flush can only be
 // empty; what else is wrong with them is found when they are opened.
 func (s *Spool) spoilt(digest string) (_ bool, err error) {

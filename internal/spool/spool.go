@@ -160,7 +160,7 @@ func (s *Spool) file(path, digest string, all *sums, later bool) error {
 // leaves reports whether a blob of so many bytes is left to Flush.
 func (s *Spool) leaves(size int64) bool { return s.sync && size <= s.later }
 
-// Has tells whether the blob called digest is there, and its size in bytes.
+// Has reports whether the blob called digest is there, and its size in bytes.
 func (s *Spool) Has(digest string) (int64, bool) {
 	if !ValidDigest(digest) {
 		return 0, false
@@ -205,7 +205,7 @@ func (s *Spool) Remove(digest string) error {
 
 func (s *Spool) path(digest string) string { return filepath.Join(s.dir, digest) }
 
-// ValidDigest tells whether digest is a SHA-256 in lower-case hexadecimal,
+// ValidDigest reports whether digest is a SHA-256 in lower-case hexadecimal,
 // and hence safe as a file name.
 func ValidDigest(digest string) bool {
 	if len(digest) != 2*sha256.Size {

@@ -20,7 +20,7 @@ type Board struct {
 // NewBoard returns a board on w.
 func NewBoard(w io.Writer) *Board { return &Board{w: w, look: lookOf(w)} }
 
-// Live tells whether w is a terminal on which a table can be redrawn.
+// Live reports whether w is a terminal on which a table can be redrawn.
 func (b *Board) Live() bool { return b.look.live }
 
 // Show draws t in the place of what was shown before. Lines that do not fit

@@ -15,7 +15,7 @@ import (
 	"github.com/accord-fl/accord/internal/quote"
 )
 
-// frame is how often a live display is drawn anew.
+// frame is how often a live display is drawn again.
 const frame = 100 * time.Millisecond
 
 // live redraws a few lines in place.
@@ -43,7 +43,7 @@ func newLive(w io.Writer, o Options, l look) *live {
 	)
 	go func() {
 		defer close(d.ended)
-		// Progress is a courtesy: when it can not be drawn, the work goes on.
+		// Progress is a courtesy: when it cannot be drawn, the work goes on.
 		_, _ = d.program.Run()
 	}()
 	return d
@@ -77,7 +77,7 @@ func (d *live) Close() {
 	if !first {
 		return
 	}
-	// The display has erased itself. The last state is written anew, because
+	// The display has erased itself. The last state is written again, because
 	// the ^C that a terminal echoes is not part of what bubbletea thinks is
 	// there. A visible cursor got a shape from it: back to the user's own.
 	s, t := d.screen, d.now()

@@ -33,14 +33,14 @@ func lookOf(w io.Writer) look {
 	return l
 }
 
-// dumb tells whether the terminal can not move its cursor. Windows sets no
+// dumb reports whether the terminal cannot move its cursor. Windows sets no
 // TERM; elsewhere a terminal without one is not to be trusted.
 func dumb(goos string, getenv func(string) string) bool {
 	name := getenv("TERM")
 	return name == "dumb" || name == "" && goos != "windows"
 }
 
-// unicodeLocale tells whether text is UTF-8: by the first locale variable that
+// unicodeLocale reports whether text is UTF-8: by the first locale variable that
 // is set, as in POSIX; always on Windows, whose terminals have none.
 func unicodeLocale(goos string, getenv func(string) string) bool {
 	if goos == "windows" {

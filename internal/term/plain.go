@@ -102,6 +102,6 @@ func (p *plain) line(round int, texts []string, now time.Time) string {
 	return strings.Join(texts, ", ")
 }
 
-// print writes one line. Progress is a courtesy: when it can not be written,
+// print writes one line. Progress is a courtesy: when it cannot be written,
 // the work goes on.
 func (p *plain) print(text string) { _, _ = fmt.Fprintln(p.w, text) }

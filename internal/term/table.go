@@ -54,7 +54,7 @@ func (t Table) Print(w io.Writer) error {
 	if t.Title != "" {
 		text = title + "\n\n" + text
 	}
-	// lipgloss drops colours that w can not show or NO_COLOR forbids.
+	// lipgloss drops colours that w cannot show or NO_COLOR forbids.
 	if _, err := lipgloss.Fprintln(w, text); err != nil {
 		return fmt.Errorf("print table: %w", err)
 	}

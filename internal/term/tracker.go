@@ -16,7 +16,7 @@ type tracker struct {
 	accuracy []float64 // of every round that was measured, the newest last
 }
 
-// update takes in s and tells whether it brings a new accuracy.
+// update takes in s and reports whether it brings a new accuracy.
 func (t *tracker) update(s Snapshot) bool {
 	s.Phase = quote.Text(s.Phase)
 	measured := s.Measured > t.last.Measured

@@ -6,7 +6,7 @@ import (
 	"github.com/accord-fl/accord/internal/fault"
 )
 
-// CheckPlain tells whether a connection at addr, host:port, may do without
+// CheckPlain reports whether a connection at addr, host:port, may do without
 // certificates. It may when the configuration says insecure and the host is a
 // loopback address, so that nothing travels over a network; every other case
 // is an error of class fault.Input.

@@ -20,7 +20,7 @@ import (
 var answered = regexp.MustCompile(`failed to do connect handshake, response: .*?HTTP/[0-9.]+ ([0-9]{3}[ \w]*)`)
 
 // Proxy returns the proxy through which a coordinator is dialled, without its
-// password; "" for none. The error, of class fault.Input, is of one that can not be
+// password; "" for none. The error, of class fault.Input, is of one that cannot be
 // used.
 func Proxy(coordinator string) (string, error) {
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: coordinator}})
@@ -30,18 +30,18 @@ func Proxy(coordinator string) (string, error) {
 	case proxy == nil:
 		return "", nil
 	case proxy.Scheme != "http":
-		return "", fault.Inputf("HTTPS_PROXY: a proxy that is spoken to by %s can not be used, only one by http://", proxy.Scheme)
+		return "", fault.Inputf("HTTPS_PROXY: a proxy that is spoken to by %s cannot be used, only one by http://", proxy.Scheme)
 	default:
 		return proxy.Redacted(), nil
 	}
 }
 
-// Away is that a coordinator can not be reached, and through which proxy.
+// Away is that a coordinator cannot be reached, and through which proxy.
 func Away(coordinator, why string) error {
 	if proxy, err := Proxy(coordinator); err == nil && proxy != "" {
 		coordinator += " through the proxy " + proxy
 	}
-	return fault.As(fault.Unavailable, fmt.Errorf("coordinator %s can not be reached: %s", coordinator, why))
+	return fault.As(fault.Unavailable, fmt.Errorf("coordinator %s cannot be reached: %s", coordinator, why))
 }
 
 // DiskFull is what a coordinator answers, Unavailable, that cannot write what it is

@@ -47,7 +47,7 @@ func NewConv2D(in Shape, c ConvConfig) (*Conv2D, error) {
 // poolBy puts a maximum pool on top and forgets the positions it never reads.
 func (l *Conv2D) poolBy(w Window) error {
 	if w.Same {
-		return fmt.Errorf("a pool with padding can not be part of a convolution")
+		return fmt.Errorf("a pool with padding cannot be part of a convolution")
 	}
 	if err := checkTaps(w); err != nil {
 		return err

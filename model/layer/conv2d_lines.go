@@ -19,7 +19,7 @@ func (b *convBound) lineRows() int { return b.cols.size * b.channels }
 // lineWide is the number of columns that a line takes where it is a row.
 func (b *convBound) lineWide() int { return kernel.Pad(b.lineRows()) }
 
-// filtersPay tells whether a fifth or more of the work for the kernel's gradient
+// filtersPay reports whether a fifth or more of the work for the kernel's gradient
 // is saved when zeros fill up lines instead of filters. To turn it takes time, too.
 func (b *convBound) filtersPay() bool {
 	return 5*b.units*b.lineWide() <= 4*b.lineRows()*b.wide

@@ -24,7 +24,7 @@ func (b *convBound) NewPass(samples int) Pass {
 }
 
 // together is how many of so many samples one product goes over where rows are
-// positions: all where there is no pool, unless tables of offsets can not hold
+// positions: all where there is no pool, unless tables of offsets cannot hold
 // that many.
 func (b *convBound) together(samples int) int {
 	if b.pool != nil || samples*max(b.framed.Size(), b.pre.Size(), b.input.Size()) > math.MaxInt32 {

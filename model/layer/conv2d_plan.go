@@ -190,7 +190,7 @@ func largest(bands []band) int {
 	return size
 }
 
-// sparsePays tells whether so few elements of the gradient can be non-zero that
+// sparsePays reports whether so few elements of the gradient can be non-zero that
 // it is worth to list them. The kernel wants windows without gaps.
 func (b *convBound) sparsePays() bool {
 	return b.pool != nil && 4*b.out.H*b.out.W <= b.pre.H*b.pre.W && b.input.Stride == b.input.C

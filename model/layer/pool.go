@@ -31,7 +31,7 @@ func (p *pool) Out() Shape { return Shape{p.rows.out, p.cols.out, p.in.C} }
 // Weights returns nil.
 func (p *pool) Weights() []Weight { return nil }
 
-// tiles tells whether every position of the input lies in exactly one window.
+// tiles reports whether every position of the input lies in exactly one window.
 func (p *pool) tiles() bool { return p.rows.tiles() && p.cols.tiles() }
 
 // poolRun is a stretch of neighbouring cells whose windows look alike: the first

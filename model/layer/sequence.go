@@ -67,7 +67,7 @@ func (s *Sequence) Bind(p Plan) Bound {
 	return b
 }
 
-// takesPacked tells whether a layer can do with samples without padding.
+// takesPacked reports whether a layer can do with samples without padding.
 func takesPacked(l Layer) bool {
 	switch l.(type) {
 	case *Conv2D, *Dense, *Flatten, *Sequence:

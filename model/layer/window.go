@@ -8,7 +8,7 @@ type Window struct {
 	Same          bool   // pad with as much as keeps ⌈in/stride⌉ outputs
 }
 
-// maxWindow bounds sizes and strides, so that products of them can not overflow.
+// maxWindow bounds sizes and strides, so that products of them cannot overflow.
 const maxWindow = 1 << 15
 
 // axis is a window's movement along one dimension.
@@ -62,7 +62,7 @@ func (a axis) clip(i int) (from, to int) {
 // read returns how much of the image the windows reach, without padding.
 func (a axis) read() int { return (a.out-1)*a.stride + a.size }
 
-// reads tells whether some window covers pixel i, which must lie before the last
+// reads reports whether some window covers pixel i, which must lie before the last
 // one's end; without padding.
 func (a axis) reads(i int) bool { return i%a.stride < a.size }
 
@@ -79,7 +79,7 @@ func (a axis) elements(wanted func(i int) bool) int {
 	return n
 }
 
-// tiles tells whether the windows cover the image without gaps or overlaps.
+// tiles reports whether the windows cover the image without gaps or overlaps.
 func (a axis) tiles() bool { return a.stride == a.size && a.out*a.size == a.in }
 
 // position returns the window that covers pixel i with its element k.

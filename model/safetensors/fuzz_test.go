@@ -24,7 +24,7 @@ func FuzzOpen(f *testing.F) {
 		var copied bytes.Buffer
 		w, err := NewWriter(&copied, file.Tensors(), file.Metadata())
 		if err != nil {
-			t.Fatalf("can not write what was read: %v", err)
+			t.Fatalf("cannot write what was read: %v", err)
 		}
 		for _, info := range file.Tensors() {
 			if err := file.ReadFloat32(make([]float32, info.Len()), info, 0); err != nil {
@@ -43,7 +43,7 @@ func FuzzOpen(f *testing.F) {
 		}
 		again, err := Open(bytes.NewReader(copied.Bytes()), int64(copied.Len()))
 		if err != nil {
-			t.Fatalf("can not read what was written: %v", err)
+			t.Fatalf("cannot read what was written: %v", err)
 		}
 		if diff := cmp.Diff(file.Tensors(), again.Tensors()); diff != "" {
 			t.Errorf("tensors (-first +second):\n%s", diff)

@@ -2,7 +2,7 @@ package safetensors
 
 import "unsafe"
 
-// littleEndian tells whether numbers lie in memory as they do in a file, so
+// littleEndian reports whether numbers lie in memory as they do in a file, so
 // that there is nothing to convert.
 var littleEndian = func() bool {
 	x := uint16(1)

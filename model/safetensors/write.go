@@ -52,7 +52,7 @@ func layOut(tensors []Info) error {
 		t := &tensors[i]
 		switch {
 		case t.Name == metadataKey || !utf8.ValidString(t.Name):
-			return fmt.Errorf("safetensors: %q can not name a tensor", t.Name)
+			return fmt.Errorf("safetensors: %q cannot name a tensor", t.Name)
 		case seen[t.Name]:
 			return fmt.Errorf("safetensors: two tensors are named %q", t.Name)
 		case t.DType.Size() == 0:

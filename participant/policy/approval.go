@@ -40,7 +40,7 @@ func (a *Approval) lacks(f Facts) string {
 	}
 }
 
-// Covers tells whether a task with facts f is approved.
+// Covers reports whether a task with facts f is approved.
 func (a *Approval) Covers(f Facts) bool { return a.lacks(f) == "" }
 
 // Offer is the last task of a run that came with new facts.

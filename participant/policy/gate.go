@@ -41,7 +41,7 @@ func (g *Gate) records() Records { return Records{Dir: g.Dir, Disk: g.Disk} }
 
 // Admit tells under what terms a valid task may be done. The error is a
 // *Refusal when the policy does not allow it. In any case what was offered and
-// decided is on disk first; when it can not be written, that is the error.
+// decided is on disk first; when it cannot be written, that is the error.
 //
 // For one run and round one question is admitted, however often: a task with
 // another model or plan than the first is not allowed.

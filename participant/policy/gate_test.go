@@ -100,7 +100,7 @@ func TestGateFailsWithoutADisk(t *testing.T) {
 	}
 	var refusal *Refusal
 	if _, err := g.Admit(testTask()); err == nil || errors.As(err, &refusal) {
-		t.Errorf("got error %v, want that the decision can not be noted", err)
+		t.Errorf("got error %v, want that the decision cannot be noted", err)
 	}
 }
 

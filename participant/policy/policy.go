@@ -116,7 +116,7 @@ func (p Policy) forbids(f Facts, together int) (rule, reason string) {
 	}
 }
 
-// matches tells whether a valid pattern fits a run's name.
+// matches reports whether a valid pattern fits a run's name.
 func matches(pattern, run string) bool {
 	ok, err := path.Match(pattern, run)
 	return ok && err == nil

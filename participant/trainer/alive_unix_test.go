@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// alive tells whether a process runs. A killed one that nobody has waited
+// alive reports whether a process runs. A killed one that nobody has waited
 // for yet does not.
 func alive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {

@@ -1,4 +1,4 @@
 package trainer_test
 
-// alive can not be told on Windows, where only the program itself is killed.
+// alive cannot be told on Windows, where only the program itself is killed.
 func alive(int) bool { return false }

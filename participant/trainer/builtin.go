@@ -74,7 +74,7 @@ func (b *Builtin) data(name string) (train.Data, error) {
 	return data, nil
 }
 
-// suits tells whether the task's model and the site's data fit together.
+// suits reports whether the task's model and the site's data fit together.
 func suits(t exchange.Task, data train.Data) error {
 	switch {
 	case t.Spec == nil:

@@ -8,7 +8,7 @@ import (
 )
 
 // Pool lends out a fixed number of training engines, so that many sites can
-// share a few. An engine is built when it is first needed and built anew when
+// share a few. An engine is built when it is first needed and built again when
 // a task brings another network. All methods may be called concurrently.
 type Pool struct {
 	threads int

@@ -24,7 +24,7 @@ type bench struct {
 	log        io.Writer
 }
 
-// wanted tells whether the command line asks for the cell.
+// wanted reports whether the command line asks for the cell.
 func (b *bench) wanted(c cell) bool {
 	return b.only.MatchString(c.name()) && (b.maxSamples == 0 || c.cost() <= b.maxSamples)
 }
@@ -69,7 +69,7 @@ func (b *bench) run(ctx context.Context) error {
 	return nil
 }
 
-// say tells how things go. It is a courtesy: when it can not be written, so be
+// say tells how things go. It is a courtesy: when it cannot be written, so be
 // it.
 func (b *bench) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.log, time.Now().Format(time.TimeOnly)+" "+format+"\n", args...)

@@ -90,7 +90,7 @@ func collapse(rounds []report.Round) (last int, ok bool) {
 	return last, best >= good && since >= collapseRounds
 }
 
-// better tells whether r is a better end than other: in fewer rounds, or where
+// better reports whether r is a better end than other: in fewer rounds, or where
 // neither reached the target, closer to it.
 func (r result) better(other result) bool {
 	switch {

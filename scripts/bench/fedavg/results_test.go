@@ -12,7 +12,7 @@ import (
 	"github.com/accord-fl/accord/internal/report"
 )
 
-var update = flag.Bool("update", false, "write testdata anew")
+var update = flag.Bool("update", false, "write testdata again")
 
 func TestCountsTheFirstRoundThatReachesTheTarget(t *testing.T) {
 	five := 5

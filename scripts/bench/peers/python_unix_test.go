@@ -110,7 +110,7 @@ wait`)
 	}
 }
 
-// alive tells whether a process runs. A killed one that nobody has waited for
+// alive reports whether a process runs. A killed one that nobody has waited for
 // yet does not.
 func alive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {

@@ -4,7 +4,7 @@ import "fmt"
 
 // tallest is the height of the highest tile: 24 sums, 4 vectors of B and as many
 // values of A make 32 registers. Each value is spread over a vector as it is loaded,
-// for Go's assembler can not multiply by an element; still 48 of the 64 instructions
+// for Go's assembler cannot multiply by an element; still 48 of the 64 instructions
 // of the loop are VFMLA.
 const tallest = 6
 

@@ -108,7 +108,7 @@ func (g *global) check() error {
 	}
 	prefix, ok := sha256.New().(hash.Cloner)
 	if !ok {
-		return errors.New("this SHA-256 can not be cloned")
+		return errors.New("this SHA-256 cannot be cloned")
 	}
 	prefix.Write(g.data[:len(g.data)-tail])
 	whole, err := digest(prefix, g.data[len(g.data)-tail:])

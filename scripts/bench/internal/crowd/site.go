@@ -58,7 +58,7 @@ func (s *site) attendForever(ctx context.Context) error {
 	}
 }
 
-// final tells whether trying again makes no sense, as a participant sees it.
+// final reports whether trying again makes no sense, as a participant sees it.
 func final(err error) bool {
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.Unauthenticated, codes.Aborted, codes.Unimplemented:
