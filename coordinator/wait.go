@@ -131,7 +131,9 @@ func (c *Coordinator) append(ctx context.Context, batch *changes) (_ *changes, l
 		}
 	}
 	stop()
-	_ = <-flushed // what was to be durable is not needed any more
+	if err := <-flushed; err != nil {
+		c.log.Debug("not durable, and not needed any more", zap.Error(err))
+	}
 	return batch, later, nil
 }
 
