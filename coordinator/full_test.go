@@ -71,7 +71,7 @@ func openHouse(t *testing.T, dir string, d disk.Disk) *house {
 			return err
 		}
 		o.Journal = records
-		if o.Spool, err = spool.Open(filepath.Join(dir, "spool"), spool.Options{Sync: true, Disk: d}); err != nil {
+		if o.Spool, err = spool.Open(filepath.Join(dir, "spool"), spool.Options{Sync: true, Later: SmallArtefact, Disk: d}); err != nil {
 			return err
 		}
 		c, err = New(t.Context(), o)
@@ -329,6 +329,55 @@ func TestWhatIsAskedForWhileTheDiskIsFull(t *testing.T) {
 		}
 		if last := h.end("other"); last.Phase != round.Completed {
 			t.Errorf("the run that was refused at first ended %+v", last)
+		}
+		leave()
+		if err := h.close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// When the journal can be written, but the artefacts that a batch names cannot be
+// made durable, requests of people are refused at once as well.
+func TestWhatIsAskedForWhileTheSpoolIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		if err := (journal.Folder{Dir: dir, Registry: true, Disk: disktest.New()}).Found(); err != nil {
+			t.Fatal(err)
+		}
+		faulty := disktest.New()
+		h := openHouse(t, dir, faulty)
+		a, b := h.site("a", 1), h.site("b", 3)
+		d := definition(2)
+		d.MinSites, d.Retries = 2, 0
+		if err := h.submit(d, params(1, 2, 3, 4)); err != nil {
+			t.Fatal(err)
+		}
+		stored := make(chan struct{})
+		a.reply = func(task exchange.Task) exchange.Reply {
+			if task.Round == 1 {
+				defer close(stored)
+			}
+			return a.honest(task)
+		}
+		b.reply = func(task exchange.Task) exchange.Reply {
+			reply := b.honest(task)
+			if task.Round == 1 {
+				<-stored
+				faulty.Only(string(filepath.Separator) + "spool" + string(filepath.Separator))
+				faulty.Fail(1, 1<<30) // what is in the spool cannot be made durable
+			}
+			return reply
+		}
+		leave := attend(t.Context(), a, b)
+		time.Sleep(time.Minute)
+		began := time.Now()
+		if err := h.Stop(t.Context(), "r", "because"); !disk.Passing(err) || time.Since(began) != 0 {
+			t.Errorf("got error %v after %v, want one of the disk at once", err, time.Since(began))
+		}
+		faulty.Fail(0, 0)
+		if last := h.end("r"); last.Phase != round.Completed || last.Counts.Accepted != 4 {
+			t.Errorf("the run ended %+v", last)
 		}
 		leave()
 		if err := h.close(); err != nil {

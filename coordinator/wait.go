@@ -96,14 +96,15 @@ func (c *Coordinator) append(ctx context.Context, batch *changes) (_ *changes, l
 	}
 	flushing, stop := context.WithCancel(ctx)
 	defer stop()
-	flushed := make(chan error, 1)
-	go func() { flushed <- c.flush(flushing, batch.artefacts) }() // awaited below
+	flushed, failing := make(chan error, 1), make(chan error, 1)
+	go func() { flushed <- c.flush(flushing, batch.artefacts, failing) }() // awaited below
 	w := newWait(c.log.With(zap.String("for", "the journal")))
 	for len(batch.records) > 0 {
 		err := c.o.Journal.Append(ctx, c.head, batch.records)
 		pause, again := w.pause(err)
 		if err == nil {
-			return batch, later, <-flushed
+			later, err = c.flushed(ctx, flushed, failing, later)
+			return batch, later, err
 		}
 		if !again {
 			stop()
@@ -135,6 +136,29 @@ func (c *Coordinator) append(ctx context.Context, batch *changes) (_ *changes, l
 		c.log.Debug("not durable, and not needed any more", zap.Error(err))
 	}
 	return batch, later, nil
+}
+
+// flushed waits until artefacts are durable. When the disk refuses them, callers
+// who can come again do not wait for that either.
+func (c *Coordinator) flushed(ctx context.Context, flushed, failing <-chan error, later []input) ([]input, error) {
+	var why error
+	select {
+	case err := <-flushed:
+		return later, err
+	case why = <-failing:
+	}
+	full := fmt.Errorf("not recorded: %w", why)
+	for {
+		var err error
+		if later, err = c.collect(ctx, firstPause, later, full); err != nil {
+			return later, errors.Join(err, <-flushed)
+		}
+		select {
+		case err := <-flushed:
+			return later, err
+		default:
+		}
+	}
 }
 
 // collect takes what comes in during a pause; beyond a batch others wait.
@@ -177,14 +201,21 @@ func (c *Coordinator) refuse(in input, full error) bool {
 }
 
 // flush makes artefacts durable. One that is lost is found again to be so by
-// whoever needs it, and asked for or made again.
-func (c *Coordinator) flush(ctx context.Context, digests []string) error {
+// whoever needs it, and asked for or made again. The first failure that is waited
+// for goes to failing, which has room for it.
+func (c *Coordinator) flush(ctx context.Context, digests []string, failing chan<- error) error {
 	if len(digests) == 0 {
 		return nil
 	}
 	w := newWait(c.log.With(zap.String("for", "the spool")))
 	for {
 		err := c.o.Spool.Flush(digests)
+		if disk.Passing(err) {
+			select {
+			case failing <- err:
+			default: // it is known
+			}
+		}
 		if w.again(ctx, err) {
 			continue
 		}

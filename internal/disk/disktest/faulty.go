@@ -4,6 +4,7 @@ package disktest
 import (
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -22,6 +23,7 @@ type Faulty struct {
 	calls int
 	from  int // the first call that fails; 0: none does
 	until int // the first call after that which succeeds again
+	in    string
 	log   []string
 }
 
@@ -39,6 +41,13 @@ func (f *Faulty) Fail(from, n int) {
 	f.from, f.until = from, from+n
 }
 
+// Only lets calls fail whose path contains part, and no others; "" lets all fail.
+func (f *Faulty) Only(part string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.in = part
+}
+
 // Calls returns how many calls there were, and what each was, for messages.
 func (f *Faulty) Calls() (int, []string) {
 	f.mu.Lock()
@@ -52,7 +61,7 @@ func (f *Faulty) fails(op, path string) error {
 	defer f.mu.Unlock()
 	f.calls++
 	f.log = append(f.log, op+" "+path)
-	if f.from > 0 && f.calls >= f.from && f.calls < f.until {
+	if f.from > 0 && f.calls >= f.from && f.calls < f.until && strings.Contains(path, f.in) {
 		return &fs.PathError{Op: op, Path: path, Err: syscall.ENOSPC}
 	}
 	return nil
