@@ -16,12 +16,12 @@ import (
 // fullUntil is a disk that is full until a time.
 type fullUntil struct {
 	journal.Store
-	until   time.Time
+	until   atomic.Int64 // Unix time, in nanoseconds
 	refused atomic.Int64
 }
 
 func (f *fullUntil) error() error {
-	if time.Now().Before(f.until) {
+	if time.Now().UnixNano() < f.until.Load() {
 		f.refused.Add(1)
 		return &fs.PathError{Op: "write", Path: "journal.jsonl", Err: syscall.ENOSPC}
 	}
@@ -52,8 +52,8 @@ func TestFullDiskIsWaitedFor(t *testing.T) {
 		if err := w.submit(d, params(0, 0, 0, 0)); err != nil {
 			t.Fatal(err)
 		}
-		disks["journal"].until = time.Now().Add(2 * time.Minute)
-		disks["publication"].until = time.Now().Add(4 * time.Minute)
+		disks["journal"].until.Store(time.Now().Add(2 * time.Minute).UnixNano())
+		disks["publication"].until.Store(time.Now().Add(4 * time.Minute).UnixNano())
 		if last := w.end("r"); last.Phase != round.Completed || len(last.Published) != 2 || last.Counts.Accepted != 6 {
 			t.Errorf("the run ended %+v, want it complete with 2 versions of 3 answers each", last)
 		}
