@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,13 +39,26 @@ func limits() intake.Limits {
 type line struct {
 	t     *testing.T
 	meter *intake.Meter
-	cut   error
+
+	mu  sync.Mutex
+	why error
+}
+
+// cut returns why the line was cut off; nil: it was not.
+func (l *line) cut() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.why
 }
 
 func connect(t *testing.T, a *intake.Account) *line {
 	t.Helper()
 	l := &line{t: t}
-	l.meter = a.Meter(func(why error) { l.cut = why })
+	l.meter = a.Meter(func(why error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.why = why
+	})
 	l.brings(make([]byte, 24)) // the preface
 	return l
 }
@@ -145,7 +159,7 @@ func TestTheLargestIsCutOff(t *testing.T) {
 		modest = append(modest, stalls(ledger.Account(wide)))
 	}
 	for _, l := range largest {
-		if l.cut == nil {
+		if l.cut() == nil {
 			t.Error("a connection of the caller that has most goes on")
 		}
 		if _, err := l.meter.Brought(frame(data, 0, 1, 1)); err == nil {
@@ -153,8 +167,8 @@ func TestTheLargestIsCutOff(t *testing.T) {
 		}
 	}
 	for _, l := range modest {
-		if l.cut != nil {
-			t.Errorf("another was cut off: %v", l.cut)
+		if l.cut() != nil {
+			t.Errorf("another was cut off: %v", l.cut())
 		}
 	}
 	if got := ledger.UnderWay(); got < 4*80*kib || got > 4*82*kib {
@@ -186,17 +200,17 @@ func TestAMessageHasItsTime(t *testing.T) {
 			slow.brings(frame(data, 0, 1, 1))
 		}
 		synctest.Wait()
-		if slow.cut != nil {
-			t.Fatalf("cut off within its time: %v", slow.cut)
+		if slow.cut() != nil {
+			t.Fatalf("cut off within its time: %v", slow.cut())
 		}
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		if !errors.Is(slow.cut, intake.ErrSlow) {
-			t.Errorf("the slow one: got %v, want it cut off", slow.cut)
+		if !errors.Is(slow.cut(), intake.ErrSlow) {
+			t.Errorf("the slow one: got %v, want it cut off", slow.cut())
 		}
 		time.Sleep(time.Hour)
-		if silent.cut != nil {
-			t.Errorf("the silent one was cut off: %v", silent.cut)
+		if silent.cut() != nil {
+			t.Errorf("the silent one was cut off: %v", silent.cut())
 		}
 	})
 }
