@@ -97,7 +97,8 @@ func (c *Coordinator) append(ctx context.Context, batch *changes) (_ *changes, l
 	flushing, stop := context.WithCancel(ctx)
 	defer stop()
 	flushed, failing := make(chan error, 1), make(chan error, 1)
-	go func() { flushed <- c.flush(flushing, batch.artefacts, failing) }() // awaited below
+	artefacts := batch.artefacts                                     // all that what is left of the batch may name
+	go func() { flushed <- c.flush(flushing, artefacts, failing) }() // awaited below
 	w := newWait(c.log.With(zap.String("for", "the journal")))
 	for len(batch.records) > 0 {
 		err := c.o.Journal.Append(ctx, c.head, batch.records)
