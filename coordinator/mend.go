@@ -139,10 +139,8 @@ func (c *Coordinator) mend(ctx context.Context, digest string, told chan<- answe
 func (c *Coordinator) settle(m mended) {
 	waiting := c.mending[m.digest].waiting
 	delete(c.mending, m.digest)
-	for _, told := range waiting {
-		told <- answer{err: m.err} // buffered by whoever waits
-	}
 	again := false
+	var losses []input
 	for _, r := range c.activeRuns() {
 		s := r.state
 		offered := s.Phase == round.Exchanging && s.Model == m.digest
@@ -154,11 +152,23 @@ func (c *Coordinator) settle(m mended) {
 				}
 			}
 		case errors.Is(m.err, spool.ErrNotFound) && (s.Model == m.digest || s.Release != nil && s.Release.Model == m.digest):
-			c.result(s.Run, round.ArtefactLost{Round: s.Round, Attempt: s.Attempt, Artefacts: []string{m.digest}, Reason: m.err.Error(), At: now()})
+			losses = append(losses, input{run: s.Run, event: round.ArtefactLost{
+				Round: s.Round, Attempt: s.Attempt, Artefacts: []string{m.digest}, Reason: m.err.Error(), At: now(),
+			}})
 		case m.err != nil && offered:
 			again = true
 		}
 	}
+	// A run learns of its loss before those who wait do, who may answer with a
+	// failure that only follows from it.
+	c.work.Go(func() {
+		for _, in := range losses {
+			_ = c.post(context.Background(), in) // fails only when nobody listens any more
+		}
+		for _, told := range waiting {
+			told <- answer{err: m.err} // buffered by whoever waits
+		}
+	})
 	if again {
 		c.after(mendAgain, input{lost: m.digest})
 	}
