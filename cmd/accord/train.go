@@ -99,7 +99,7 @@ func (o trainOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	t := &training{o: o, begin: begin, split: split, spec: spec, params: params, folder: folder}
 	if err := t.run(ctx, stderr); err != nil {
 		if t.kept == 0 { // the epochs of no model are nothing to keep, and the folder goes with them
-			_ = os.Remove(folder.Path(report.MetricsFile)) // it may not be there
+			_ = os.Remove(folder.Path(report.MetricsFile)) // there may be none
 		}
 		return err
 	}
